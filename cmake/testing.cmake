@@ -1,0 +1,11 @@
+# tern_test(<name> SOURCES … DEPS … [LABELS …]): one GoogleTest program, one CTest entry. LABELS isa marks the tests that
+# scripts/test runs again under every TERN_ISA that the machine has.
+function(tern_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} tern_flags GTest::gtest GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE TERN_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data" TERN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 600)
+endfunction()
