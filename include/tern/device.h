@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Device: a handle to one machine that stores tensors and runs kernels on them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tern {
+
+class Backend;
+class DeviceMemory;
+
+struct DeviceOptions {
+  // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend on it.
+  int threads = 0;
+  // Instruction set of a CPU device ("scalar", "avx2", "avx512"); empty takes TERN_ISA if set, else the best of the machine.
+  std::string isa;
+};
+
+// A cheap value: copies share the device. It owns the device's threads and memory, which live until the last tensor and
+// the last handle are gone. Safe to use from several threads.
+class Device {
+ public:
+  Device() = default;
+  explicit Device(std::shared_ptr<Backend> backend);
+
+  // Opens a device by name ("cpu"). Throws Error for an unknown name, an unknown instruction set or one this machine lacks.
+  static Device open(std::string_view name = "cpu", const DeviceOptions& options = {});
+
+  // Names that open() knows, in order of preference.
+  static std::vector<std::string> names();
+
+  // Instruction sets a CPU device can be opened with on this machine, slowest first.
+  static std::vector<std::string> cpu_isas();
+
+  // "cpu".
+  std::string_view name() const;
+  // What the device is, for people: "cpu (avx2, 2 threads)".
+  std::string description() const;
+  // The active instruction set of a CPU device.
+  std::string_view isa() const;
+  int threads() const;
+
+  explicit operator bool() const { return backend_ != nullptr; }
+  friend bool operator==(const Device& a, const Device& b) { return a.backend_ == b.backend_; }
+
+  // The implementation (src/device/backend.h, src/core/device_memory.h); not for users.
+  Backend& backend() const { return *backend_; }
+  DeviceMemory& memory() const { return *memory_; }
+
+ private:
+  std::shared_ptr<Backend> backend_;
+  DeviceMemory* memory_ = nullptr;  // the backend's base
+};
+
+}  // namespace tern

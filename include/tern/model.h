@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model: a ternary language model, loaded from and saved to a Hugging Face directory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tern/tensor.h"
+
+namespace tern {
+
+class Architecture;
+
+// Hyper-parameters, named as in Hugging Face's config.json.
+struct ModelConfig {
+  std::string architecture = "BitNetForCausalLM";
+  int64_t vocab_size = 4096;
+  int64_t hidden_size = 256;
+  int64_t intermediate_size = 704;
+  int64_t num_hidden_layers = 4;
+  int64_t num_attention_heads = 4;
+  int64_t num_key_value_heads = 2;
+  int64_t max_position_embeddings = 2048;
+  double rope_theta = 10000.0;
+  double rms_norm_eps = 1e-5;
+  double initializer_range = 0.02;
+  bool tie_word_embeddings = true;
+  std::string hidden_act = "relu2";
+  int64_t bos_token_id = 0;
+  std::vector<int64_t> eos_token_ids = {1};
+
+  int64_t head_dim() const { return hidden_size / num_attention_heads; }
+  // Throws Error naming the field when the numbers do not make a model.
+  void validate() const;
+};
+
+// How the linear weights are held.
+enum class Weights : uint8_t {
+  masters,  // f32 masters, quantized on the fly: trains and runs
+  packed,   // 2-bit codes only: runs
+};
+
+// One named weight, with its Hugging Face name ("model.layers.0.mlp.up_proj.weight").
+struct Parameter {
+  std::string name;
+  Tensor value;  // shares storage with the model
+};
+
+// Keys and values of the tokens seen so far, one entry per layer. Made by Model::make_cache.
+struct KvCache {
+  struct Layer {
+    Tensor k, v;  // f32 [batch, capacity, kv_heads, head_dim]
+  };
+  std::vector<Layer> layers;
+  int64_t batch = 0, capacity = 0;
+  int64_t length = 0;  // tokens seen
+};
+
+// What a model is made of, for people and for `tern info`.
+struct ModelInfo {
+  int64_t parameters = 0;          // all weights, the tied head counted once
+  int64_t ternary_parameters = 0;  // those in ternary matrices
+  double zero_share = 0;           // share of codes 0 among them
+  int64_t ternary_bytes = 0;       // the ternary matrices, packed on the device
+  int64_t resident_bytes = 0;      // all weights as they are held now, masters included
+  double bits_per_weight = 0;      // 8 · (packed ternary bytes + other weights' bytes) / parameters
+  int64_t f32_bytes = 0, f16_bytes = 0, packed_bytes = 0;  // file sizes of the three ways to save, headers left out
+};
+
+// A cheap value: copies are the same model. Running is safe from several threads; training and loading are not.
+class Model {
+ public:
+  Model() = default;
+
+  // Reads config.json and the safetensors of a Hugging Face directory: f32/bf16/f16 masters, or packed uint8 with either
+  // meaning of weight_scale (quantization_config.linear_class: autobitlinear multiplies, bitlinear divides). Throws Error
+  // naming the file and field for anything missing, superfluous or of the wrong shape or dtype.
+  static Model load(const std::string& directory, const Device& device);
+  // Fresh masters: normal(0, initializer_range) from `seed`, norms 1.
+  static Model create(const ModelConfig& config, const Device& device, uint64_t seed);
+  // Random ternary codes and no masters: a model of any size to measure speed with.
+  static Model create_random_packed(const ModelConfig& config, const Device& device, uint64_t seed);
+
+  // Writes config.json and model.safetensors, each atomically; creates the directory. Packed files hold uint8 codes and
+  // an f32 weight_scale that multiplies (autobitlinear, offline); masters f32 (autobitlinear, online). A packed model
+  // cannot be saved as masters (Error).
+  void save(const std::string& directory, Weights weights) const;
+
+  const ModelConfig& config() const;
+  const Device& device() const;
+  Weights weights() const;
+  ModelInfo info() const;
+  bool defined() const { return architecture_ != nullptr; }
+
+  // Logits f32 [batch, tokens, vocab] for ids i64 [batch, tokens]. With a cache, the ids follow the tokens it has seen, and
+  // it takes them in; logits equal those of one pass over the whole sequence, bit for bit. Throws Error when an id is out
+  // of range, or a sequence longer than max_position_embeddings or the cache.
+  Tensor logits(const Tensor& ids, KvCache* cache = nullptr) const;
+  // The same for the last token only: [batch, vocab].
+  Tensor next_logits(const Tensor& ids, KvCache* cache) const;
+  KvCache make_cache(int64_t batch, int64_t capacity) const;
+
+  // Mean cross-entropy in nats of ids[:, 1:] given what precedes (Hugging Face's causal loss with labels = input_ids).
+  // Differentiable when the model has masters.
+  Tensor loss(const Tensor& ids) const;
+  // The same with targets i64 [batch, tokens] in place; -100 is ignored.
+  Tensor loss(const Tensor& ids, const Tensor& targets) const;
+
+  // Masters in file order; a packed model lists its unquantized weights only. A tied head is not listed.
+  std::vector<Parameter> parameters() const;
+  // Quantizes the masters anew. To be called after they change (an optimizer step) and before the model runs again.
+  void requantize();
+
+ private:
+  explicit Model(std::shared_ptr<Architecture> architecture) : architecture_(std::move(architecture)) {}
+  std::shared_ptr<Architecture> architecture_;
+};
+
+}  // namespace tern

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only header with conditionals on compiler and architecture.
+#pragma once
+
+namespace tern {
+
+#if defined(__x86_64__)
+inline constexpr bool kX86 = true;
+#else
+inline constexpr bool kX86 = false;
+#endif
+
+// Tells the core that the caller spins.
+inline void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace tern

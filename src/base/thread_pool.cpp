@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/thread_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "base/check.h"
+#include "base/platform.h"
+
+namespace tern {
+namespace {
+
+// Spins before a worker parks: about 20 µs, longer than the gap between two kernels of one layer.
+constexpr int kSpins = 2000;
+
+// Counts the forks that led to this process. A pool whose workers were started under another count has lost them: fork
+// copies only the calling thread.
+std::atomic<int> fork_count{0};
+
+void watch_forks() {
+  static std::once_flag once;
+  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); }); });
+}
+
+}  // namespace
+
+// One job at a time: `generation` announces it, `next` hands out its ranges, `busy` counts the workers still in it.
+struct ThreadPool::Shared {
+  std::mutex callers;  // held during run()
+
+  std::mutex parking;
+  std::condition_variable wake;
+  std::atomic<uint64_t> generation{0};
+  bool stop = false;  // guarded by parking
+
+  Body body = nullptr;
+  void* arg = nullptr;
+  int64_t count = 0, grain = 1;
+  std::atomic<int64_t> next{0};
+  std::atomic<int> busy{0};
+
+  int forks = 0;
+  std::vector<std::thread> workers;
+
+  void work(int worker) noexcept {
+    for (;;) {
+      const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
+      if (begin >= count) return;
+      body(arg, worker, begin, begin + grain < count ? begin + grain : count);
+    }
+  }
+
+  // Waits for a generation other than `seen`; false when the pool stops.
+  bool wait_for_job(uint64_t& seen) {
+    for (int spin = 0; spin < kSpins; ++spin) {
+      const uint64_t now = generation.load(std::memory_order_acquire);
+      if (now != seen) {
+        seen = now;
+        return true;
+      }
+      pause_cpu();
+    }
+    std::unique_lock lock(parking);
+    wake.wait(lock, [&] { return stop || generation.load(std::memory_order_acquire) != seen; });
+    if (stop) return false;
+    seen = generation.load(std::memory_order_acquire);
+    return true;
+  }
+
+  void loop(int worker, uint64_t seen) noexcept {
+    while (wait_for_job(seen)) {
+      work(worker);
+      busy.fetch_sub(1, std::memory_order_release);
+    }
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : threads_(threads), shared_(std::make_unique<Shared>()) {
+  check(threads >= 1, "threads", "expected at least 1, got {}", threads);
+  watch_forks();
+  start_workers();
+  if (threads_ != threads) {
+    stop_workers();
+    fail("threads", "expected to start {} threads, the system gave {}", threads, threads_);
+  }
+}
+
+// Starts the workers; where the system refuses one, threads_ becomes what there is.
+void ThreadPool::start_workers() {
+  shared_->forks = fork_count.load(std::memory_order_relaxed);
+  const uint64_t seen = shared_->generation.load();
+  try {
+    for (int worker = 1; worker < threads_; ++worker) {
+      shared_->workers.emplace_back([state = shared_.get(), worker, seen] { state->loop(worker, seen); });
+    }
+  } catch (const std::system_error&) {
+    threads_ = static_cast<int>(shared_->workers.size()) + 1;
+  }
+}
+
+void ThreadPool::stop_workers() {
+  {
+    const std::lock_guard lock(shared_->parking);
+    shared_->stop = true;
+  }
+  shared_->wake.notify_all();
+  for (std::thread& worker : shared_->workers) worker.join();
+}
+
+// In a forked child the locks are in an unknown state and the threads are the parent's: neither can be freed, so both are
+// left behind.
+void ThreadPool::recover_from_fork() {
+  if (shared_->forks == fork_count.load(std::memory_order_relaxed)) return;
+  static_cast<void>(shared_.release());
+  shared_ = std::make_unique<Shared>();
+  start_workers();
+}
+
+ThreadPool::~ThreadPool() {
+  if (shared_->forks == fork_count.load(std::memory_order_relaxed)) {
+    stop_workers();
+  } else {
+    static_cast<void>(shared_.release());
+  }
+}
+
+void ThreadPool::run(int64_t count, int64_t grain, Body body, void* arg) noexcept {
+  if (count <= 0) return;
+  recover_from_fork();
+  Shared& job = *shared_;
+  const std::lock_guard turn(job.callers);
+  job.body = body;
+  job.arg = arg;
+  job.count = count;
+  job.grain = grain;
+  job.next.store(0, std::memory_order_relaxed);
+  if (threads_ == 1 || count <= grain) {
+    job.work(0);
+    return;
+  }
+  job.busy.store(threads_ - 1, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(job.parking);
+    job.generation.fetch_add(1, std::memory_order_release);
+  }
+  job.wake.notify_all();
+  job.work(0);
+  for (int spins = 0; job.busy.load(std::memory_order_acquire) != 0; ++spins) {
+    // With more threads than cores a worker may not be running: let it.
+    if (spins < kSpins) {
+      pause_cpu();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  const int cores = CPU_COUNT(&set);
+  return cores > 0 ? cores : 1;
+}
+
+}  // namespace tern

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+// The waist between ops and devices: one table of function pointers with plain-data arguments.
+//
+// Rules for every kernel. It is noexcept, allocates nothing and checks nothing: ops did. Pointers are device memory,
+// outputs do not overlap inputs unless a comment says "may be in place", sizes may be 0, strides are in elements.
+// The same arguments give the same bits on every instruction set and thread count (docs/numerics.md): integer sums are
+// exact, and float sums follow one of two orders:
+//   chain   acc = fma(a[k], b[k], acc) for k ascending, from 0 or from the accumulated value;
+//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l) (or acc_l + x[k]
+//           for plain sums), then lanes fold by halves: l += l+8, l += l+4, l += l+2, l += l+1.
+// fma is the correctly rounded fused operation everywhere; + * / sqrt are IEEE; exp, log and tanh are the polynomials of
+// devices/cpu/generic/math.inl; no flush to zero, no reassociation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tern/dtype.h"
+
+namespace tern {
+
+// What a kernel may use of its device besides its arguments. A CPU kernel splits its work with `parallel`; a GPU kernel
+// finds its stream behind `backend`.
+struct Exec {
+  using Body = void (*)(void* arg, int worker, int64_t begin, int64_t end);
+
+  void* backend = nullptr;
+  int threads = 1;
+  // Calls body(arg, worker, begin, end) on disjoint ranges of at most `grain` items that cover [0, count), from up to
+  // `threads` threads; 0 <= worker < threads, and no two calls share a worker at one time. Returns when all are done.
+  // Not to be nested.
+  void (*parallel)(void* backend, int64_t count, int64_t grain, Body body, void* arg) noexcept = nullptr;
+  // kScratchBytes of memory for one worker, 64-byte aligned, its content undefined at the start of each call of a body.
+  std::byte* (*scratch)(void* backend, int worker) noexcept = nullptr;
+};
+
+inline constexpr size_t kScratchBytes = size_t{4} << 20;
+
+// Extents or strides, in plain data. Ops merge adjacent axes where they can, so rank is as small as the views allow.
+struct Dims {
+  int rank;
+  int64_t at[8];
+};
+
+// ---------------------------------------------------------------- pointwise
+
+enum class UnaryOp : uint8_t { neg, abs, exp, log, sqrt, rsqrt, reciprocal, square, relu, relu2, sigmoid, silu, tanh };
+enum class BinaryOp : uint8_t { add, sub, mul, div, minimum, maximum };
+enum class CompareOp : uint8_t { eq, ne, lt, le, gt, ge };
+enum class ReduceOp : uint8_t { sum, max, min, argmax, argmin };
+
+// y[i] = op(x[i]); contiguous; f32, or i32/i64 for neg, abs and square. May be in place.
+struct UnaryArgs {
+  UnaryOp op;
+  DType dtype;
+  int64_t count;
+  const void* x;
+  void* y;
+};
+
+// An input seen through the output's shape: stride 0 on broadcast axes.
+struct StridedInput {
+  const void* data;
+  Dims strides;
+};
+
+// y = a op b; y contiguous of `shape`; dtype f32, i32 or i64 (integer div truncates; a zero divisor was rejected).
+// minimum and maximum return NaN when either is NaN.
+struct BinaryArgs {
+  BinaryOp op;
+  DType dtype;
+  Dims shape;
+  StridedInput a, b;
+  void* y;
+};
+
+// y = a op b as bool bytes; a, b f32, i32 or i64.
+struct CompareArgs {
+  CompareOp op;
+  DType dtype;
+  Dims shape;
+  StridedInput a, b;
+  uint8_t* y;
+};
+
+// y = condition ? a : b; condition bool bytes; a, b, y of one dtype, f32, i32 or i64; y contiguous.
+struct SelectArgs {
+  DType dtype;
+  Dims shape;
+  StridedInput condition, a, b;
+  void* y;
+};
+
+// Strided copy with conversion: y (strided) = x (strided), any dtype to any. Float to integer truncates toward zero and
+// saturates, NaN gives 0; to bool is != 0; narrowing of integers wraps; to bf16/f16 rounds to nearest even.
+struct CopyArgs {
+  Dims shape;
+  const void* x;
+  DType x_dtype;
+  Dims x_strides;
+  void* y;
+  DType y_dtype;
+  Dims y_strides;
+};
+
+// y[i] = value converted to dtype; contiguous.
+struct FillArgs {
+  DType dtype;
+  int64_t count;
+  double value;
+  void* y;
+};
+
+// Reduces the middle axis of contiguous x [outer, extent, inner] to y [outer, inner]; f32, i32 or i64; y has x's dtype,
+// i64 for argmax/argmin (the first of equals; a NaN wins). sum in f32: lanes order when inner is 1, else ascending
+// adds per output. max/min return NaN if any is NaN. extent > 0 except for sum (0).
+struct ReduceArgs {
+  ReduceOp op;
+  DType dtype;
+  int64_t outer, extent, inner;
+  const void* x;
+  void* y;
+};
+
+// y[i, :] = table[ids[i], :]; rows of row_bytes bytes, contiguous; every id is in range.
+struct GatherRowsArgs {
+  int64_t count;
+  size_t row_bytes;
+  const void* table;
+  const int64_t* ids;
+  void* y;
+};
+
+// y[ids[i], :] += x[i, :] for i ascending; f32 [count, cols] into f32 [*, cols]. Ids may repeat.
+struct ScatterAddRowsArgs {
+  int64_t count, cols;
+  const float* x;
+  const int64_t* ids;
+  float* y;
+};
+
+// y = relu(gate)² · up, as (r·r)·up; contiguous.
+struct Relu2GateArgs {
+  int64_t count;
+  const float *gate, *up;
+  float* y;
+};
+
+// d_gate = (dy·up)·(2·relu(gate)), d_up = dy·(r·r).
+struct Relu2GateBackwardArgs {
+  int64_t count;
+  const float *gate, *up, *dy;
+  float *d_gate, *d_up;
+};
+
+// *y = Σ x², in double: lanes order within blocks of 4096 elements, blocks added in double in ascending order.
+struct SumSquaresArgs {
+  int64_t count;
+  const float* x;
+  double* y;
+};
+
+// One AdamW step (arXiv 1711.05101, PyTorch's order of operations), in place:
+//   g = grad·grad_scale; p -= lr·weight_decay·p; m = β1·m + (1-β1)·g; v = β2·v + (1-β2)·g²;
+//   p -= (lr / bias1) · m / (sqrt(v)/sqrt(bias2) + eps),  bias_i = 1 - β_i^step, the coefficients rounded from double.
+struct AdamwArgs {
+  int64_t count;
+  float *p, *m, *v;
+  const float* grad;
+  double grad_scale, lr, beta1, beta2, eps, weight_decay;
+  int64_t step;  // 1 for the first
+};
+
+// ---------------------------------------------------------------- rows
+
+// y = x · inv · weight per row, inv = 1/sqrt(mean(x²) + eps): Σx² in lanes order. Writes inv_rms [rows] unless null.
+struct RmsNormArgs {
+  int64_t rows, cols;
+  const float *x, *weight;
+  float eps;
+  float *y, *inv_rms;
+};
+
+// dx and d_weight of RmsNormArgs: with g = dy·weight, c = Σ(g·x)·inv²/cols (lanes order), dx = inv·(g - x·c);
+// d_weight[j] = chain over rows ascending of dy·(x·inv), overwritten.
+struct RmsNormBackwardArgs {
+  int64_t rows, cols;
+  const float *x, *weight, *inv_rms, *dy;
+  float *dx, *d_weight;
+};
+
+// y = softmax(x) per row, max subtracted, sum in lanes order. A row of -inf gives NaN.
+struct SoftmaxArgs {
+  int64_t rows, cols;
+  const float* x;
+  float* y;
+};
+
+// dx = y · (dy - Σ dy·y).
+struct SoftmaxBackwardArgs {
+  int64_t rows, cols;
+  const float *y, *dy;
+  float* dx;
+};
+
+// Rotary embedding, half-split (Hugging Face) pairs: for the token t of x [tokens, heads, dim], p = positions[t],
+// c = cos[p, i], s = sin[p, i], i < dim/2:
+//   y[i] = x[i]·c - x[i+dim/2]·s,  y[i+dim/2] = x[i+dim/2]·c + x[i]·s   (products rounded, then one add)
+// `inverse` rotates by -s, which is the gradient. May be in place. cos, sin: [positions, dim/2].
+struct RopeArgs {
+  int64_t tokens, heads, dim;
+  const float* x;
+  const int32_t* positions;
+  const float *cos, *sin;
+  bool inverse;
+  float* y;
+};
+
+// int8 absmax quantization per row (b1.58): scale = 127 / max(max|x|, 1e-5); q = clamp(round_half_even(x·scale), -128, 127).
+// q has row stride q_stride >= cols, a multiple of 64; the tail of each row is filled with 0. sums[r] = Σ q of the row.
+// NaN quantizes to 0; an infinity makes scale 0 and the row 0.
+struct QuantizeRowsArgs {
+  int64_t rows, cols, q_stride;
+  const float* x;
+  int8_t* q;
+  float* scale;
+  int32_t* sums;
+};
+
+// loss[r] = log Σ exp(logits[r]) - logits[r, target]; 0 where target is -100. lse[r] = log Σ exp (for the gradient).
+struct CrossEntropyArgs {
+  int64_t rows, classes;
+  const float* logits;
+  const int64_t* targets;
+  float *loss, *lse;
+};
+
+// d_logits[r, j] = scale · (exp(logits - lse) - [j == target]); 0 in ignored rows. May be in place.
+struct CrossEntropyBackwardArgs {
+  int64_t rows, classes;
+  const float* logits;
+  const int64_t* targets;
+  const float* lse;
+  float scale;
+  float* d_logits;
+};
+
+// ---------------------------------------------------------------- matmul
+
+// A strided matrix operand: f32, or i8 codes that count as their float value.
+struct MatrixInput {
+  const void* data;
+  DType dtype;  // f32 or i8
+  int64_t batch_stride, row_stride, col_stride;
+};
+
+// c[b] = (accumulate ? c[b] : 0) + a[b] [m, k] · b[b] [k, n], chain order over k. c rows are contiguous (col stride 1).
+struct MatmulArgs {
+  int64_t batch, m, n, k;
+  MatrixInput a, b;
+  float* c;
+  int64_t c_batch_stride, c_row_stride;
+  bool accumulate;
+};
+
+// y [rows, n] = x [rows, k] · wᵀ, w [n, k] contiguous of f32, bf16 or f16: one dot in lanes order per element, so that a
+// row's result does not depend on how many rows there are. The output head.
+struct LinearArgs {
+  int64_t rows, n, k;
+  const float* x;
+  const void* w;
+  DType w_dtype;
+  float* y;
+};
+
+// ---------------------------------------------------------------- ternary matmul
+
+// *y = Σ |x|, in double: lanes order within each row of cols elements, rows added in double in ascending order.
+struct AbsSumArgs {
+  int64_t rows, cols;
+  const float* x;
+  double* y;
+};
+
+// codes[i] = clamp(round_half_even(w[i]·inverse_scale), -1, 1). NaN gives 0.
+struct TernaryCodesArgs {
+  int64_t count;
+  const float* w;
+  float inverse_scale;
+  int8_t* codes;
+};
+
+// Packs rows [row_begin, row_begin + row_count) of codes into the device's own layout. `codes` points to row row_begin of
+// i8 [rows, cols]; row_begin is a multiple of Kernels::ternary_tile_rows, and so is row_count but in the last call.
+// `packed` is the whole matrix: ternary_packed_bytes(rows, cols) bytes, 64-byte aligned.
+struct TernaryPackArgs {
+  int64_t rows, cols, row_begin, row_count;
+  const int8_t* codes;
+  uint8_t* packed;
+};
+
+// The inverse: the same rows of `packed` to codes.
+struct TernaryUnpackArgs {
+  int64_t rows, cols, row_begin, row_count;
+  const uint8_t* packed;
+  int8_t* codes;
+};
+
+// acc[r, j] = Σ_k q[r, k]·codes[j, k], exact in int32 (|acc| <= 128·k, so k < 2^24). Writes acc [rows, n] unless null, and
+// y[r, j] = float(acc)·(weight_scale / q_scale[r]) unless null. q, q_stride, q_scale, sums as QuantizeRowsArgs gives them.
+struct TernaryMatmulArgs {
+  int64_t rows, n, k, q_stride;
+  const int8_t* q;
+  const float* q_scale;
+  const int32_t* sums;
+  const uint8_t* packed;
+  float weight_scale;
+  float* y;
+  int32_t* acc;
+};
+
+// ---------------------------------------------------------------- attention
+
+// Causal grouped-query attention. q, out [batch, q_tokens, heads, dim] contiguous; k, v [batch, kv_tokens, kv_heads, dim]
+// with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h uses
+// key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes order,
+// out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others. lse [batch, heads, q_tokens] =
+// max + log Σp, unless null.
+struct AttentionArgs {
+  int64_t batch, heads, kv_heads, q_tokens, kv_tokens, dim, kv_batch_stride;
+  const float *q, *k, *v;
+  float scale;
+  float *out, *lse;
+};
+
+// Gradients of AttentionArgs (q_tokens == kv_tokens, k and v contiguous). Overwrites dq, dk, dv, shaped like q, k, v.
+struct AttentionBackwardArgs {
+  int64_t batch, heads, kv_heads, tokens, dim;
+  const float *q, *k, *v, *out, *lse, *d_out;
+  float scale;
+  float *dq, *dk, *dv;
+};
+
+// ---------------------------------------------------------------- the table
+
+template <class Args>
+using Kernel = void (*)(const Exec&, const Args&) noexcept;
+
+struct Kernels {
+  const char* name;  // "avx2"
+
+  // pointwise
+  Kernel<UnaryArgs> unary;
+  Kernel<BinaryArgs> binary;
+  Kernel<CompareArgs> compare;
+  Kernel<SelectArgs> select;
+  Kernel<CopyArgs> copy;
+  Kernel<FillArgs> fill;
+  Kernel<ReduceArgs> reduce;
+  Kernel<GatherRowsArgs> gather_rows;
+  Kernel<ScatterAddRowsArgs> scatter_add_rows;
+  Kernel<Relu2GateArgs> relu2_gate;
+  Kernel<Relu2GateBackwardArgs> relu2_gate_backward;
+  Kernel<SumSquaresArgs> sum_squares;
+  Kernel<AdamwArgs> adamw;
+  // rows
+  Kernel<RmsNormArgs> rms_norm;
+  Kernel<RmsNormBackwardArgs> rms_norm_backward;
+  Kernel<SoftmaxArgs> softmax;
+  Kernel<SoftmaxBackwardArgs> softmax_backward;
+  Kernel<RopeArgs> rope;
+  Kernel<QuantizeRowsArgs> quantize_rows;
+  Kernel<CrossEntropyArgs> cross_entropy;
+  Kernel<CrossEntropyBackwardArgs> cross_entropy_backward;
+  // matmul
+  Kernel<MatmulArgs> matmul;
+  Kernel<LinearArgs> linear;
+  // ternary matmul
+  Kernel<AbsSumArgs> abs_sum;
+  Kernel<TernaryCodesArgs> ternary_codes;
+  int64_t ternary_tile_rows;
+  size_t (*ternary_packed_bytes)(int64_t rows, int64_t cols) noexcept;
+  Kernel<TernaryPackArgs> ternary_pack;
+  Kernel<TernaryUnpackArgs> ternary_unpack;
+  Kernel<TernaryMatmulArgs> ternary_matmul;
+  // attention
+  Kernel<AttentionArgs> attention;
+  Kernel<AttentionBackwardArgs> attention_backward;
+};
+
+// True when every entry is set. Each device asserts it at compile time for its table.
+constexpr bool complete(const Kernels& t) {
+  return t.name && t.unary && t.binary && t.compare && t.select && t.copy && t.fill && t.reduce && t.gather_rows &&
+         t.scatter_add_rows && t.relu2_gate && t.relu2_gate_backward && t.sum_squares && t.adamw && t.rms_norm &&
+         t.rms_norm_backward && t.softmax && t.softmax_backward && t.rope && t.quantize_rows && t.cross_entropy &&
+         t.cross_entropy_backward && t.matmul && t.linear && t.abs_sum && t.ternary_codes && t.ternary_tile_rows > 0 &&
+         t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul && t.attention &&
+         t.attention_backward;
+}
+
+}  // namespace tern

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CPU device: host memory, a thread pool and one instruction set's kernels.
+#include "device/backend.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+#include "devices/cpu/dispatch.h"
+
+namespace tern::cpu {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr int kMaxThreads = 1024;
+
+struct Free {
+  void operator()(void* data) const { std::free(data); }
+};
+
+void* aligned_block(size_t bytes) {
+  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+}
+
+int thread_count(int requested) {
+  check(requested >= 0 && requested <= kMaxThreads, "threads", "expected 0 (one per core) to {}, got {}", kMaxThreads,
+        requested);
+  return requested == 0 ? available_cores() : requested;
+}
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(const DeviceOptions& options) : pool_(thread_count(options.threads)) {
+    kernels_ = &choose_kernels(options.isa);
+    // Untouched pages cost nothing, so every worker has its scratch from the start.
+    for (int worker = 0; worker < pool_.threads(); ++worker) {
+      scratch_.emplace_back(aligned_block(kScratchBytes));
+      check(scratch_.back() != nullptr, "cpu", "expected {} bytes of scratch memory per thread, got none", kScratchBytes);
+    }
+    exec_ = {this, pool_.threads(), &parallel, &scratch};
+  }
+
+  std::string_view name() const override { return "cpu"; }
+  std::string_view isa() const override { return kernels_->name; }
+  int threads() const override { return pool_.threads(); }
+  std::string description() const override { return fmt::format("cpu ({}, {} threads)", isa(), threads()); }
+
+  void* allocate(size_t bytes) override {
+    void* data = aligned_block(bytes);
+    check(data != nullptr, "cpu", "expected {} bytes of memory, the system has none", bytes);
+    return data;
+  }
+  void release(void* data, size_t) noexcept override { std::free(data); }
+  void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
+  void copy_to_device(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_to_host(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+
+ private:
+  static void parallel(void* self, int64_t count, int64_t grain, Exec::Body body, void* arg) noexcept {
+    static_cast<CpuBackend*>(self)->pool_.run(count, grain, body, arg);
+  }
+  static std::byte* scratch(void* self, int worker) noexcept {
+    return static_cast<std::byte*>(static_cast<CpuBackend*>(self)->scratch_[static_cast<size_t>(worker)].get());
+  }
+
+  ThreadPool pool_;
+  std::vector<std::unique_ptr<void, Free>> scratch_;
+};
+
+}  // namespace
+
+std::shared_ptr<Backend> open(const DeviceOptions& options) { return std::make_shared<CpuBackend>(options); }
+
+}  // namespace tern::cpu
