@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training a ternary model, and measuring one on text.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tern/model.h"
+#include "tern/text.h"
+
+namespace tern {
+
+// ---------------------------------------------------------------- optimizer
+
+struct AdamwOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0.1;
+};
+
+// AdamW (arXiv 1711.05101) over a model's parameters, moments in f32.
+class Adamw {
+ public:
+  explicit Adamw(std::vector<Parameter> parameters);
+
+  // Global norm of the gradients, summed in double in parameter order. Parameters without a gradient count as 0.
+  double gradient_norm() const;
+  // One step with every gradient multiplied by grad_scale; then the gradients are dropped. Parameters without a gradient stay.
+  void step(const AdamwOptions& options, double grad_scale = 1.0);
+  int64_t steps() const { return steps_; }
+
+  // State for a checkpoint: "m.<name>", "v.<name>". load throws Error when names or shapes differ.
+  std::vector<std::pair<std::string, Tensor>> state() const;
+  void load_state(const std::vector<std::pair<std::string, Tensor>>& state, int64_t steps);
+
+ private:
+  struct Slot {
+    Parameter parameter;
+    Tensor m, v;
+  };
+  std::vector<Slot> slots_;
+  int64_t steps_ = 0;
+};
+
+// ---------------------------------------------------------------- training
+
+// Everything a run depends on besides its data; each field is an option of `tern train` and a key of --config files
+// (src/train/train_fields.h lists them once).
+struct TrainConfig {
+  ModelConfig model;
+
+  int64_t sequence_length = 256;  // tokens per sequence
+  int64_t batch_size = 8;         // sequences per micro-batch
+  int64_t accumulate = 1;         // micro-batches per step
+  int64_t steps = 1000;
+
+  // Two-stage schedule of b1.58 (arXiv 2411.04965, appendix): warm-up to `lr`, linear to lr·stage1_end at
+  // steps·stage_split, then linear from lr·stage2_begin to 0; weight decay only in the first stage.
+  double lr = 3e-3;
+  int64_t warmup_steps = 50;
+  double stage_split = 0.5;
+  double stage1_end = 0.5;
+  double stage2_begin = 2.0 / 3.0;
+  double weight_decay = 0.1;
+  double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
+  double clip = 1.0;  // global norm; 0 switches clipping off
+
+  uint64_t seed = 0;
+  double validation_share = 0.05;   // of the training text, its end, where no validation files are given
+  int64_t eval_every = 200;         // steps; 0 only at the end
+  int64_t eval_tokens = 16384;      // at most this many validation tokens each time
+  int64_t checkpoint_every = 200;   // steps; 0 only at the end
+  int64_t keep_checkpoints = 2;
+
+  void validate() const;
+};
+
+// lr and weight decay of step 1 … config.steps.
+struct ScheduledRates {
+  double lr, weight_decay;
+};
+ScheduledRates scheduled_rates(const TrainConfig& config, int64_t step);
+
+// What a finished step reports, as one line of the JSONL log does.
+struct StepReport {
+  int64_t step = 0, steps = 0;
+  double loss = 0;       // mean over the step's tokens, nats
+  double grad_norm = 0;  // before clipping
+  double lr = 0;
+  int64_t tokens = 0;    // since the beginning of training
+  double tokens_per_second = 0;
+  double seconds_left = 0;
+  double quantize_seconds = 0, forward_seconds = 0, backward_seconds = 0, optimizer_seconds = 0;  // of this step
+  bool has_validation = false;
+  double validation_loss = 0, validation_bits_per_byte = 0;
+};
+
+struct TrainData {
+  std::vector<int32_t> train, validation;  // token ids
+  double validation_bytes_per_token = 0;   // of the validation text
+};
+
+// Trains in `directory`:
+//   checkpoints/step-000200/    a Hugging Face directory (masters) with the tokenizer, optimizer.safetensors and
+//                               trainer.json (step, config, checksums); complete or absent
+//   log.jsonl                   a line per step
+//   config.json model.safetensors tokenizer.json   the final model, masters
+// With resume, continues from the newest whole checkpoint (a damaged one is passed over, which `on_warning` is told) and
+// gives the same losses as a run that never stopped; without it, throws Error when the directory holds checkpoints.
+struct TrainCallbacks {
+  std::function<void(const StepReport&)> on_step;
+  std::function<void(std::string_view)> on_warning;
+  std::function<bool()> should_stop;  // asked after every step; true writes a checkpoint and returns
+};
+Model train(const TrainConfig& config, const TrainData& data, const Tokenizer& tokenizer, const Device& device,
+            const std::string& directory, bool resume, const TrainCallbacks& callbacks);
+
+// ---------------------------------------------------------------- evaluation
+
+struct Evaluation {
+  int64_t tokens = 0;  // predicted
+  double loss = 0;     // nats per token
+  double perplexity = 0;
+  double bits_per_byte = 0;  // 0 when `bytes` is
+  double tokens_per_second = 0;
+};
+
+// Loss over `ids` in consecutive windows of `window` tokens; every token but the first of each window is predicted, so
+// windows overlap by one. `bytes` is the length of the text behind the ids.
+Evaluation evaluate(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window);
+
+}  // namespace tern
