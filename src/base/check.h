@@ -21,7 +21,8 @@ template <class... Args>
 // Throws Error("[op] <message>") unless ok; the message is formatted only on failure.
 template <class... Args>
 void check(bool ok, const char* op, fmt::format_string<Args...> format, Args&&... args) {
-  if (!ok) [[unlikely]] fail_with(op, format, fmt::make_format_args(args...));
+  if (!ok) [[unlikely]]
+    fail_with(op, format, fmt::make_format_args(args...));
 }
 
 }  // namespace tern

@@ -17,7 +17,9 @@ namespace {
 
 constexpr size_t kLargestWrite = size_t{1} << 30;  // Linux writes at most 2^31 - 4096 bytes per call
 
-[[noreturn]] void fail_errno(const char* op, const std::string& path) { fail(op, "{}: {}", path, std::strerror(errno)); }
+[[noreturn]] void fail_errno(const char* op, const std::string& path) {
+  fail(op, "{}: {}", path, std::strerror(errno));
+}
 
 // A descriptor that is closed at the end of its scope.
 struct Descriptor {

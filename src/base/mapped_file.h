@@ -9,8 +9,8 @@
 
 namespace tern {
 
-// The mapping lives as long as the object. Writing through it is a fault; if another process truncates the file while it
-// is mapped, reading past the new end is one, too.
+// The mapping lives as long as the object. Writing through it is a fault; if another process truncates the file while
+// it is mapped, reading past the new end is one, too.
 class MappedFile {
  public:
   // Throws Error naming the path when it is not a readable regular file.

@@ -8,7 +8,8 @@
 
 namespace tern {
 
-// 64 random bits for one counter value: the finalizer of SplitMix64 (Steele, Lea, Flood 2014) over seed and counter, twice.
+// 64 random bits for one counter value: the finalizer of SplitMix64 (Steele, Lea, Flood 2014) over seed and counter,
+// twice.
 constexpr uint64_t random_bits(uint64_t seed, uint64_t counter) {
   auto mix = [](uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -26,7 +26,8 @@ std::atomic<int> fork_count{0};
 
 void watch_forks() {
   static std::once_flag once;
-  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); }); });
+  std::call_once(once,
+                 [] { pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); }); });
 }
 
 }  // namespace
@@ -114,8 +115,8 @@ void ThreadPool::stop_workers() {
   for (std::thread& worker : shared_->workers) worker.join();
 }
 
-// In a forked child the locks are in an unknown state and the threads are the parent's: neither can be freed, so both are
-// left behind.
+// In a forked child the locks are in an unknown state and the threads are the parent's: neither can be freed, so both
+// are left behind.
 void ThreadPool::recover_from_fork() {
   if (shared_->forks == fork_count.load(std::memory_order_relaxed)) return;
   static_cast<void>(shared_.release());

@@ -38,7 +38,8 @@ class CpuBackend final : public Backend {
     // Untouched pages cost nothing, so every worker has its scratch from the start.
     for (int worker = 0; worker < pool_.threads(); ++worker) {
       scratch_.emplace_back(aligned_block(kScratchBytes));
-      check(scratch_.back() != nullptr, "cpu", "expected {} bytes of scratch memory per thread, got none", kScratchBytes);
+      check(scratch_.back() != nullptr, "cpu", "expected {} bytes of scratch memory per thread, got none",
+            kScratchBytes);
     }
     exec_ = {this, pool_.threads(), &parallel, &scratch};
   }

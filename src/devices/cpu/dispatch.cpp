@@ -17,11 +17,14 @@ struct Isa {
 };
 
 // The builtin asks the operating system, too: a register file that is not saved counts as absent.
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"); }
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+}
 
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vnni");
 }
 
 const std::array<Isa, 3> kIsas = {{
@@ -54,8 +57,8 @@ const Kernels& choose_kernels(std::string_view isa) {
   if (wanted.empty()) return *supported_kernels().back();
   for (const Isa& known : kIsas) {
     if (known.kernels->name != wanted) continue;
-    check(known.supported(), isa.empty() ? "TERN_ISA" : "isa", "expected an instruction set of this machine ({}), got '{}'",
-          fmt::join(names(true), ", "), wanted);
+    check(known.supported(), isa.empty() ? "TERN_ISA" : "isa",
+          "expected an instruction set of this machine ({}), got '{}'", fmt::join(names(true), ", "), wanted);
     return *known.kernels;
   }
   fail(isa.empty() ? "TERN_ISA" : "isa", "expected one of {}, got '{}'", fmt::join(names(false), ", "), wanted);

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading a model from a Hugging Face directory.
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <vector>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "formats/format.h"
+#include "io/safetensors.h"
+#include "models/architecture.h"
+#include "models/config.h"
+#include "tern/ops.h"
+
+namespace tern {
+namespace {
+
+constexpr uint64_t kLargestConfig = uint64_t{1} << 20;
+constexpr std::string_view kScaleSuffix = "_scale";
+
+class Loader final : public WeightVisitor {
+ public:
+  Loader(const SafetensorsSet& files, const std::string& directory, ScaleMeaning meaning, const Device& device)
+      : files_(files), directory_(directory), meaning_(meaning), device_(device) {}
+
+  // A file holds masters or codes, for all ternary matrices alike; the first decides.
+  Weights kind() const { return packed_ ? Weights::packed : Weights::masters; }
+  const std::set<std::string>& used() const { return used_; }
+
+  void dense(const std::string& name, DenseWeight& weight, const Shape& shape) override {
+    require_shape(name, shape);
+    dense_.push_back({&weight, float_tensor(name)});
+  }
+
+  void ternary(const std::string& name, BitLinear& linear, int64_t rows, int64_t cols) override {
+    const bool packed = info(name).dtype == DType::u8;
+    check(!seen_ternary_ || packed == packed_, "load",
+          "{}: expected {}, as the other ternary weights have, got {} in '{}'", directory_,
+          packed_ ? "uint8 codes" : "float masters", info(name).dtype_name, name);
+    seen_ternary_ = true;
+    packed_ = packed;
+    linear = packed ? BitLinear(read_packed(name, rows, cols))
+                    : BitLinear(read_master(name, rows, cols), find_weight_scheme("absmean"));
+  }
+
+  // Dense weights train when the model has masters, which is known at the end. Norms are f32 always, trained weights
+  // too.
+  void finish() {
+    for (auto& [weight, value] : dense_) {
+      const bool trains = !packed_;
+      const bool widen = trains || value.rank() == 1;
+      *weight = DenseWeight(trains ? clone(cast(value, DType::f32)) : widen ? cast(value, DType::f32) : value, trains);
+    }
+  }
+
+ private:
+  struct Dense {
+    DenseWeight* weight;
+    Tensor value;
+  };
+
+  SafetensorsInfo info(const std::string& name) {
+    check(files_.has(name), "load", "{}: expected a tensor '{}', the file has none of that name", directory_, name);
+    used_.insert(name);
+    return files_.info(name);
+  }
+
+  void require_shape(const std::string& name, const Shape& shape) {
+    const Shape found = info(name).shape;
+    check(found == shape, "load", "{}: expected '{}' of shape {}, got {}", directory_, name, to_string(shape),
+          to_string(found));
+  }
+
+  Tensor float_tensor(const std::string& name) {
+    const SafetensorsInfo found = info(name);
+    check(found.dtype && is_float(*found.dtype), "load", "{}: expected '{}' of F32, BF16 or F16, got {}", directory_,
+          name, found.dtype_name);
+    return files_.tensor(name, device_);
+  }
+
+  Tensor read_master(const std::string& name, int64_t rows, int64_t cols) {
+    require_shape(name, {rows, cols});
+    return clone(cast(float_tensor(name), DType::f32));
+  }
+
+  PackedTernary read_packed(const std::string& name, int64_t rows, int64_t cols) {
+    const Format& format = format_from_name("hf_packed");
+    require_shape(name, format.packed_shape(rows, cols));
+    const float scale = read_scale(name + std::string(kScaleSuffix));
+    const TernaryCodes codes = decode_named(format, name, rows, cols, scale);
+    return pack_ternary(codes.codes, codes.scale);
+  }
+
+  TernaryCodes decode_named(const Format& format, const std::string& name, int64_t rows, int64_t cols, float scale) {
+    try {
+      return decode(format, files_.tensor(name, device_), rows, cols, scale);
+    } catch (const Error& error) {
+      fail("load", "{}: tensor '{}': {}", directory_, name, error.what());
+    }
+  }
+
+  // What multiplies the codes, whichever way the file states it.
+  float read_scale(const std::string& name) {
+    const SafetensorsInfo found = info(name);
+    check(found.shape.numel() == 1, "load", "{}: expected '{}' to hold one number, got shape {}", directory_, name,
+          to_string(found.shape));
+    const auto value = static_cast<float>(float_tensor(name).item());
+    check(std::isfinite(value) && value > 0, "load", "{}: expected a positive '{}', got {}", directory_, name, value);
+    return meaning_ == ScaleMeaning::multiplies ? value : 1.0f / value;
+  }
+
+  const SafetensorsSet& files_;
+  const std::string& directory_;
+  ScaleMeaning meaning_;
+  const Device& device_;
+  std::vector<Dense> dense_;
+  std::set<std::string> used_;
+  bool packed_ = false, seen_ternary_ = false;
+};
+
+void check_no_superfluous(const SafetensorsSet& files, const Loader& loader, const ModelConfig& config,
+                          const std::string& directory) {
+  const ArchitectureEntry& family = find_architecture(config.architecture);
+  for (const std::string& name : files.names()) {
+    check(loader.used().count(name) == 1 || family.ignores(config, name), "load",
+          "{}: expected only the weights of a {} with this config.json, got a tensor '{}'", directory, family.name,
+          name);
+  }
+}
+
+}  // namespace
+
+Model Model::load(const std::string& directory, const Device& device) {
+  check(std::filesystem::is_directory(directory), "load", "{}: expected a model directory", directory);
+  const std::string config_path = directory + "/config.json";
+  const std::string text = read_file(config_path, kLargestConfig);
+  const ParsedConfig parsed = parse_config(text, config_path);
+  const SafetensorsSet files(directory);
+  std::shared_ptr<Architecture> model = find_architecture(parsed.model.architecture).make(parsed.model, device);
+  model->source_config = text;
+  Loader loader(files, directory, parsed.scale_meaning, device);
+  model->visit(loader);
+  loader.finish();
+  check_no_superfluous(files, loader, parsed.model, directory);
+  model->weights = loader.kind();
+  return Model(std::move(model));
+}
+
+}  // namespace tern

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// BitLinear: y = x̂·ŵᵀ with ternary weights and int8 activations. The one class that knows both a scheme and a packed
+// weight.
+#pragma once
+
+#include "core/codes.h"
+#include "quant/scheme.h"
+#include "tern/ops.h"
+
+namespace tern {
+
+// Holds the packed matrix and, if it can train, the master and its codes. The forward pass is the packed integer kernel
+// in training and in inference (b1.58, arXiv 2402.17764), so both give the same bits.
+class BitLinear {
+ public:
+  BitLinear() = default;
+  // Trains: quantizes `master` f32 [out, in] by `scheme`, here and at each requantize().
+  BitLinear(Tensor master, const WeightScheme& scheme);
+  // Runs only.
+  explicit BitLinear(PackedTernary packed) : packed_(std::move(packed)) {}
+
+  // [..., in] → [..., out]. xq = quantize_rows(x), made once for all layers that share x. With a master and an x or
+  // master that requires a gradient, differentiable by the straight-through estimator when with_grad is set.
+  Tensor forward(const Tensor& x, const QuantizedRows& xq, bool with_grad) const;
+
+  // Brings codes and packed bytes in line with the master. Nothing without one.
+  void requantize();
+
+  bool has_master() const { return master_.defined(); }
+  const Tensor& master() const { return master_; }
+  const PackedTernary& packed() const { return packed_; }
+  // Codes i8 [out, in], read back from the packed bytes, and the scale.
+  TernaryCodes codes() const { return {unpack_ternary(packed_), packed_.scale}; }
+
+ private:
+  const WeightScheme* scheme_ = nullptr;
+  Tensor master_, codes_;
+  PackedTernary packed_;
+};
+
+}  // namespace tern
