@@ -76,9 +76,9 @@ class Model {
  public:
   Model() = default;
 
-  // Reads config.json and the safetensors of a Hugging Face directory: f32/bf16/f16 masters, or packed uint8 with either
-  // meaning of weight_scale (quantization_config.linear_class: autobitlinear multiplies, bitlinear divides). Throws Error
-  // naming the file and field for anything missing, superfluous or of the wrong shape or dtype.
+  // Reads config.json and the safetensors of a Hugging Face directory: f32/bf16/f16 masters, or packed uint8 with
+  // either meaning of weight_scale (quantization_config.linear_class: autobitlinear multiplies, bitlinear divides).
+  // Throws Error naming the file and field for anything missing, superfluous or of the wrong shape or dtype.
   static Model load(const std::string& directory, const Device& device);
   // Fresh masters: normal(0, initializer_range) from `seed`, norms 1.
   static Model create(const ModelConfig& config, const Device& device, uint64_t seed);
@@ -96,14 +96,16 @@ class Model {
   ModelInfo info() const;
   bool defined() const { return architecture_ != nullptr; }
 
-  // Logits f32 [batch, tokens, vocab] for ids i64 [batch, tokens]. With a cache, the ids follow the tokens it has seen, and
-  // it takes them in; logits equal those of one pass over the whole sequence, bit for bit. Throws Error when an id is out
-  // of range, or a sequence longer than max_position_embeddings or the cache.
+  // Logits f32 [batch, tokens, vocab] for ids i64 [batch, tokens]. With a cache, the ids follow the tokens it has seen,
+  // and it takes them in; logits equal those of one pass over the whole sequence, bit for bit. Throws Error when an id
+  // is out of range, or a sequence longer than max_position_embeddings or the cache.
   Tensor logits(const Tensor& ids, KvCache* cache = nullptr) const;
   // The same for the last token only: [batch, vocab].
   Tensor next_logits(const Tensor& ids, KvCache* cache) const;
   KvCache make_cache(int64_t batch, int64_t capacity) const;
 
+  // The same logits, bit for bit, with the graph behind them when the model has masters: for losses of one's own.
+  Tensor training_logits(const Tensor& ids) const;
   // Mean cross-entropy in nats of ids[:, 1:] given what precedes (Hugging Face's causal loss with labels = input_ids).
   // Differentiable when the model has masters.
   Tensor loss(const Tensor& ids) const;

@@ -75,6 +75,12 @@ KvCache Model::make_cache(int64_t batch, int64_t capacity) const {
   return cache;
 }
 
+Tensor Model::training_logits(const Tensor& ids) const {
+  check_ids(*architecture_, ids, nullptr);
+  const bool with_grad = weights() == Weights::masters;
+  return linear(architecture_->hidden(ids, nullptr, with_grad), architecture_->head().get(with_grad));
+}
+
 Tensor Model::loss(const Tensor& ids) const {
   check(ids.rank() == 2 && ids.size(1) >= 2, "loss", "expected ids [batch, tokens] with at least 2 tokens, got {}",
         to_string(ids.shape()));
@@ -85,12 +91,9 @@ Tensor Model::loss(const Tensor& ids) const {
 }
 
 Tensor Model::loss(const Tensor& ids, const Tensor& targets) const {
-  check_ids(*architecture_, ids, nullptr);
   check(targets.dtype() == DType::i64 && targets.shape() == ids.shape(), "loss", "expected i64 targets {}, got {} {}",
         to_string(ids.shape()), name_of(targets.dtype()), to_string(targets.shape()));
-  const bool with_grad = weights() == Weights::masters;
-  const Tensor logits = linear(architecture_->hidden(ids, nullptr, with_grad), architecture_->head().get(with_grad));
-  return cross_entropy(logits, targets);
+  return cross_entropy(training_logits(ids), targets);
 }
 
 std::vector<Parameter> Model::parameters() const {

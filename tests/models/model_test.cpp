@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same bits whichever way a model runs: training or inference, masters or packed, any thread count, with a cache or
+// without.
+#include "tern/model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "io/safetensors.h"
+#include "support/temporary_directory.h"
+#include "tern/autograd.h"
+#include "tern/ops.h"
+
+namespace tern {
+namespace {
+
+std::string fixture(const std::string& name) { return TERN_TEST_DATA "/hf/" + name; }
+
+Tensor fixture_ids(const std::string& name, const Device& device) {
+  return clone(SafetensorsFile(fixture(name) + "/expected.safetensors").tensor("input_ids", device));
+}
+
+ModelConfig odd_config() {
+  ModelConfig config;
+  config.vocab_size = 67;
+  config.hidden_size = 42;
+  config.intermediate_size = 53;
+  config.num_hidden_layers = 2;
+  config.num_attention_heads = 3;
+  config.num_key_value_heads = 1;
+  config.max_position_embeddings = 31;
+  config.tie_word_embeddings = false;
+  return config;
+}
+
+TEST(Model, TrainingAndPackedInferenceScoreAlike) {
+  const Device device = Device::open();
+  for (const std::string family : {"tiny", "tied"}) {
+    const Tensor ids = fixture_ids(family + "-online", device);
+    const TemporaryDirectory directory;
+    const Model masters = Model::load(fixture(family + "-online"), device);
+    masters.save(directory.path(), Weights::packed);
+    const Model packed = Model::load(directory.path(), device);
+    const std::vector<float> inference = packed.logits(ids).to_vector<float>();
+    const Tensor training = masters.training_logits(ids);
+    EXPECT_TRUE(training.requires_grad());
+    EXPECT_EQ(training.to_vector<float>(), inference) << family;
+    EXPECT_EQ(masters.logits(ids).to_vector<float>(), inference) << family;
+    EXPECT_FALSE(packed.training_logits(ids).requires_grad());
+    EXPECT_EQ(masters.loss(ids).item(), packed.loss(ids).item()) << family;
+  }
+}
+
+TEST(Model, ThreadsDoNotChangeABit) {
+  for (const std::string name : {"tiny-online", "tiny-packed-bitlinear", "tied-packed-autobitlinear"}) {
+    std::vector<std::vector<float>> logits;
+    for (const int threads : {1, 2, 3}) {
+      const Device device = Device::open("cpu", {threads, ""});
+      logits.push_back(Model::load(fixture(name), device).logits(fixture_ids(name, device)).to_vector<float>());
+    }
+    EXPECT_EQ(logits[0], logits[1]) << name;
+    EXPECT_EQ(logits[0], logits[2]) << name;
+  }
+}
+
+TEST(Model, InstructionSetsDoNotChangeABit) {
+  std::vector<float> first;
+  for (const std::string& isa : Device::cpu_isas()) {
+    const Device device = Device::open("cpu", {2, isa});
+    const std::vector<float> logits =
+        Model::load(fixture("tiny-online"), device).logits(fixture_ids("tiny-online", device)).to_vector<float>();
+    if (first.empty()) first = logits;
+    EXPECT_EQ(first, logits) << isa;
+  }
+}
+
+TEST(Model, GradientsAreTheSameForEveryThreadCountAndInstructionSet) {
+  std::vector<std::vector<float>> first;
+  for (const std::string& isa : Device::cpu_isas()) {
+    for (const int threads : {1, 3}) {
+      const Device device = Device::open("cpu", {threads, isa});
+      const Model model = Model::create(odd_config(), device, 5);
+      const Tensor ids = Tensor::from(std::vector<int64_t>{1, 2, 3, 66, 0, 9, 9, 9, 5, 4, 3, 2, 1, 0}, {2, 7}, device);
+      backward(model.loss(ids));
+      std::vector<std::vector<float>> gradients;
+      for (const Parameter& parameter : model.parameters())
+        gradients.push_back(parameter.value.grad().to_vector<float>());
+      if (first.empty()) first = gradients;
+      EXPECT_EQ(first, gradients) << isa << " " << threads;
+    }
+  }
+}
+
+TEST(Model, ACacheDoesNotChangeABit) {
+  const Device device = Device::open();
+  const Model model = Model::create(odd_config(), device, 11);
+  const int64_t tokens = 29;
+  std::vector<int64_t> ids;
+  for (int64_t i = 0; i < 2 * tokens; ++i) ids.push_back(i * 7 % 67);
+  const Tensor all = Tensor::from(ids, {2, tokens}, device);
+  const std::vector<float> whole = model.logits(all).to_vector<float>();
+  for (const int64_t chunk : {1, 2, 5, 28, 29}) {
+    KvCache cache = model.make_cache(2, tokens);
+    std::vector<Tensor> parts;
+    for (int64_t begin = 0; begin < tokens; begin += chunk) {
+      parts.push_back(model.logits(slice(all, 1, begin, std::min(begin + chunk, tokens)), &cache));
+    }
+    EXPECT_EQ(cache.length, tokens);
+    EXPECT_EQ(concat(parts, 1).to_vector<float>(), whole) << chunk;
+  }
+  KvCache cache = model.make_cache(2, tokens);
+  const Tensor last = model.next_logits(all, &cache);
+  EXPECT_EQ(last.to_vector<float>(), select(model.logits(all), 1, tokens - 1).to_vector<float>());
+}
+
+TEST(Model, RefusesWhatDoesNotFit) {
+  const Device device = Device::open();
+  const Model model = Model::create(odd_config(), device, 1);
+  const auto ids = [&](int64_t batch, int64_t tokens, int64_t value) {
+    return Tensor::full({batch, tokens}, static_cast<double>(value), DType::i64, device);
+  };
+  EXPECT_THROW(model.logits(ids(1, 32, 0)), Error) << "longer than the window";
+  EXPECT_THROW(model.logits(ids(1, 0, 0)), Error);
+  EXPECT_THROW(model.logits(ids(1, 3, 67)), Error) << "beyond the vocabulary";
+  EXPECT_THROW(model.logits(ids(1, 3, -1)), Error);
+  EXPECT_THROW(model.logits(Tensor::zeros({3}, DType::i64, device)), Error);
+  EXPECT_THROW(model.logits(Tensor::zeros({1, 3}, DType::i32, device)), Error);
+  EXPECT_THROW(model.loss(ids(1, 1, 0)), Error);
+  KvCache cache = model.make_cache(1, 4);
+  EXPECT_THROW(model.logits(ids(2, 2, 0), &cache), Error);
+  EXPECT_THROW(model.logits(ids(1, 5, 0), &cache), Error);
+  EXPECT_EQ(cache.length, 0);
+  EXPECT_THROW(model.make_cache(0, 4), Error);
+}
+
+TEST(Model, CreateDependsOnTheSeedAlone) {
+  const auto weights = [](uint64_t seed, int threads) {
+    std::vector<std::vector<float>> out;
+    for (const Parameter& p : Model::create(odd_config(), Device::open("cpu", {threads, ""}), seed).parameters())
+      out.push_back(p.value.to_vector<float>());
+    return out;
+  };
+  EXPECT_EQ(weights(3, 1), weights(3, 2));
+  EXPECT_NE(weights(3, 1), weights(4, 1));
+}
+
+TEST(Model, CreateHasTheAskedDeviation) {
+  ModelConfig config = odd_config();
+  config.initializer_range = 0.05;
+  for (const Parameter& p : Model::create(config, Device::open(), 9).parameters()) {
+    double sum = 0, squares = 0;
+    const std::vector<float> values = p.value.to_vector<float>();
+    for (const float v : values) sum += v, squares += double(v) * v;
+    const auto n = static_cast<double>(values.size());
+    if (p.value.rank() == 1) {
+      EXPECT_EQ(sum, n) << p.name;
+    } else {
+      // Five standard errors of the mean and of the standard deviation.
+      EXPECT_NEAR(sum / n, 0.0, 5 * 0.05 / std::sqrt(n)) << p.name;
+      EXPECT_NEAR(std::sqrt(squares / n), 0.05, 5 * 0.05 / std::sqrt(2 * n)) << p.name;
+    }
+  }
+}
+
+TEST(Model, InfoCounts) {
+  const Model model = Model::load(fixture("tied-packed-autobitlinear"), Device::open());
+  const ModelInfo info = model.info();
+  const int64_t ternary = 2 * (4 * 192 * 192 + 3 * 192 * 512);
+  EXPECT_EQ(info.ternary_parameters, ternary);
+  EXPECT_EQ(info.parameters, ternary + 512 * 192 + 2 * (3 * 192 + 512) + 192);
+  EXPECT_EQ(info.f32_bytes, info.parameters * 4);
+  EXPECT_EQ(info.packed_bytes, ternary / 4 + 4 * 14 + (info.parameters - ternary) * 4);
+  EXPECT_GT(info.zero_share, 0.2);
+  EXPECT_LT(info.zero_share, 0.5);
+  EXPECT_GE(info.ternary_bytes, ternary / 4);
+}
+
+TEST(Model, RandomPackedModelsRun) {
+  const Device device = Device::open();
+  const Model model = Model::create_random_packed(odd_config(), device, 2);
+  EXPECT_EQ(model.weights(), Weights::packed);
+  for (const float logit : model.logits(Tensor::zeros({1, 3}, DType::i64, device)).to_vector<float>())
+    EXPECT_TRUE(std::isfinite(logit));
+}
+
+}  // namespace
+}  // namespace tern
