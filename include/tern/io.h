@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensors in files: safetensors and NumPy's .npy.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tern/tensor.h"
+
+namespace tern {
+
+// Every tensor of a safetensors file, in the order of the file. The file is checked wholly first. On a CPU device the
+// tensors are views of the mapped file: they must not be written to, and the file not be changed while they live
+// (saving over it is safe). Throws Error naming the path and the tensor at fault.
+std::vector<std::pair<std::string, Tensor>> load_safetensors(const std::string& path, const Device& device);
+
+// Creates or replaces a safetensors file in one step: when anything fails, an older file stays as it was. The same
+// tensors and metadata give the same bytes. Throws Error for a name given twice.
+void save_safetensors(const std::string& path, const std::vector<std::pair<std::string, Tensor>>& tensors,
+                      const std::map<std::string, std::string>& metadata = {});
+
+// The array in a .npy file of f4, f2, i1, u1, i4, i8 or b1; one in Fortran order becomes a transposed view.
+Tensor load_npy(const std::string& path, const Device& device);
+
+// Creates or replaces a .npy file in one step. Throws Error for bf16, which NumPy lacks.
+void save_npy(const std::string& path, const Tensor& tensor);
+
+}  // namespace tern
