@@ -11,10 +11,13 @@
 
 namespace tern {
 
-// Adds d(output)/d(leaf), weighted by `grad`, to grad() of every leaf that requires a gradient, and releases the graph:
-// a second call on the same output throws Error. `grad` has output's shape and dtype f32; it may be left out for an
-// output of one element (then it is 1). Throws Error when output requires no gradient. The order of summation where
-// gradients meet is the reverse of the order in which ops ran.
+// Adds d(output)/d(leaf), weighted by `grad`, to grad() of every leaf that requires a gradient, and releases the graph
+// as it goes: a second call on the same output, or on another result of what was released, throws Error. `grad` has
+// output's shape and dtype f32; it may be left out for an output of one element (then it is 1). Throws Error when
+// output requires no gradient. Where gradients meet they are summed in a fixed order: that of the graph walked depth
+// first from output, an op's inputs from first to last, in reverse. A gradient takes its memory for itself, but adds in
+// place to a grad() that nobody else holds. When memory runs out midway, the graph is spent and the gradients are
+// incomplete.
 void backward(const Tensor& output, const Tensor& grad = {});
 
 }  // namespace tern

@@ -19,9 +19,9 @@ class Storage;
 struct TensorImpl;
 struct GradState;
 
-// A cheap value: copies are the same tensor. Views (ops.h) share storage with the tensor they were taken from. Reading is
-// safe from several threads; writing is not. A default-constructed Tensor is undefined: defined() is false and nothing
-// else may be called.
+// A cheap value: copies are the same tensor. Views (ops.h) share storage with the tensor they were taken from. Reading
+// is safe from several threads; writing is not. A default-constructed Tensor is undefined: defined() is false and
+// nothing else may be called.
 class Tensor {
  public:
   Tensor() = default;
@@ -61,8 +61,8 @@ class Tensor {
   bool is_contiguous() const;
   bool shares_storage_with(const Tensor& other) const;
 
-  // Address of the first element (index 0 on every axis) in device memory. `data<T>()` checks the dtype and throws Error
-  // on a mismatch. On a CPU device it is host memory.
+  // Address of the first element (index 0 on every axis) in device memory. `data<T>()` checks the dtype and throws
+  // Error on a mismatch. On a CPU device it is host memory.
   void* raw() const;
   template <class T>
   T* data() const {
@@ -82,11 +82,11 @@ class Tensor {
   }
   void copy_to_host(std::span<std::byte> out) const;
 
-  // Gradients (autograd.h says how they flow). A tensor that requires a gradient and was not computed by an op is a leaf;
-  // backward() adds into its grad().
+  // Gradients (autograd.h says how they flow). A tensor that requires a gradient and was not computed by an op is a
+  // leaf; backward() adds into its grad().
   bool requires_grad() const;
   Tensor& set_requires_grad(bool on = true);
-  // The accumulated gradient; undefined before the first backward().
+  // The accumulated gradient, f32; undefined before the first backward().
   Tensor grad() const;
   void set_grad(Tensor grad);
   // The same elements, cut off from the graph.

@@ -81,18 +81,14 @@ void gather(const std::byte* from, size_t element, const Shape& shape, const Sha
 }  // namespace
 
 GradState::~GradState() {
-  // A graph is a chain as deep as the program: unlinked here node by node, not by nested destructors. A vjp holds tensors of
-  // its own node's inputs only, so it goes once they are in `pending`.
-  std::vector<Tensor> pending = std::move(inputs);
-  vjp = nullptr;
+  // A graph is a chain as deep as the program: unlinked here node by node, not by nested destructors.
+  std::vector<std::shared_ptr<GradState>> pending = std::move(inputs);
   while (!pending.empty()) {
-    const Tensor tensor = std::move(pending.back());
+    const std::shared_ptr<GradState> node = std::move(pending.back());
     pending.pop_back();
-    if (!tensor.impl_ || tensor.impl_.use_count() != 1 || !tensor.impl_->grad_state) continue;
-    GradState& state = *tensor.impl_->grad_state;
-    for (Tensor& input : state.inputs) pending.push_back(std::move(input));
-    state.inputs.clear();
-    state.vjp = nullptr;
+    if (!node || node.use_count() != 1) continue;
+    for (std::shared_ptr<GradState>& input : node->inputs) pending.push_back(std::move(input));
+    node->inputs.clear();
   }
 }
 
@@ -204,7 +200,7 @@ bool Tensor::requires_grad() const { return impl_->grad_state && impl_->grad_sta
 Tensor& Tensor::set_requires_grad(bool on) {
   check(!on || is_float(dtype()), "requires_grad", "expected a float tensor, got {}", name_of(dtype()));
   if (!impl_->grad_state) impl_->grad_state = std::make_shared<GradState>();
-  check(impl_->grad_state->inputs.empty(), "requires_grad", "expected a leaf, got the result of {}", impl_->grad_state->op);
+  check(impl_->grad_state->leaf, "requires_grad", "expected a leaf, got the result of {}", impl_->grad_state->op);
   impl_->grad_state->requires_grad = on;
   return *this;
 }
@@ -212,7 +208,8 @@ Tensor& Tensor::set_requires_grad(bool on) {
 Tensor Tensor::grad() const { return impl_->grad_state ? impl_->grad_state->grad : Tensor(); }
 
 void Tensor::set_grad(Tensor grad) {
-  check(!grad.defined() || grad.shape() == shape(), "grad", "expected shape {}, got {}", to_string(shape()),
+  check(!grad.defined() || (grad.shape() == shape() && grad.dtype() == DType::f32), "grad", "expected f32 {}, got {} {}",
+        to_string(shape()), name_of(grad.defined() ? grad.dtype() : DType::f32),
         to_string(grad.defined() ? grad.shape() : Shape()));
   if (!impl_->grad_state) impl_->grad_state = std::make_shared<GradState>();
   impl_->grad_state->grad = std::move(grad);

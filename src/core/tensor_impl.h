@@ -11,19 +11,28 @@
 
 namespace tern {
 
-// Gradient side of a tensor: absent (null) for tensors outside any graph. The graph's edges and walk are in src/autograd.
+// Gradient side of a tensor: absent (null) for tensors outside any graph. Nodes point at nodes, not at tensors, so that a
+// graph keeps alive only the values that a gradient needs. src/autograd records and walks it.
 struct GradState {
-  // Gradient of one op's output to gradients of its inputs, in order; an undefined Tensor where an input needs none.
+  // Gradient of one op's output to gradients of its inputs, in order; an undefined Tensor where an input needs none. It
+  // captures detached tensors only. Runs at most once.
   using Vjp = std::function<std::vector<Tensor>(const Tensor& grad)>;
 
   bool requires_grad = false;
-  Tensor grad;                 // leaves only
-  const char* op = "leaf";     // name of the op that computed the tensor
-  std::vector<Tensor> inputs;  // of that op; empty for a leaf
-  Vjp vjp;                     // empty for a leaf
+  bool leaf = true;         // not computed by an op
+  const char* op = "leaf";  // name of the op that computed the tensor
+  Tensor grad;              // leaves only
+  std::vector<std::shared_ptr<GradState>> inputs;  // of that op; null where an input needs no gradient
+  Vjp vjp;                                         // empty for a leaf, and after backward()
 
+  GradState() = default;
   // Releases long chains without deep recursion.
   ~GradState();
+  GradState(const GradState&) = delete;
+  GradState& operator=(const GradState&) = delete;
+
+  // True when no other tensor, handle or view, reaches the elements: they may be overwritten.
+  static bool owns_alone(const Tensor& tensor);
 };
 
 struct TensorImpl {
@@ -34,5 +43,9 @@ struct TensorImpl {
   DType dtype = DType::f32;
   std::shared_ptr<GradState> grad_state;
 };
+
+inline bool GradState::owns_alone(const Tensor& tensor) {
+  return tensor.impl_.use_count() == 1 && tensor.impl_->storage.use_count() == 1;
+}
 
 }  // namespace tern

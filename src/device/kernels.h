@@ -36,7 +36,8 @@ struct Exec {
 
 inline constexpr size_t kScratchBytes = size_t{4} << 20;
 
-// Extents or strides, in plain data. Ops merge adjacent axes where they can, so rank is as small as the views allow.
+// Extents or strides, in plain data. Ops merge adjacent axes where they can: rank is as small as the views
+// allow, and at least 1.
 struct Dims {
   int rank;
   int64_t at[8];
@@ -65,7 +66,7 @@ struct StridedInput {
 };
 
 // y = a op b; y contiguous of `shape`; dtype f32, i32 or i64 (integer div truncates; a zero divisor was rejected).
-// minimum and maximum return NaN when either is NaN.
+// minimum and maximum return NaN when either is NaN. May be in place of an input that is contiguous of `shape`.
 struct BinaryArgs {
   BinaryOp op;
   DType dtype;

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "autograd/tape.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/check.h"
+#include "device/backend.h"
+#include "tern/autograd.h"
+
+namespace tern {
+namespace {
+
+using Node = std::shared_ptr<GradState>;
+
+Dims dims_of(const Shape& shape) {
+  Dims dims{shape.rank(), {}};
+  std::copy(shape.begin(), shape.end(), dims.at);
+  return dims;
+}
+
+// shape and strides of a loop over tensors: one axis when all are contiguous.
+struct Loop {
+  Dims shape;
+  bool flat;
+
+  Loop(const Tensor& a, const Tensor& b)
+      : shape(dims_of(a.shape())), flat(a.rank() == 0 || (a.is_contiguous() && b.is_contiguous())) {
+    if (flat) shape = {1, {a.numel()}};
+  }
+  Dims strides(const Tensor& x) const { return flat ? Dims{1, {1}} : dims_of(x.strides()); }
+};
+
+Tensor contiguous_copy(const Tensor& x) {
+  const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
+  const Loop loop(x, y);
+  const Backend& backend = x.device().backend();
+  backend.kernels().copy(backend.exec(), {.shape = loop.shape,
+                                          .x = x.raw(),
+                                          .x_dtype = x.dtype(),
+                                          .x_strides = loop.strides(x),
+                                          .y = y.raw(),
+                                          .y_dtype = y.dtype(),
+                                          .y_strides = loop.strides(y)});
+  return y;
+}
+
+// a + b, in the memory of a when nobody else reads it.
+Tensor sum(Tensor a, const Tensor& b) {
+  const bool in_place = GradState::owns_alone(a) && a.is_contiguous();
+  const Tensor y = in_place ? std::move(a) : Tensor::empty(b.shape(), DType::f32, b.device());
+  const Tensor& left = in_place ? y : a;
+  const Loop loop(left, b);
+  const Backend& backend = b.device().backend();
+  backend.kernels().binary(backend.exec(), {.op = BinaryOp::add,
+                                            .dtype = DType::f32,
+                                            .shape = loop.shape,
+                                            .a = {left.raw(), loop.strides(left)},
+                                            .b = {b.raw(), loop.strides(b)},
+                                            .y = y.raw()});
+  return y;
+}
+
+void accumulate(Tensor& slot, Tensor gradient) {
+  slot = slot.defined() ? sum(std::move(slot), gradient) : std::move(gradient);
+}
+
+// A leaf's gradient outlives the walk, so it shares memory with nothing.
+void accumulate_leaf(GradState& leaf, Tensor gradient) {
+  if (leaf.grad.defined()) {
+    leaf.grad = sum(std::move(leaf.grad), gradient);
+  } else {
+    const bool own = GradState::owns_alone(gradient) && gradient.is_contiguous();
+    leaf.grad = own ? std::move(gradient) : contiguous_copy(gradient);
+  }
+}
+
+void check_not_released(const GradState& node) {
+  check(node.leaf || node.vjp, "backward", "expected a graph that was not walked before, got the released result of {}",
+        node.op);
+}
+
+// The nodes below root, each after all its inputs: depth first, inputs in order.
+std::vector<Node> post_order(const Node& root) {
+  struct Visit {
+    Node node;
+    size_t next = 0;
+  };
+  std::vector<Node> order;
+  std::unordered_set<const GradState*> seen = {root.get()};
+  std::vector<Visit> stack;
+  check_not_released(*root);
+  stack.push_back({root});
+  while (!stack.empty()) {
+    Visit& top = stack.back();
+    if (top.next == top.node->inputs.size()) {
+      order.push_back(std::move(top.node));
+      stack.pop_back();
+      continue;
+    }
+    const Node& input = top.node->inputs[top.next++];
+    if (!input || !seen.insert(input.get()).second) continue;
+    check_not_released(*input);
+    stack.push_back({input});
+  }
+  return order;
+}
+
+// Runs the node's vjp, releases what it saved and hands the results on.
+void pull_back(GradState& node, Tensor gradient, std::unordered_map<const GradState*, Tensor>& gradients) {
+  const std::vector<Node> inputs = std::exchange(node.inputs, {});
+  const GradState::Vjp vjp = std::exchange(node.vjp, nullptr);
+  if (!gradient.defined()) return;
+  std::vector<Tensor> results = vjp(gradient);
+  gradient = Tensor();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] && results[i].defined()) accumulate(gradients[inputs[i].get()], std::move(results[i]));
+  }
+}
+
+Tensor seed(const Tensor& output, const Tensor& grad) {
+  if (!grad.defined()) {
+    check(output.numel() == 1, "backward", "expected a gradient for an output of shape {}, got none",
+          to_string(output.shape()));
+    return Tensor::full(output.shape(), 1.0, DType::f32, output.device());
+  }
+  check(grad.shape() == output.shape() && grad.dtype() == DType::f32 && grad.device() == output.device(), "backward",
+        "expected a gradient f32 {} on the output's device, got {} {}", to_string(output.shape()),
+        name_of(grad.dtype()), to_string(grad.shape()));
+  return grad.detach();
+}
+
+}  // namespace
+
+bool needs_grad(std::span<const Tensor> tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& tensor) { return tensor.requires_grad(); });
+}
+
+void record(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp) {
+  if (!needs_grad(inputs)) return;
+  auto node = std::make_shared<GradState>();
+  node->requires_grad = true;
+  node->leaf = false;
+  node->op = op;
+  for (const Tensor& input : inputs) node->inputs.push_back(input.requires_grad() ? input.grad_state() : nullptr);
+  node->vjp = std::move(vjp);
+  out.grad_state() = std::move(node);
+}
+
+void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp) {
+  record(out, op, std::span<const Tensor>(inputs), std::move(vjp));
+}
+
+void backward(const Tensor& output, const Tensor& grad) {
+  check(output.defined() && output.requires_grad(), "backward", "expected an output that requires a gradient, got {}",
+        output.defined() ? "one that does not" : "an undefined tensor");
+  std::vector<Node> order = post_order(output.grad_state());
+  std::unordered_map<const GradState*, Tensor> gradients;
+  gradients[output.grad_state().get()] = seed(output, grad);
+  for (; !order.empty(); order.pop_back()) {
+    GradState& node = *order.back();
+    const auto found = gradients.find(&node);
+    Tensor gradient = found == gradients.end() ? Tensor() : std::move(found->second);
+    if (found != gradients.end()) gradients.erase(found);
+    if (!node.leaf) {
+      pull_back(node, std::move(gradient), gradients);
+    } else if (gradient.defined() && node.requires_grad) {
+      accumulate_leaf(node, std::move(gradient));
+    }
+  }
+}
+
+}  // namespace tern

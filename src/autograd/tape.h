@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tape: what ops record and backward() (tern/autograd.h) walks. It knows no op.
+#pragma once
+
+#include <concepts>
+#include <span>
+#include <vector>
+
+#include "core/tensor_impl.h"
+#include "tern/tensor.h"
+
+namespace tern {
+
+// True when any of them requires a gradient: an op then records itself.
+template <std::same_as<Tensor>... Tensors>
+bool needs_grad(const Tensors&... tensors) {
+  return (tensors.requires_grad() || ...);
+}
+bool needs_grad(std::span<const Tensor> tensors);
+
+// Makes `out`, fresh from an op, the result of `op` on `inputs`; records nothing when no input requires a gradient. The
+// vjp gets the f32 gradient of out, any strided view, and returns one f32 gradient per input, of the input's shape,
+// undefined where it is not needed; it captures detached tensors only (its own output, too: anything else would be a
+// cycle).
+void record(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp);
+void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp);
+
+}  // namespace tern

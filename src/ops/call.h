@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// One kernel call: what every op ends in.
+#pragma once
+
+#include <type_traits>
+
+#include "device/backend.h"
+#include "tern/device.h"
+
+namespace tern {
+
+// Runs one entry of the device's kernel table: call(device, &Kernels::unary, {.op = …}).
+template <class Args>
+void call(const Device& device, Kernel<Args> Kernels::*entry, const std::type_identity_t<Args>& args) {
+  const Backend& backend = device.backend();
+  (backend.kernels().*entry)(backend.exec(), args);
+}
+
+}  // namespace tern

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/checks.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace tern {
+namespace {
+
+Shape unravel(int64_t position, const Shape& shape) {
+  Shape index = shape;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    index[axis] = position % shape[axis];
+    position /= shape[axis];
+  }
+  return index;
+}
+
+template <class T>
+void check_values(const char* op, const Input& input, int64_t end, std::optional<int64_t> extra) {
+  const std::vector<T> values = input.tensor.to_vector<T>();
+  const auto bad = std::find_if_not(values.begin(), values.end(),
+                                    [&](T value) { return (value >= 0 && value < end) || value == extra; });
+  if (bad == values.end()) return;
+  fail(op, "expected {} in [0, {}){}, got {} at {}", input.name, end, extra ? fmt::format(" or {}", *extra) : "", *bad,
+       to_string(unravel(bad - values.begin(), input.tensor.shape())));
+}
+
+void check_one_dtype(const char* op, std::initializer_list<Input> inputs) {
+  const DType dtype = inputs.begin()->tensor.dtype();
+  for (const Input& input : inputs) {
+    check(input.tensor.dtype() == dtype, op, "expected {} of the same dtype as {}, {}, got {}", input.name,
+          inputs.begin()->name, name_of(dtype), name_of(input.tensor.dtype()));
+  }
+}
+
+}  // namespace
+
+void check_inputs(const char* op, std::initializer_list<Input> inputs) {
+  for (const Input& input : inputs) {
+    check(input.tensor.defined(), op, "expected {} to be defined, got an undefined tensor", input.name);
+    check(input.tensor.device() == inputs.begin()->tensor.device(), op, "expected {} on the device of {}, got another",
+          input.name, inputs.begin()->name);
+  }
+}
+
+void check_inputs(const char* op, DType dtype, std::initializer_list<Input> inputs) {
+  check_inputs(op, inputs);
+  for (const Input& input : inputs) {
+    check(input.tensor.dtype() == dtype, op, "expected {} of dtype {}, got {}", input.name, name_of(dtype),
+          name_of(input.tensor.dtype()));
+  }
+}
+
+void check_arithmetic(const char* op, std::initializer_list<Input> inputs) {
+  check_inputs(op, inputs);
+  check_one_dtype(op, inputs);
+  const DType dtype = inputs.begin()->tensor.dtype();
+  check(is_float(dtype) || dtype == DType::i32 || dtype == DType::i64, op,
+        "expected {} of a float dtype, i32 or i64, got {}", inputs.begin()->name, name_of(dtype));
+}
+
+void check_floats(const char* op, std::initializer_list<Input> inputs) {
+  check_inputs(op, inputs);
+  check_one_dtype(op, inputs);
+  check(is_float(inputs.begin()->tensor.dtype()), op, "expected {} of a float dtype, got {}", inputs.begin()->name,
+        name_of(inputs.begin()->tensor.dtype()));
+}
+
+void check_shape(const char* op, const Input& input, const Shape& expected) {
+  check(input.tensor.shape() == expected, op, "expected {} of shape {}, got {}", input.name, to_string(expected),
+        to_string(input.tensor.shape()));
+}
+
+void check_rank(const char* op, const Input& input, int rank) {
+  check(input.tensor.rank() == rank, op, "expected {} with {} axes, got shape {}", input.name, rank,
+        to_string(input.tensor.shape()));
+}
+
+void check_rank_at_least(const char* op, const Input& input, int rank) {
+  check(input.tensor.rank() >= rank, op, "expected {} with at least {} axes, got shape {}", input.name, rank,
+        to_string(input.tensor.shape()));
+}
+
+void check_indices(const char* op, const Input& input, int64_t end, std::optional<int64_t> extra) {
+  if (input.tensor.dtype() == DType::i32) {
+    check_values<int32_t>(op, input, end, extra);
+  } else {
+    check_values<int64_t>(op, input, end, extra);
+  }
+}
+
+}  // namespace tern

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks that several ops share; each throws Error in the name of the op and names the input at fault.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+
+#include "base/check.h"
+#include "tern/ops.h"
+#include "tern/tensor.h"
+
+namespace tern {
+
+// An input of an op, and what messages call it.
+struct Input {
+  const char* name;
+  const Tensor& tensor;
+};
+
+// All are defined and on one device.
+void check_inputs(const char* op, std::initializer_list<Input> inputs);
+// The same, and all have this dtype.
+void check_inputs(const char* op, DType dtype, std::initializer_list<Input> inputs);
+// The same, and all have one dtype that arithmetic knows: a float, i32 or i64 / a float.
+void check_arithmetic(const char* op, std::initializer_list<Input> inputs);
+void check_floats(const char* op, std::initializer_list<Input> inputs);
+
+void check_shape(const char* op, const Input& input, const Shape& expected);
+void check_rank(const char* op, const Input& input, int rank);
+void check_rank_at_least(const char* op, const Input& input, int rank);
+
+// Every element of the i32 or i64 tensor is in [0, end), or equals `extra`. Names the first that is not, and where it
+// is. Reads the tensor on the host, so it waits for an asynchronous device.
+void check_indices(const char* op, const Input& input, int64_t end, std::optional<int64_t> extra = std::nullopt);
+
+inline bool is_half(DType dtype) { return dtype == DType::bf16 || dtype == DType::f16; }
+
+// f of the inputs in f32, rounded once to the first one's dtype: how ops meet bf16 and f16.
+template <class F, class... Rest>
+Tensor through_f32(F&& f, const Tensor& first, const Rest&... rest) {
+  return cast(f(cast(first, DType::f32), cast(rest, DType::f32)...), first.dtype());
+}
+
+}  // namespace tern

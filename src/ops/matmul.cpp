@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense products.
+#include "ops/matmul.h"
+
+#include "ops/call.h"
+#include "ops/checks.h"
+#include "ops/copy.h"
+#include "ops/dims.h"
+#include "ops/gradients.h"
+#include "tern/ops.h"
+
+namespace tern {
+namespace {
+
+// Everything of a shape but the last two axes.
+Shape batch_of(Shape shape) {
+  shape.erase(shape.rank() - 1);
+  shape.erase(shape.rank() - 1);
+  return shape;
+}
+
+Shape with_matrix(Shape batch, int64_t rows, int64_t cols) {
+  batch.push_back(rows);
+  batch.push_back(cols);
+  return batch;
+}
+
+MatrixInput matrix(const Tensor& x, int64_t offset, int64_t batch_stride) {
+  return {static_cast<const std::byte*>(x.raw()) + offset * static_cast<int64_t>(size_of(x.dtype())), x.dtype(),
+          batch_stride, x.strides().back(1), x.strides().back(0)};
+}
+
+// dy summed over what broadcasting repeated: matmul's operands may have fewer or shorter leading axes than its result.
+Tensor operand_gradient(const Tensor& a, const Tensor& b, const Shape& shape) { return sum_to(matmul(a, b), shape); }
+
+}  // namespace
+
+Tensor product(const Tensor& a, const Tensor& b) {
+  const int64_t m = a.shape().back(1), k = a.shape().back(), n = b.shape().back();
+  const Tensor c = Tensor::empty(with_matrix(batch_of(a.shape()), m, n), DType::f32, a.device());
+  // One call per index of the outer batch axes: one in all, unless broadcasting lets them not merge.
+  const auto loop =
+      make_loop<3>(batch_of(a.shape()), {batch_of(a.strides()), batch_of(b.strides()), batch_of(c.strides())});
+  const int inner = loop.shape.rank - 1;
+  int64_t calls = 1;
+  for (int axis = 0; axis < inner; ++axis) calls *= loop.shape.at[axis];
+  for (int64_t index = 0; index < calls; ++index) {
+    int64_t offsets[3] = {};
+    for (int64_t axis = inner - 1, rest = index; axis >= 0; rest /= loop.shape.at[axis--]) {
+      for (size_t i = 0; i < 3; ++i) offsets[i] += rest % loop.shape.at[axis] * loop.strides[i].at[axis];
+    }
+    call(a.device(), &Kernels::matmul,
+         {.batch = loop.shape.at[inner],
+          .m = m,
+          .n = n,
+          .k = k,
+          .a = matrix(a, offsets[0], loop.strides[0].at[inner]),
+          .b = matrix(b, offsets[1], loop.strides[1].at[inner]),
+          .c = c.data<float>() + offsets[2],
+          .c_batch_stride = loop.strides[2].at[inner],
+          .c_row_stride = n,
+          .accumulate = false});
+  }
+  return c;
+}
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_floats("matmul", {{"a", a}, {"b", b}});
+  check_rank_at_least("matmul", {"a", a}, 2);
+  check_rank_at_least("matmul", {"b", b}, 2);
+  check(a.shape().back() == b.shape().back(1), "matmul", "expected [..., m, k] and [..., k, n], got {} and {}",
+        to_string(a.shape()), to_string(b.shape()));
+  if (is_half(a.dtype())) return through_f32([](const Tensor& x, const Tensor& y) { return matmul(x, y); }, a, b);
+  const Shape batch = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
+  const Shape a_shape = with_matrix(batch, a.shape().back(1), a.shape().back());
+  const Shape b_shape = with_matrix(batch, b.shape().back(1), b.shape().back());
+  const Tensor c = product(expand(a.detach(), a_shape), expand(b.detach(), b_shape));
+  if (needs_grad(a, b)) {
+    record(c, "matmul", {a, b},
+           [x = saved(a, b.requires_grad()), y = saved(b, a.requires_grad()), a_shape = a.shape(),
+            b_shape = b.shape()](const Tensor& dc) {
+             return Gradients{y.defined() ? operand_gradient(dc, transpose(y), a_shape) : Tensor(),
+                              x.defined() ? operand_gradient(transpose(x), dc, b_shape) : Tensor()};
+           });
+  }
+  return c;
+}
+
+Tensor linear(const Tensor& x, const Tensor& w) {
+  check_inputs("linear", {{"x", x}, {"w", w}});
+  check_inputs("linear", DType::f32, {{"x", x}});
+  check_floats("linear", {{"w", w}});
+  check_rank_at_least("linear", {"x", x}, 1);
+  check_rank("linear", {"w", w}, 2);
+  check(x.shape().back() == w.shape()[1], "linear", "expected x [..., k] and w [n, k], got {} and {}",
+        to_string(x.shape()), to_string(w.shape()));
+  check(w.dtype() == DType::f32 || !w.requires_grad(), "linear", "expected w of dtype f32 for its gradient, got {}",
+        name_of(w.dtype()));
+  const Tensor from = dense(x), weight = dense(w);
+  const int64_t rows = rows_of(x.shape()), n = w.shape()[0], k = w.shape()[1];
+  const Tensor y = Tensor::empty(with_last(x.shape(), n), DType::f32, x.device());
+  call(x.device(), &Kernels::linear,
+       {.rows = rows,
+        .n = n,
+        .k = k,
+        .x = from.data<float>(),
+        .w = weight.raw(),
+        .w_dtype = w.dtype(),
+        .y = y.data<float>()});
+  if (needs_grad(x, w)) {
+    record(y, "linear", {x, w},
+           [x = saved(from, w.requires_grad()), w = saved(weight, x.requires_grad()), shape = x.shape(), rows, n,
+            k](const Tensor& dy) {
+             const Tensor d = reshape(dy, {rows, n});
+             return Gradients{w.defined() ? reshape(product(d, cast(w, DType::f32)), shape) : Tensor(),
+                              x.defined() ? product(transpose(d), reshape(x, {rows, k})) : Tensor()};
+           });
+  }
+  return y;
+}
+
+}  // namespace tern

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// int8 activations by ternary weights.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "ops/call.h"
+#include "ops/checks.h"
+#include "ops/copy.h"
+#include "ops/dims.h"
+#include "ops/gradients.h"
+#include "ops/matmul.h"
+#include "tern/ops.h"
+
+namespace tern {
+namespace {
+
+constexpr int64_t kRowMultiple = 64;           // of int8 rows, in elements
+constexpr int64_t kLongestRow = 1 << 24;       // below it, every int8 x ternary sum fits into int32
+constexpr int64_t kCheckedElements = 1 << 18;  // codes read on the host at a time
+
+void check_codes(const Tensor& codes) {
+  check_inputs("pack_ternary", DType::i8, {{"codes", codes}});
+  check_rank("pack_ternary", {"codes", codes}, 2);
+  const int64_t rows = codes.shape()[0], cols = codes.shape()[1];
+  const int64_t step = std::max<int64_t>(1, kCheckedElements / std::max<int64_t>(1, cols));
+  for (int64_t row = 0; row < rows; row += step) {
+    const std::vector<int8_t> values = slice(codes, 0, row, row + step).to_vector<int8_t>();
+    const auto bad = std::find_if(values.begin(), values.end(), [](int8_t code) { return code < -1 || code > 1; });
+    if (bad == values.end()) continue;
+    const int64_t at = bad - values.begin();
+    fail("pack_ternary", "expected codes in {{-1, 0, 1}}, got {} at [{}, {}]", *bad, row + at / cols, at % cols);
+  }
+}
+
+void check_packed(const char* op, const PackedTernary& w) {
+  check_inputs(op, DType::u8, {{"w.bytes", w.bytes}});
+  const size_t bytes = w.bytes.device().backend().kernels().ternary_packed_bytes(w.rows, w.cols);
+  check(w.bytes.is_contiguous() && w.bytes.numel() == static_cast<int64_t>(bytes), op,
+        "expected w.bytes of {} bytes for [{}, {}], got {}", bytes, w.rows, w.cols, w.bytes.numel());
+}
+
+void check_operands(const char* op, const QuantizedRows& x, const PackedTernary& w) {
+  check_packed(op, w);
+  check_inputs(op, {{"w.bytes", w.bytes}, {"x.q", x.q}, {"x.scale", x.scale}, {"x.sums", x.sums}});
+  check(x.shape.rank() >= 1 && x.shape.back() == w.cols, op, "expected x [..., {}], got {}", w.cols,
+        to_string(x.shape));
+}
+
+// The kernel, writing the scaled values or the sums.
+Tensor multiply(const QuantizedRows& x, const PackedTernary& w, bool sums) {
+  const Tensor y = Tensor::empty(with_last(x.shape, w.rows), sums ? DType::i32 : DType::f32, w.bytes.device());
+  call(w.bytes.device(), &Kernels::ternary_matmul,
+       {.rows = x.q.shape()[0],
+        .n = w.rows,
+        .k = w.cols,
+        .q_stride = x.q.shape()[1],
+        .q = x.q.data<int8_t>(),
+        .q_scale = x.scale.data<float>(),
+        .sums = x.sums.data<int32_t>(),
+        .packed = w.bytes.data<uint8_t>(),
+        .weight_scale = w.scale,
+        .y = sums ? nullptr : y.data<float>(),
+        .acc = sums ? y.data<int32_t>() : nullptr});
+  return y;
+}
+
+// y *= factor.
+void scale_in_place(const Tensor& y, float factor) {
+  const Tensor number = Tensor::full({}, static_cast<double>(factor), DType::f32, y.device());
+  call(y.device(), &Kernels::binary,
+       {.op = BinaryOp::mul,
+        .dtype = DType::f32,
+        .shape = {1, {y.numel()}},
+        .a = {y.raw(), {1, {1}}},
+        .b = {number.raw(), {1, {0}}},
+        .y = y.raw()});
+}
+
+}  // namespace
+
+QuantizedRows quantize_rows(const Tensor& x) {
+  check_inputs("quantize_rows", DType::f32, {{"x", x}});
+  check_rank_at_least("quantize_rows", {"x", x}, 1);
+  const int64_t rows = rows_of(x.shape()), cols = x.shape().back();
+  check(cols < kLongestRow, "quantize_rows", "expected x with a last extent below {}, got {}", kLongestRow, cols);
+  const int64_t stride = (cols + kRowMultiple - 1) / kRowMultiple * kRowMultiple;
+  const Tensor from = dense(x);
+  const QuantizedRows out{x.shape(), Tensor::empty({rows, stride}, DType::i8, x.device()),
+                          Tensor::empty({rows}, DType::f32, x.device()), Tensor::empty({rows}, DType::i32, x.device())};
+  call(x.device(), &Kernels::quantize_rows,
+       {.rows = rows,
+        .cols = cols,
+        .q_stride = stride,
+        .x = from.data<float>(),
+        .q = out.q.data<int8_t>(),
+        .scale = out.scale.data<float>(),
+        .sums = out.sums.data<int32_t>()});
+  return out;
+}
+
+float mean_abs(const Tensor& w) {
+  check_inputs("mean_abs", DType::f32, {{"w", w}});
+  check(w.numel() > 0, "mean_abs", "expected at least one element, got shape {}", to_string(w.shape()));
+  const Tensor from = dense(w);
+  const int64_t cols = w.rank() > 0 ? w.shape().back() : 1;
+  const Tensor total = Tensor::empty({static_cast<int64_t>(sizeof(double))}, DType::u8, w.device());
+  call(w.device(), &Kernels::abs_sum,
+       {.rows = w.numel() / cols, .cols = cols, .x = from.data<float>(), .y = static_cast<double*>(total.raw())});
+  double value = 0;
+  total.copy_to_host(std::as_writable_bytes(std::span(&value, 1)));
+  return static_cast<float>(value / static_cast<double>(w.numel()));
+}
+
+Tensor ternary_codes(const Tensor& w, float scale) {
+  check_inputs("ternary_codes", DType::f32, {{"w", w}});
+  check_rank("ternary_codes", {"w", w}, 2);
+  check(scale > 0 && std::isfinite(scale), "ternary_codes", "expected a finite scale above 0, got {}", scale);
+  const Tensor from = dense(w);
+  const Tensor codes = Tensor::empty(w.shape(), DType::i8, w.device());
+  call(w.device(), &Kernels::ternary_codes,
+       {.count = w.numel(), .w = from.data<float>(), .inverse_scale = 1.0f / scale, .codes = codes.data<int8_t>()});
+  return codes;
+}
+
+PackedTernary pack_ternary(const Tensor& codes, float scale) {
+  check_codes(codes);
+  const Tensor from = dense(codes);
+  const int64_t rows = codes.shape()[0], cols = codes.shape()[1];
+  check(cols < kLongestRow, "pack_ternary", "expected fewer than {} columns, got {}", kLongestRow, cols);
+  const size_t bytes = codes.device().backend().kernels().ternary_packed_bytes(rows, cols);
+  const Tensor packed = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, codes.device());
+  call(codes.device(), &Kernels::ternary_pack,
+       {.rows = rows,
+        .cols = cols,
+        .row_begin = 0,
+        .row_count = rows,
+        .codes = from.data<int8_t>(),
+        .packed = packed.data<uint8_t>()});
+  return {packed, rows, cols, scale};
+}
+
+Tensor unpack_ternary(const PackedTernary& w) {
+  check_packed("unpack_ternary", w);
+  const Tensor codes = Tensor::empty({w.rows, w.cols}, DType::i8, w.bytes.device());
+  call(w.bytes.device(), &Kernels::ternary_unpack,
+       {.rows = w.rows,
+        .cols = w.cols,
+        .row_begin = 0,
+        .row_count = w.rows,
+        .packed = w.bytes.data<uint8_t>(),
+        .codes = codes.data<int8_t>()});
+  return codes;
+}
+
+Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w) {
+  check_operands("ternary_linear", x, w);
+  return multiply(x, w, false);
+}
+
+Tensor ternary_linear_sums(const QuantizedRows& x, const PackedTernary& w) {
+  check_operands("ternary_linear_sums", x, w);
+  return multiply(x, w, true);
+}
+
+Tensor ternary_linear_ste(const Tensor& x, const QuantizedRows& xq, const Tensor& master, const Tensor& codes,
+                          const PackedTernary& w) {
+  check_operands("ternary_linear_ste", xq, w);
+  check_inputs("ternary_linear_ste", DType::f32, {{"x", x}, {"master", master}});
+  check_inputs("ternary_linear_ste", DType::i8, {{"codes", codes}});
+  check_shape("ternary_linear_ste", {"x", x}, xq.shape);
+  check_shape("ternary_linear_ste", {"master", master}, Shape{w.rows, w.cols});
+  check_shape("ternary_linear_ste", {"codes", codes}, Shape{w.rows, w.cols});
+  const Tensor y = multiply(xq, w, false);
+  if (needs_grad(x, master)) {
+    // dx = dy·ŵ and d_master = dyᵀ·x̂, with the integers as operands: x̂ and ŵ never exist as floats.
+    record(y, "ternary_linear_ste", {x, master},
+           [shape = x.shape(), codes = saved(codes, x.requires_grad()), w_scale = w.scale,
+            q = saved(xq.q, master.requires_grad()), q_scale = saved(xq.scale, master.requires_grad()), n = w.rows,
+            k = w.cols](const Tensor& grad) {
+             const Tensor dy = reshape(grad, {rows_of(shape), n});
+             Tensor dx, d_master;
+             if (codes.defined()) {
+               dx = product(dy, codes);
+               scale_in_place(dx, w_scale);
+               dx = reshape(dx, shape);
+             }
+             if (q.defined()) d_master = product(transpose(dy / unsqueeze(q_scale, 1)), slice(q, 1, 0, k));
+             return Gradients{dx, d_master};
+           });
+  }
+  return y;
+}
+
+}  // namespace tern

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// Views and copies.
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "ops/checks.h"
+#include "ops/copy.h"
+#include "ops/dims.h"
+#include "ops/gradients.h"
+#include "tern/ops.h"
+
+namespace tern {
+namespace {
+
+// `shape` with its extent of -1, if any, set to what is left of `count` elements.
+Shape resolved(const Shape& shape, int64_t count) {
+  Shape out = shape;
+  int64_t known = 1;
+  int open_axis = -1;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    check(shape[axis] >= -1 && (shape[axis] >= 0 || open_axis < 0), "reshape",
+          "expected extents of 0 or more and at most one -1, got {}", to_string(shape));
+    if (shape[axis] == -1) {
+      open_axis = axis;
+    } else {
+      check(!__builtin_mul_overflow(known, shape[axis], &known), "reshape", "expected a shape of {} elements, got {}",
+            count, to_string(shape));
+    }
+  }
+  if (open_axis >= 0 && known != 0 && count % known == 0) out[open_axis] = count / known;
+  check((open_axis < 0 ? known : out[open_axis] * known) == count && out[std::max(open_axis, 0)] != -1, "reshape",
+        "expected a shape of {} elements, got {}", count, to_string(shape));
+  return out;
+}
+
+// Strides that show x under `shape` without a copy, if there are any. Splits merged axes from the last to the first.
+std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
+  if (x.numel() == 0) return contiguous_strides(shape);
+  Shape extents = x.shape(), steps = x.strides();
+  merge_axes(extents, std::span(&steps, 1));
+  Shape strides = shape;
+  int run = extents.rank() - 1;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    if (run > 0 && extents[run] == 1) --run;
+    if (extents[run] % shape[axis] != 0) return std::nullopt;
+    strides[axis] = steps[run];
+    extents[run] /= shape[axis];
+    steps[run] *= shape[axis];
+  }
+  return strides;
+}
+
+// A view of x whose gradient goes back through `back`.
+template <class F>
+Tensor differentiable(const char* op, const Tensor& x, const Tensor& view, F back) {
+  if (needs_grad(x)) record(view, op, {x}, [back](const Tensor& dy) { return Gradients{back(dy)}; });
+  return view;
+}
+
+// Zeros of x's shape with dy in the place of the view: the gradient of a view of distinct elements.
+template <class F>
+auto scattered(const Tensor& x, F view) {
+  return [shape = x.shape(), view](const Tensor& dy) {
+    const Tensor dx = Tensor::zeros(shape, DType::f32, dy.device());
+    copy_into(dy, view(dx));
+    return dx;
+  };
+}
+
+// A bound of a slice as Python clips it.
+int64_t clipped(int64_t bound, int64_t extent, bool backward) {
+  if (bound < 0) bound = std::max<int64_t>(bound + extent, backward ? -1 : 0);
+  return std::min(bound, backward ? extent - 1 : extent);
+}
+
+int64_t slice_count(int64_t begin, int64_t end, int64_t step) {
+  if (step > 0) return begin < end ? (end - begin - 1) / step + 1 : 0;
+  return end < begin ? (end - begin + 1) / step + 1 : 0;
+}
+
+}  // namespace
+
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  check_inputs("reshape", {{"x", x}});
+  const Shape to = resolved(shape, x.numel());
+  const std::optional<Shape> strides = view_strides(x, to);
+  const Tensor y = strides ? x.as_strided(to, *strides, 0) : dense(x).as_strided(to, contiguous_strides(to), 0);
+  return differentiable("reshape", x, y, [from = x.shape()](const Tensor& dy) { return reshape(dy, from); });
+}
+
+Tensor permute(const Tensor& x, std::span<const int> axes) {
+  check_inputs("permute", {{"x", x}});
+  check(static_cast<int>(axes.size()) == x.rank(), "permute", "expected {} axes, got {}", x.rank(), axes.size());
+  Shape shape = x.shape(), strides = x.strides();
+  std::vector<int> inverse(axes.size(), -1);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int axis = normalize_axis("permute", axes[i], x.rank());
+    int& place = inverse[static_cast<size_t>(axis)];
+    check(place < 0, "permute", "expected each axis once, got axis {} twice", axis);
+    place = static_cast<int>(i);
+    shape[static_cast<int>(i)] = x.shape()[axis];
+    strides[static_cast<int>(i)] = x.strides()[axis];
+  }
+  const auto back = [inverse](const Tensor& dy) { return permute(dy, inverse); };
+  return differentiable("permute", x, x.as_strided(shape, strides, 0), back);
+}
+
+Tensor transpose(const Tensor& x, int axis0, int axis1) {
+  check_inputs("transpose", {{"x", x}});
+  Shape shape = x.shape(), strides = x.strides();
+  const int first = normalize_axis("transpose", axis0, x.rank()), second = normalize_axis("transpose", axis1, x.rank());
+  std::swap(shape[first], shape[second]);
+  std::swap(strides[first], strides[second]);
+  const auto back = [first, second](const Tensor& dy) { return transpose(dy, first, second); };
+  return differentiable("transpose", x, x.as_strided(shape, strides, 0), back);
+}
+
+Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step) {
+  check_inputs("slice", {{"x", x}});
+  check(step != 0, "slice", "expected a step other than 0, got 0");
+  const int at = normalize_axis("slice", axis, x.rank());
+  const int64_t first = clipped(begin, x.shape()[at], step < 0), last = clipped(end, x.shape()[at], step < 0);
+  Shape shape = x.shape(), strides = x.strides();
+  shape[at] = slice_count(first, last, step);
+  if (shape[at] > 1) strides[at] *= step;
+  const Tensor y = x.as_strided(shape, strides, shape[at] > 0 ? first * x.strides()[at] : 0);
+  const auto view = [=](const Tensor& dx) { return slice(dx, at, begin, end, step); };
+  return differentiable("slice", x, y, scattered(x, view));
+}
+
+Tensor select(const Tensor& x, int axis, int64_t index) {
+  check_inputs("select", {{"x", x}});
+  const int at = normalize_axis("select", axis, x.rank());
+  const int64_t extent = x.shape()[at];
+  check(index >= -extent && index < extent, "select", "expected an index in [{}, {}) of axis {}, got {}", -extent,
+        extent, at, index);
+  Shape shape = x.shape(), strides = x.strides();
+  shape.erase(at);
+  strides.erase(at);
+  const int64_t offset = (index < 0 ? index + extent : index) * x.strides()[at];
+  const auto view = [=](const Tensor& dx) { return select(dx, at, index); };
+  return differentiable("select", x, x.as_strided(shape, strides, offset), scattered(x, view));
+}
+
+Tensor squeeze(const Tensor& x, int axis) {
+  check_inputs("squeeze", {{"x", x}});
+  const int at = normalize_axis("squeeze", axis, x.rank());
+  check(x.shape()[at] == 1, "squeeze", "expected an extent of 1 on axis {}, got shape {}", at, to_string(x.shape()));
+  Shape shape = x.shape(), strides = x.strides();
+  shape.erase(at);
+  strides.erase(at);
+  const auto back = [at](const Tensor& dy) { return unsqueeze(dy, at); };
+  return differentiable("squeeze", x, x.as_strided(shape, strides, 0), back);
+}
+
+Tensor unsqueeze(const Tensor& x, int axis) {
+  check_inputs("unsqueeze", {{"x", x}});
+  const int at = normalize_axis("unsqueeze", axis, x.rank() + 1);
+  Shape shape = x.shape(), strides = x.strides();
+  shape.insert(at, 1);
+  strides.insert(at, 1);
+  const auto back = [at](const Tensor& dy) { return squeeze(dy, at); };
+  return differentiable("unsqueeze", x, x.as_strided(shape, strides, 0), back);
+}
+
+Tensor expand(const Tensor& x, const Shape& shape) {
+  check_inputs("expand", {{"x", x}});
+  check(broadcast_shapes("expand", x.shape(), shape) == shape, "expand",
+        "expected a shape that {} broadcasts to, got {}", to_string(x.shape()), to_string(shape));
+  const auto back = [from = x.shape()](const Tensor& dy) { return sum_to(dy, from); };
+  return differentiable("expand", x, x.as_strided(shape, broadcast_strides(x, shape), 0), back);
+}
+
+Tensor contiguous(const Tensor& x) {
+  check_inputs("contiguous", {{"x", x}});
+  return x.is_contiguous() ? x : clone(x);
+}
+
+Tensor clone(const Tensor& x) {
+  check_inputs("clone", {{"x", x}});
+  return differentiable("clone", x, converted(x, x.dtype()), [](const Tensor& dy) { return dy; });
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+  check_inputs("cast", {{"x", x}});
+  if (x.dtype() == dtype) return x;
+  const Tensor y = converted(x, dtype);
+  return is_float(dtype) ? differentiable("cast", x, y, [](const Tensor& dy) { return dy; }) : y;
+}
+
+Tensor concat(std::span<const Tensor> parts, int axis) {
+  check(!parts.empty(), "concat", "expected at least one part, got none");
+  check_inputs("concat", {{"part 0", parts[0]}});
+  const int at = normalize_axis("concat", axis, parts[0].rank());
+  Shape shape = parts[0].shape();
+  std::vector<int64_t> ends;
+  for (const Tensor& part : parts) {
+    check_inputs("concat", parts[0].dtype(), {{"part 0", parts[0]}, {"part", part}});
+    check_rank("concat", {"part", part}, shape.rank());
+    Shape expected = shape;
+    expected[at] = part.shape()[at];
+    check_shape("concat", {"part", part}, expected);
+    ends.push_back((ends.empty() ? 0 : ends.back()) + part.shape()[at]);
+  }
+  shape[at] = ends.back();
+  const Tensor y = Tensor::empty(shape, parts[0].dtype(), parts[0].device());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    copy_into(parts[i], slice(y, at, ends[i] - parts[i].shape()[at], ends[i]));
+  }
+  if (needs_grad(parts)) {
+    record(y, "concat", parts, [at, ends](const Tensor& dy) {
+      Gradients out;
+      for (size_t i = 0; i < ends.size(); ++i) out.push_back(slice(dy, at, i == 0 ? 0 : ends[i - 1], ends[i]));
+      return out;
+    });
+  }
+  return y;
+}
+
+void assign(const Tensor& dst, const Tensor& src) {
+  check_inputs("assign", {{"dst", dst}, {"src", src}});
+  check(!needs_grad(dst, src), "assign", "expected tensors outside any graph, got one that requires a gradient");
+  for (int axis = 0; axis < dst.rank(); ++axis) {
+    check(dst.strides()[axis] != 0 || dst.shape()[axis] <= 1, "assign",
+          "expected dst with elements of its own, got one that axis {} repeats", axis);
+  }
+  const Tensor from = expand(src, dst.shape());
+  copy_into(dst.shares_storage_with(src) ? clone(from) : from, dst);
+}
+
+Tensor to_device(const Tensor& x, const Device& device) {
+  check_inputs("to_device", {{"x", x}});
+  check(static_cast<bool>(device), "to_device", "expected an open device, got none");
+  std::vector<std::byte> host(static_cast<size_t>(x.numel()) * size_of(x.dtype()));
+  x.copy_to_host(host);
+  return Tensor::from_bytes(host, x.shape(), x.dtype(), device);
+}
+
+}  // namespace tern
