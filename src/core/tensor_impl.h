@@ -11,19 +11,22 @@
 
 namespace tern {
 
-// Gradient side of a tensor: absent (null) for tensors outside any graph. Nodes point at nodes, not at tensors, so that a
-// graph keeps alive only the values that a gradient needs. src/autograd records and walks it.
+// Gradient side of a tensor: absent (null) for tensors outside any graph. Nodes point at nodes, not at tensors, so that
+// a graph keeps alive only the values that a gradient needs. src/autograd records and walks it.
 struct GradState {
   // Gradient of one op's output to gradients of its inputs, in order; an undefined Tensor where an input needs none. It
   // captures detached tensors only. Runs at most once.
   using Vjp = std::function<std::vector<Tensor>(const Tensor& grad)>;
 
   bool requires_grad = false;
-  bool leaf = true;         // not computed by an op
-  const char* op = "leaf";  // name of the op that computed the tensor
-  Tensor grad;              // leaves only
-  std::vector<std::shared_ptr<GradState>> inputs;  // of that op; null where an input needs no gradient
-  Vjp vjp;                                         // empty for a leaf, and after backward()
+  // Not computed by an op; only leaves keep a gradient.
+  bool leaf = true;
+  Tensor grad;
+  // The op that computed the tensor and its inputs, null where one needs no gradient.
+  const char* op = "leaf";
+  std::vector<std::shared_ptr<GradState>> inputs;
+  // Empty for a leaf, and after backward().
+  Vjp vjp;
 
   GradState() = default;
   // Releases long chains without deep recursion.
