@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dot products in lanes order, several rows by several columns at a time so that each load serves more than one of
+// them. A tile of any shape gives an element the same operations: 16 lanes of fma over ascending k, the tail filled
+// with zeros, and one fold.
+
+// Elements of a row of weights, widened to f32.
+template <class V>
+struct F32Weights {
+  using Element = float;
+  template <class Width>
+  static typename V::F load_lanes(const float* p, Width n) {
+    return load<V>(p, n);
+  }
+};
+
+// The first n elements and zeros, for types whose policy loads know no masks.
+struct Padded16 {
+  uint16_t lanes[16] = {};
+  Padded16(const uint16_t* p, int64_t n) { memcpy(lanes, p, static_cast<size_t>(n) * sizeof *p); }
+};
+
+template <class V>
+struct Bf16Weights {
+  using Element = uint16_t;
+  static typename V::F load_lanes(const uint16_t* p, Full) { return V::load_bf16(p); }
+  static typename V::F load_lanes(const uint16_t* p, int64_t n) { return V::load_bf16(Padded16(p, n).lanes); }
+};
+
+template <class V>
+struct F16Weights {
+  using Element = uint16_t;
+  static typename V::F load_lanes(const uint16_t* p, Full) { return V::load_f16(p); }
+  static typename V::F load_lanes(const uint16_t* p, int64_t n) { return V::load_f16(Padded16(p, n).lanes); }
+};
+
+// out [rows, columns] = x [rows, k] · wᵀ, w [columns, k]; each with its row stride.
+template <class Element>
+struct Dots {
+  int64_t k;
+  const float* x;
+  int64_t x_row;
+  const Element* w;
+  int64_t w_row;
+  float* out;
+  int64_t out_row;
+};
+
+template <class V, class W, int kRows, int kColumns>
+struct DotTile {
+  typename V::F acc[kRows][kColumns];
+
+  static void run(const Dots<typename W::Element>& d) {
+    DotTile tile;
+    for (int r = 0; r < kRows; ++r) {
+      for (int c = 0; c < kColumns; ++c) tile.acc[r][c] = V::zero();
+    }
+    int64_t k = 0;
+    for (; k + V::kLanes <= d.k; k += V::kLanes) tile.step(d, k, Full{});
+    if (k < d.k) tile.step(d, k, d.k - k);
+    for (int r = 0; r < kRows; ++r) {
+      for (int c = 0; c < kColumns; ++c) d.out[r * d.out_row + c] = V::reduce_add(tile.acc[r][c]);
+    }
+  }
+
+  template <class Width>
+  [[gnu::always_inline]] void step(const Dots<typename W::Element>& d, int64_t k, Width n) {
+    typename V::F w[kColumns];
+    for (int c = 0; c < kColumns; ++c) w[c] = W::load_lanes(d.w + c * d.w_row + k, n);
+    for (int r = 0; r < kRows; ++r) {
+      const typename V::F x = load<V>(d.x + r * d.x_row + k, n);
+      for (int c = 0; c < kColumns; ++c) acc[r][c] = V::fma(x, w[c], acc[r][c]);
+    }
+  }
+};
+
+// kColumns columns for all rows.
+template <class V, class W, int kColumns>
+void dot_columns(int64_t rows, Dots<typename W::Element> d) {
+  constexpr int kRows = 2 * V::kTileVectors;
+  const auto advance = [&](int64_t count) {
+    d.x += count * d.x_row;
+    d.out += count * d.out_row;
+    rows -= count;
+  };
+  while (rows >= kRows) {
+    DotTile<V, W, kRows, kColumns>::run(d);
+    advance(kRows);
+  }
+  while (rows > 0) {
+    DotTile<V, W, 1, kColumns>::run(d);
+    advance(1);
+  }
+}
+
+// Columns outside, rows inside: x should stay in the first-level cache.
+template <class V, class W>
+void dots(int64_t rows, int64_t columns, Dots<typename W::Element> d) {
+  constexpr int kColumns = 2 * V::kTileVectors;
+  const auto advance = [&](int64_t count) {
+    d.w += count * d.w_row;
+    d.out += count;
+    columns -= count;
+  };
+  while (rows == 1 && columns >= 4) {
+    DotTile<V, W, 1, 4>::run(d);
+    advance(4);
+  }
+  while (columns >= kColumns) {
+    dot_columns<V, W, kColumns>(rows, d);
+    advance(kColumns);
+  }
+  while (columns > 0) {
+    dot_columns<V, W, 1>(rows, d);
+    advance(1);
+  }
+}
+
+template <class V, class W>
+void linear_of(const Exec& exec, const LinearArgs& args) {
+  using Element = typename W::Element;
+  const Element* const w = static_cast<const Element*>(args.w);
+  // Rows of x for the first-level cache, rows of w for the second.
+  constexpr int64_t kNear = 24 << 10, kFar = 192 << 10;
+  const int64_t k_bytes = args.k * int64_t{sizeof(float)} + 1;
+  const int64_t row_block = kNear / k_bytes > 4 ? kNear / k_bytes : 4;
+  const int64_t column_block = round_up(kFar / k_bytes + 1, 8);
+  parallel_for(exec, args.n, args.rows * args.k / 8, 8, [&](int64_t begin, int64_t end) {
+    for (int64_t column = begin; column < end; column += column_block) {
+      for (int64_t row = 0; row < args.rows; row += row_block) {
+        dots<V, W>(smaller(row_block, args.rows - row), smaller(column_block, end - column),
+                   {args.k, args.x + row * args.k, args.k, w + column * args.k, args.k, args.y + row * args.n + column,
+                    args.n});
+      }
+    }
+  });
+}
+
+template <class V>
+void linear(const Exec& exec, const LinearArgs& args) noexcept {
+  switch (args.w_dtype) {
+    case DType::bf16:
+      return linear_of<V, Bf16Weights<V>>(exec, args);
+    case DType::f16:
+      return linear_of<V, F16Weights<V>>(exec, args);
+    default:
+      return linear_of<V, F32Weights<V>>(exec, args);
+  }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "support/cpus.h"
+#include "support/reference_matmul.h"
+
+namespace tern {
+namespace {
+
+using testing::cpus;
+using testing::run_kernel;
+
+enum class Codes { random, zero, plus, minus };
+enum class Activations { random, extreme, lowest };
+
+struct Problem {
+  int64_t rows, n, k;
+  Codes codes_kind = Codes::random;
+  Activations q_kind = Activations::random;
+  int64_t q_stride = 0;
+  std::vector<int8_t> codes, q;
+  std::vector<float> q_scale;
+  std::vector<int32_t> sums;
+  float weight_scale = 0.37f;
+
+  std::string name() const {
+    return "rows " + std::to_string(rows) + ", n " + std::to_string(n) + ", k " + std::to_string(k) + ", codes " +
+           std::to_string(static_cast<int>(codes_kind)) + ", activations " + std::to_string(static_cast<int>(q_kind));
+  }
+};
+
+std::vector<int8_t> make_codes(Codes kind, int64_t count, std::mt19937& random) {
+  std::vector<int8_t> codes(static_cast<size_t>(count));
+  for (int8_t& code : codes) {
+    code = kind == Codes::random ? static_cast<int8_t>(static_cast<int>(random() % 3) - 1)
+                                 : static_cast<int8_t>(kind == Codes::plus    ? 1
+                                                       : kind == Codes::minus ? -1
+                                                                              : 0);
+  }
+  return codes;
+}
+
+int8_t make_activation(Activations kind, std::mt19937& random) {
+  if (kind == Activations::lowest) return -128;
+  if (kind == Activations::extreme) return random() % 2 ? 127 : -128;
+  return static_cast<int8_t>(static_cast<int>(random() % 256) - 128);
+}
+
+Problem make(int64_t rows, int64_t n, int64_t k, Codes codes_kind = Codes::random,
+             Activations q_kind = Activations::random) {
+  std::mt19937 random(static_cast<uint32_t>(rows * 31 + n * 7 + k));
+  Problem p{rows, n, k, codes_kind, q_kind, (k + 63) / 64 * 64, {}, {}, {}, {}};
+  p.codes = make_codes(codes_kind, n * k, random);
+  p.q.resize(static_cast<size_t>(rows * p.q_stride));
+  for (int64_t r = 0; r < rows; ++r) {
+    int32_t sum = 0;
+    for (int64_t i = 0; i < k; ++i) {
+      const int8_t value = make_activation(q_kind, random);
+      p.q[static_cast<size_t>(r * p.q_stride + i)] = value;
+      sum += value;
+    }
+    p.sums.push_back(sum);
+    p.q_scale.push_back(0.5f + static_cast<float>(r) * 0.3f);
+  }
+  return p;
+}
+
+std::vector<uint8_t> pack(const Device& device, const std::vector<int8_t>& codes, int64_t n, int64_t k) {
+  std::vector<uint8_t> packed(device.backend().kernels().ternary_packed_bytes(n, k) + 64);
+  run_kernel(device, &Kernels::ternary_pack, {n, k, 0, n, codes.data(), packed.data()});
+  return packed;
+}
+
+void expect_exact(const Problem& p, const std::vector<Device>& devices) {
+  SCOPED_TRACE(p.name());
+  const std::vector<int64_t> expected = reference::ternary_matmul(p.q, p.q_stride, p.codes, p.rows, p.n, p.k);
+  for (const Device& device : devices) {
+    SCOPED_TRACE(device.description());
+    const std::vector<uint8_t> packed = pack(device, p.codes, p.n, p.k);
+    std::vector<int32_t> acc(expected.size(), -7);
+    std::vector<float> y(expected.size(), -7.0f);
+    run_kernel(device, &Kernels::ternary_matmul,
+               {p.rows, p.n, p.k, p.q_stride, p.q.data(), p.q_scale.data(), p.sums.data(), packed.data(),
+                p.weight_scale, y.data(), acc.data()});
+    ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin(), expected.end()));
+    for (int64_t i = 0; i < p.rows * p.n; ++i) {
+      const size_t at = static_cast<size_t>(i);
+      const float factor = p.weight_scale / p.q_scale[static_cast<size_t>(i / p.n)];
+      ASSERT_EQ(y[at], static_cast<float>(expected[at]) * factor) << "element " << i;
+    }
+  }
+}
+
+TEST(TernaryMatmul, SmallShapesAreExact) {
+  const std::vector<Device> devices = cpus();
+  for (int64_t rows : {1, 2, 3, 5, 8, 13}) {
+    for (int64_t n : {1, 7, 16, 33, 63, 64, 65, 127}) {
+      for (int64_t k : {1, 7, 15, 63, 64, 65, 127}) expect_exact(make(rows, n, k), devices);
+    }
+  }
+  for (int64_t k : {1, 64, 127}) expect_exact(make(64, 65, k), devices);
+  expect_exact(make(130, 33, 65), devices);
+}
+
+TEST(TernaryMatmul, ModelShapesAreExact) {
+  const std::vector<Device> devices = cpus();
+  expect_exact(make(1, 2560, 2560), devices);
+  expect_exact(make(1, 6912, 2560), devices);
+  expect_exact(make(1, 2560, 6912), devices);
+  expect_exact(make(3, 640, 2560), devices);
+  expect_exact(make(2, 1, 6912), devices);
+  expect_exact(make(5, 127, 6912), devices);
+  expect_exact(make(13, 2560, 63), devices);
+  expect_exact(make(64, 6912, 7), devices);
+  expect_exact(make(64, 7, 2560), devices);
+}
+
+TEST(TernaryMatmul, ExtremesDoNotOverflow) {
+  const std::vector<Device> devices = cpus();
+  for (Codes codes : {Codes::zero, Codes::plus, Codes::minus, Codes::random}) {
+    for (Activations q : {Activations::extreme, Activations::lowest}) {
+      for (int64_t k : {63, 64, 127, 2560, 6912}) {
+        for (int64_t rows : {1, 5, 13}) expect_exact(make(rows, 33, k, codes, q), devices);
+      }
+    }
+  }
+}
+
+// Sums beyond 2^28, and more columns than partial sums may run over.
+TEST(TernaryMatmul, VeryLongRowsAreExact) {
+  const std::vector<Device> devices = cpus();
+  for (int64_t rows : {1, 2}) {
+    expect_exact(make(rows, 3, (int64_t{1} << 21) + 17, Codes::minus, Activations::lowest), devices);
+  }
+}
+
+TEST(TernaryMatmul, EmptyShapes) {
+  for (const Device& device : cpus()) {
+    SCOPED_TRACE(device.description());
+    std::vector<uint8_t> packed(64);
+    const std::vector<int8_t> q(64);
+    const float scale = 2.0f;
+    const int32_t sum = 0;
+    int32_t acc[3] = {5, 5, 5};
+    run_kernel(device, &Kernels::ternary_matmul,
+               {0, 3, 7, 64, q.data(), &scale, &sum, packed.data(), 1.0f, nullptr, acc});
+    run_kernel(device, &Kernels::ternary_matmul,
+               {1, 0, 7, 64, q.data(), &scale, &sum, packed.data(), 1.0f, nullptr, acc});
+    EXPECT_EQ(acc[0], 5);
+    run_kernel(device, &Kernels::ternary_matmul,
+               {1, 3, 0, 64, q.data(), &scale, &sum, packed.data(), 1.0f, nullptr, acc});
+    EXPECT_EQ(acc[0], 0);
+    EXPECT_EQ(acc[2], 0);
+  }
+}
+
+TEST(TernaryPack, RoundTrips) {
+  std::mt19937 random(3);
+  for (const Device& device : cpus()) {
+    SCOPED_TRACE(device.description());
+    for (int64_t rows : {0, 1, 15, 16, 17, 63, 127}) {
+      for (int64_t cols : {1, 3, 15, 16, 17, 64, 65, 2560}) {
+        const std::vector<int8_t> codes = make_codes(Codes::random, rows * cols, random);
+        const std::vector<uint8_t> packed = pack(device, codes, rows, cols);
+        std::vector<int8_t> back(codes.size() + 1, 55);
+        run_kernel(device, &Kernels::ternary_unpack, {rows, cols, 0, rows, packed.data(), back.data()});
+        EXPECT_EQ(back.back(), 55);
+        back.pop_back();
+        ASSERT_EQ(back, codes) << rows << " x " << cols;
+      }
+    }
+  }
+}
+
+TEST(TernaryPack, TileByTileIsTheSame) {
+  std::mt19937 random(4);
+  constexpr int64_t kRows = 77, kCols = 131;
+  const std::vector<int8_t> codes = make_codes(Codes::random, kRows * kCols, random);
+  for (const Device& device : cpus()) {
+    SCOPED_TRACE(device.description());
+    const int64_t tile = device.backend().kernels().ternary_tile_rows;
+    const std::vector<uint8_t> whole = pack(device, codes, kRows, kCols);
+    std::vector<uint8_t> parts(whole.size());
+    std::vector<int8_t> back(codes.size());
+    for (int64_t row = 0; row < kRows; row += tile) {
+      const int64_t count = std::min(tile, kRows - row);
+      run_kernel(device, &Kernels::ternary_pack, {kRows, kCols, row, count, codes.data() + row * kCols, parts.data()});
+      run_kernel(device, &Kernels::ternary_unpack, {kRows, kCols, row, count, whole.data(), back.data() + row * kCols});
+    }
+    EXPECT_EQ(parts, whole);
+    EXPECT_EQ(back, codes);
+  }
+}
+
+TEST(TernaryPack, TwoBitsAWeight) {
+  for (const Device& device : cpus()) {
+    const Kernels& kernels = device.backend().kernels();
+    EXPECT_EQ(kernels.ternary_packed_bytes(2560, 6912), size_t{2560 * 6912 / 4});
+    EXPECT_EQ(kernels.ternary_packed_bytes(0, 64), 0u);
+    EXPECT_GE(kernels.ternary_packed_bytes(17, 65), size_t{17 * 65 / 4 + 1});
+    EXPECT_LE(kernels.ternary_packed_bytes(17, 65), size_t{(17 + 15) * (65 + 63) / 4});
+  }
+}
+
+}  // namespace
+}  // namespace tern
