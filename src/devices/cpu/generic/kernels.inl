@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every kernel of the CPU device.
+
+// clang-format off: some use those above them
+#include "devices/cpu/generic/convert.inl"
+#include "devices/cpu/generic/lanes.inl"
+#include "devices/cpu/generic/math.inl"
+#include "devices/cpu/generic/strided.inl"
+// pointwise
+#include "devices/cpu/generic/adamw.inl"
+#include "devices/cpu/generic/binary.inl"
+#include "devices/cpu/generic/copy.inl"
+#include "devices/cpu/generic/ordered_sums.inl"
+#include "devices/cpu/generic/reduce.inl"
+#include "devices/cpu/generic/relu2_gate.inl"
+#include "devices/cpu/generic/row_moves.inl"
+#include "devices/cpu/generic/unary.inl"
+// rows
+#include "devices/cpu/generic/cross_entropy.inl"
+#include "devices/cpu/generic/quantize.inl"
+#include "devices/cpu/generic/rms_norm.inl"
+#include "devices/cpu/generic/rope.inl"
+#include "devices/cpu/generic/softmax.inl"
+// matmul
+#include "devices/cpu/generic/linear.inl"
+#include "devices/cpu/generic/matmul.inl"
+// ternary matmul
+#include "devices/cpu/generic/ternary_matmul.inl"
+// attention
+#include "devices/cpu/generic/attention.inl"
+#include "devices/cpu/generic/attention_backward.inl"
+
+#include "devices/cpu/generic/table.inl"
+// clang-format on

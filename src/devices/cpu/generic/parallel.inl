@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Splitting work among the threads of an Exec.
+
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Items of one range when `count` items of about `cost` element operations each are to be split: everything below twice
+// 16k operations, a quarter of a thread's share above; a multiple of `unit`.
+int64_t grain_of(const Exec& exec, int64_t count, int64_t cost, int64_t unit) {
+  constexpr int64_t kSmallest = 16384;
+  const int64_t share = count / (exec.threads * int64_t{4}) + 1;
+  const int64_t least = kSmallest / (cost > 0 ? cost : 1) + 1;
+  const int64_t grain = exec.threads == 1 || count < 2 * least ? count : share > least ? share : least;
+  return grain < unit ? unit : (grain + unit - 1) / unit * unit;
+}
+
+// Calls body(begin, end) on ranges that cover [0, count), from the threads of exec. `cost`: element operations of an item;
+// ranges start at multiples of `unit`.
+template <class Body>
+void parallel_for(const Exec& exec, int64_t count, int64_t cost, int64_t unit, const Body& body) {
+  const Body* target = &body;
+  const Exec::Body call = [](void* arg, int, int64_t begin, int64_t end) {
+    (**static_cast<const Body**>(arg))(begin, end);
+  };
+  exec.parallel(exec.backend, count, grain_of(exec, count, cost, unit), call, &target);
+}
+
+// Calls body(row) for every row, in parallel; a row costs `cost` element operations.
+template <class Body>
+void for_rows(const Exec& exec, int64_t rows, int64_t cost, const Body& body) {
+  parallel_for(exec, rows, cost, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) body(row);
+  });
+}
+
+// The same with body(scratch, begin, end), scratch being the kScratchBytes of the worker.
+template <class Body>
+void parallel_with_scratch(const Exec& exec, int64_t count, int64_t cost, const Body& body) {
+  struct Target {
+    const Exec& exec;
+    const Body& body;
+  } target = {exec, body};
+  const Exec::Body call = [](void* arg, int worker, int64_t begin, int64_t end) {
+    const Target& t = *static_cast<const Target*>(arg);
+    t.body(t.exec.scratch(t.exec.backend, worker), begin, end);
+  };
+  exec.parallel(exec.backend, count, grain_of(exec, count, cost, 1), call, &target);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel table of one instruction set: every kernel on its vector policy V and its ternary tile T.
+
+template <class V, class T>
+constexpr Kernels kernel_table(const char* name) {
+  Kernels t = {};
+  t.name = name;
+  t.unary = unary<V>;
+  t.binary = binary<V>;
+  t.compare = compare<V>;
+  t.select = select<V>;
+  t.copy = copy<V>;
+  t.fill = fill<V>;
+  t.reduce = reduce<V>;
+  t.gather_rows = gather_rows;
+  t.scatter_add_rows = scatter_add_rows<V>;
+  t.relu2_gate = relu2_gate<V>;
+  t.relu2_gate_backward = relu2_gate_backward<V>;
+  t.sum_squares = sum_squares<V>;
+  t.adamw = adamw<V>;
+  t.rms_norm = rms_norm<V>;
+  t.rms_norm_backward = rms_norm_backward<V>;
+  t.softmax = softmax<V>;
+  t.softmax_backward = softmax_backward<V>;
+  t.rope = rope<V>;
+  t.quantize_rows = quantize_rows<V>;
+  t.cross_entropy = cross_entropy<V>;
+  t.cross_entropy_backward = cross_entropy_backward<V>;
+  t.matmul = matmul<V>;
+  t.linear = linear<V>;
+  t.abs_sum = abs_sum<V>;
+  t.ternary_codes = ternary_codes<V>;
+  t.ternary_tile_rows = kTernaryRows;
+  t.ternary_packed_bytes = ternary_packed_bytes;
+  t.ternary_pack = ternary_pack;
+  t.ternary_unpack = ternary_unpack;
+  t.ternary_matmul = ternary_matmul<T>;
+  t.attention = attention<V>;
+  t.attention_backward = attention_backward<V>;
+  return t;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels on AVX2, FMA, F16C and BMI2. Everything but the table has internal linkage (docs/architecture.md).
+#include <immintrin.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "device/kernels.h"
+#include "devices/cpu/isa/tables.h"
+
+namespace tern::cpu {
+namespace {
+
+// clang-format off: each uses those above it
+#include "devices/cpu/generic/kernels.inl"
+#include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/ternary_layout.inl"
+#include "devices/cpu/isa/avx2_ternary.inl"
+#include "devices/cpu/isa/avx2_vector.inl"
+// clang-format on
+
+}  // namespace
+
+constexpr Kernels kAvx2Kernels = kernel_table<V, TernaryTile>("avx2");
+static_assert(complete(kAvx2Kernels));
+
+}  // namespace tern::cpu

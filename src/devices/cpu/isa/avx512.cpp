@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels on AVX-512 with VNNI. Everything but the table has internal linkage (docs/architecture.md).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 on its own intrinsics (its bug 105593)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "device/kernels.h"
+#include "devices/cpu/isa/tables.h"
+
+namespace tern::cpu {
+namespace {
+
+// clang-format off: each uses those above it
+#include "devices/cpu/generic/kernels.inl"
+#include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/ternary_layout.inl"
+#include "devices/cpu/isa/avx512_ternary.inl"
+#include "devices/cpu/isa/avx512_vector.inl"
+// clang-format on
+
+}  // namespace
+
+constexpr Kernels kAvx512Kernels = kernel_table<V, TernaryTile>("avx512");
+static_assert(complete(kAvx512Kernels));
+
+}  // namespace tern::cpu

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels on baseline x86-64, no intrinsics. Everything but the table has internal linkage (docs/architecture.md).
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "device/kernels.h"
+#include "devices/cpu/isa/tables.h"
+
+namespace tern::cpu {
+namespace {
+
+// clang-format off: each uses those above it
+#include "devices/cpu/generic/kernels.inl"
+#include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/ternary_layout.inl"
+#include "devices/cpu/isa/scalar_ternary.inl"
+#include "devices/cpu/isa/scalar_vector.inl"
+// clang-format on
+
+}  // namespace
+
+constexpr Kernels kScalarKernels = kernel_table<V, TernaryTile>("scalar");
+static_assert(complete(kScalarKernels));
+
+}  // namespace tern::cpu
