@@ -12,11 +12,11 @@ namespace tern::cpu {
 namespace {
 
 // clang-format off: each uses those above it
-#include "devices/cpu/generic/kernels.inl"
+#include "devices/cpu/isa/avx2_vector.inl"
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/ternary_layout.inl"
 #include "devices/cpu/isa/avx2_ternary.inl"
-#include "devices/cpu/isa/avx2_vector.inl"
+#include "devices/cpu/generic/kernels.inl"
 // clang-format on
 
 }  // namespace
