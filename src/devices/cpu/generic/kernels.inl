@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every kernel of the CPU device.
 
-// clang-format off: some use those above them
-#include "devices/cpu/generic/convert.inl"
+// clang-format off: each may use those above it
 #include "devices/cpu/generic/lanes.inl"
 #include "devices/cpu/generic/math.inl"
+#include "devices/cpu/generic/convert.inl"
 #include "devices/cpu/generic/strided.inl"
 // pointwise
 #include "devices/cpu/generic/adamw.inl"
@@ -16,14 +16,14 @@
 #include "devices/cpu/generic/row_moves.inl"
 #include "devices/cpu/generic/unary.inl"
 // rows
+#include "devices/cpu/generic/softmax.inl"
 #include "devices/cpu/generic/cross_entropy.inl"
 #include "devices/cpu/generic/quantize.inl"
 #include "devices/cpu/generic/rms_norm.inl"
 #include "devices/cpu/generic/rope.inl"
-#include "devices/cpu/generic/softmax.inl"
 // matmul
-#include "devices/cpu/generic/linear.inl"
 #include "devices/cpu/generic/matmul.inl"
+#include "devices/cpu/generic/linear.inl"
 // ternary matmul
 #include "devices/cpu/generic/ternary_matmul.inl"
 // attention
