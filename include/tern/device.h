@@ -13,9 +13,11 @@ class Backend;
 class DeviceMemory;
 
 struct DeviceOptions {
-  // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend on it.
+  // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend
+  // on it.
   int threads = 0;
-  // Instruction set of a CPU device ("scalar", "avx2", "avx512"); empty takes TERN_ISA if set, else the best of the machine.
+  // Instruction set of a CPU device ("scalar", "avx2", "avx512"); empty takes TERN_ISA if set, else the best of the
+  // machine.
   std::string isa;
 };
 
@@ -26,7 +28,8 @@ class Device {
   Device() = default;
   explicit Device(std::shared_ptr<Backend> backend);
 
-  // Opens a device by name ("cpu"). Throws Error for an unknown name, an unknown instruction set or one this machine lacks.
+  // Opens a device by name ("cpu"). Throws Error for an unknown name, an unknown instruction set or one this machine
+  // lacks.
   static Device open(std::string_view name = "cpu", const DeviceOptions& options = {});
 
   // Names that open() knows, in order of preference.

@@ -3,8 +3,8 @@
 //
 // Conventions. Inputs may be any strided views on one device. Two-input ops broadcast by NumPy's rule and want equal
 // dtypes. Arithmetic is done in f32, i32 or i64: bf16 and f16 inputs are computed in f32 and rounded once at the end;
-// i8, u8 and bool are an error (cast first). Results are contiguous, except of the view ops. Negative axes count from the
-// end. Every failure throws Error("[op] expected …, got …"). Float ops are differentiable unless the comment says
+// i8, u8 and bool are an error (cast first). Results are contiguous, except of the view ops. Negative axes count from
+// the end. Every failure throws Error("[op] expected …, got …"). Float ops are differentiable unless the comment says
 // otherwise; gradients are f32.
 #pragma once
 
@@ -36,11 +36,13 @@ Tensor expand(const Tensor& x, const Shape& shape);
 // x itself if contiguous, else a copy.
 Tensor contiguous(const Tensor& x);
 Tensor clone(const Tensor& x);
-// Conversion to another dtype (kernels.h, CopyArgs gives the rounding); x itself if it has it. Differentiable between floats.
+// Conversion to another dtype (kernels.h, CopyArgs gives the rounding); x itself if it has it. Differentiable between
+// floats.
 Tensor cast(const Tensor& x, DType dtype);
 // Joined along an existing axis; other extents must agree.
 Tensor concat(std::span<const Tensor> parts, int axis);
-// Copies src (broadcast, converted) into the elements of dst, in place. Not differentiable: Error if either requires a gradient.
+// Copies src (broadcast, converted) into the elements of dst, in place. Not differentiable: Error if either requires a
+// gradient.
 void assign(const Tensor& dst, const Tensor& src);
 // A copy on another device. Not differentiable.
 Tensor to_device(const Tensor& x, const Device& device);
@@ -94,8 +96,8 @@ Tensor relu2_gate(const Tensor& gate, const Tensor& up);
 
 // ---------------------------------------------------------------- reductions
 
-// Over the given axes, or over all when `axes` is empty. `keep` leaves extents of 1. sum of no elements is 0; the others
-// need at least one. The gradient of max and min goes to the first extreme element.
+// Over the given axes, or over all when `axes` is empty. `keep` leaves extents of 1. sum of no elements is 0; the
+// others need at least one. The gradient of max and min goes to the first extreme element.
 Tensor sum(const Tensor& x, std::span<const int> axes = {}, bool keep = false);
 Tensor mean(const Tensor& x, std::span<const int> axes = {}, bool keep = false);
 Tensor max(const Tensor& x, int axis, bool keep = false);
@@ -112,29 +114,31 @@ Tensor softmax(const Tensor& x);
 // Rotary embedding (arXiv 2104.09864) in Hugging Face's half-split form. x [batch, tokens, heads, dim], dim even;
 // positions i32 [batch, tokens], each in [0, extent of cos); cos, sin f32 [positions, dim/2].
 Tensor rope(const Tensor& x, const Tensor& positions, const Tensor& cos, const Tensor& sin);
-// Mean over the rows whose target is not -100 of -log softmax(logits)[target]. logits [..., classes], targets i64 of the
-// leading shape, each -100 or in [0, classes). NaN when every target is -100 (as PyTorch).
+// Mean over the rows whose target is not -100 of -log softmax(logits)[target]. logits [..., classes], targets i64 of
+// the leading shape, each -100 or in [0, classes). NaN when every target is -100 (as PyTorch).
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets);
 // The same, per row, 0 where ignored: f32 of the leading shape. Not differentiable.
 Tensor cross_entropy_rows(const Tensor& logits, const Tensor& targets);
-// Rows table[ids]: table [rows, cols], ids i64 of any shape → ids.shape + [cols]. Throws Error naming an id out of range.
+// Rows table[ids]: table [rows, cols], ids i64 of any shape → ids.shape + [cols]. Throws Error naming an id out of
+// range.
 Tensor embedding(const Tensor& table, const Tensor& ids);
 
 // ---------------------------------------------------------------- matmul
 
 // Matrix product over the last two axes, leading axes broadcast; rank 1 is an Error. f32, bf16, f16.
 Tensor matmul(const Tensor& a, const Tensor& b);
-// x [..., k] · wᵀ for w [n, k]; f32 x, f32/bf16/f16 w (a gradient only for an f32 w). A row's bits do not depend on the others.
+// x [..., k] · wᵀ for w [n, k]; f32 x, f32/bf16/f16 w (a gradient only for an f32 w). A row's bits do not depend on the
+// others.
 Tensor linear(const Tensor& x, const Tensor& w);
 
 // ---------------------------------------------------------------- ternary
 
 // Activations quantized per row (the last axis) to int8 by absmax (b1.58): what ternary_linear eats.
 struct QuantizedRows {
-  Shape shape;    // of the tensor that was quantized
-  Tensor q;       // i8 [rows, stride], stride a multiple of 64, rows padded with 0
-  Tensor scale;   // f32 [rows]: 127 / max(max|x|, 1e-5); x ≈ q / scale
-  Tensor sums;    // i32 [rows]: sum of q
+  Shape shape;   // of the tensor that was quantized
+  Tensor q;      // i8 [rows, stride], stride a multiple of 64, rows padded with 0
+  Tensor scale;  // f32 [rows]: 127 / max(max|x|, 1e-5); x ≈ q / scale
+  Tensor sums;   // i32 [rows]: sum of q
 };
 
 // A ternary matrix in its device's layout.
@@ -149,7 +153,8 @@ QuantizedRows quantize_rows(const Tensor& x);
 
 // Mean of |w|, summed in double in a fixed order. f32.
 float mean_abs(const Tensor& w);
-// clamp(round(w / scale), -1, 1) as i8, rounding half to even, by multiplication with the f32 1/scale. f32 [rows, cols].
+// clamp(round(w / scale), -1, 1) as i8, rounding half to even, by multiplication with the f32 1/scale. f32 [rows,
+// cols].
 Tensor ternary_codes(const Tensor& w, float scale);
 // i8 codes [rows, cols] in {-1, 0, 1} (an Error otherwise) to the device's layout and back.
 PackedTernary pack_ternary(const Tensor& codes, float scale);
@@ -169,8 +174,8 @@ Tensor ternary_linear_ste(const Tensor& x, const QuantizedRows& xq, const Tensor
 // ---------------------------------------------------------------- attention
 
 // Causal grouped-query attention. q [batch, q_tokens, heads, dim], k and v [batch, kv_tokens, kv_heads, dim], heads a
-// multiple of kv_heads, q_tokens <= kv_tokens: query i sees the keys 0 … kv_tokens - q_tokens + i. scale multiplies q·k.
-// Differentiable when q_tokens == kv_tokens. k and v may be views of a longer cache (a slice of axis 1).
+// multiple of kv_heads, q_tokens <= kv_tokens: query i sees the keys 0 … kv_tokens - q_tokens + i. scale multiplies
+// q·k. Differentiable when q_tokens == kv_tokens. k and v may be views of a longer cache (a slice of axis 1).
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, float scale);
 
 }  // namespace tern
