@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every kernel of the CPU device.
 
-// clang-format off: each may use those above it
+// Some use those above them.
+// clang-format off
 #include "devices/cpu/generic/lanes.inl"
 #include "devices/cpu/generic/math.inl"
 #include "devices/cpu/generic/convert.inl"

@@ -11,7 +11,8 @@
 namespace tern::cpu {
 namespace {
 
-// clang-format off: each uses those above it
+// Each uses those above it.
+// clang-format off
 #include "devices/cpu/isa/avx2_vector.inl"
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/ternary_layout.inl"

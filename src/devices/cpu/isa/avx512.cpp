@@ -15,7 +15,8 @@
 namespace tern::cpu {
 namespace {
 
-// clang-format off: each uses those above it
+// Each uses those above it.
+// clang-format off
 #include "devices/cpu/isa/avx512_vector.inl"
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/ternary_layout.inl"
