@@ -162,8 +162,8 @@ struct SumSquaresArgs {
 };
 
 // One AdamW step (arXiv 1711.05101, PyTorch's order of operations), in place:
-//   g = grad·grad_scale; p -= lr·weight_decay·p; m = β1·m + (1-β1)·g; v = β2·v + (1-β2)·g²;
-//   p -= (lr / bias1) · m / (sqrt(v)/sqrt(bias2) + eps),  bias_i = 1 - β_i^step, the coefficients rounded from double.
+//   g = grad·grad_scale; p = p·(1 - lr·weight_decay); m = fma(1-β1, g - m, m); v = β2·v + ((1-β2)·g)·g;
+//   p -= ((lr / bias1)·m) / (sqrt(v)/sqrt(bias2) + eps),  bias_i = 1 - β_i^step, the coefficients rounded from double.
 struct AdamwArgs {
   int64_t count;
   float *p, *m, *v;
@@ -217,7 +217,8 @@ struct RopeArgs {
   float* y;
 };
 
-// int8 absmax quantization per row (b1.58): scale = 127 / max(max|x|, 1e-5); q = clamp(round_half_even(x·scale), -128, 127).
+// int8 absmax quantization per row (b1.58): scale = (1 / max(max|x|, 1e-5))·127, two roundings, which is what PyTorch
+// makes of `127 / tensor`; q = clamp(round_half_even(x·scale), -128, 127).
 // q has row stride q_stride >= cols, a multiple of 64; the tail of each row is filled with 0. sums[r] = Σ q of the row.
 // NaN quantizes to 0; an infinity makes scale 0 and the row 0.
 struct QuantizeRowsArgs {
@@ -228,7 +229,8 @@ struct QuantizeRowsArgs {
   int32_t* sums;
 };
 
-// loss[r] = log Σ exp(logits[r]) - logits[r, target]; 0 where target is -100. lse[r] = log Σ exp (for the gradient).
+// loss[r] = log Σ exp(logits[r] - max) - (logits[r, target] - max), Σ in lanes order; 0 where target is -100.
+// lse[r] = max + log Σ exp(logits[r] - max) (for the gradient).
 struct CrossEntropyArgs {
   int64_t rows, classes;
   const float* logits;

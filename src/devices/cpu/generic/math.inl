@@ -15,11 +15,12 @@ struct Math {
     const F nf = V::to_float(n);
     F r = V::fnma(nf, V::set1(kLn2High), x);
     r = V::fnma(nf, V::set1(kLn2Low), r);
-    F q = V::set1(0x1.6a1a72p-10f);
-    q = V::fma(q, r, V::set1(0x1.123fc6p-7f));
-    q = V::fma(q, r, V::set1(0x1.555916p-5f));
-    q = V::fma(q, r, V::set1(0x1.55548ap-3f));
-    q = V::fma(q, r, V::set1(0x1.fffffcp-2f));
+    F q = V::set1(0x1.9f02cap-13f);
+    q = V::fma(q, r, V::set1(0x1.6d945cp-10f));
+    q = V::fma(q, r, V::set1(0x1.111280p-7f));
+    q = V::fma(q, r, V::set1(0x1.555486p-5f));
+    q = V::fma(q, r, V::set1(0x1.555554p-3f));
+    q = V::fma(q, r, V::set1(0.5f));
     const F e = V::add(V::set1(1.0f), V::fma(V::mul(r, r), q, r));
     const auto half = V::template sar<1>(n);
     return V::mul(V::mul(e, power_of_two(half)), power_of_two(V::sub_i(n, half)));
@@ -51,7 +52,7 @@ struct Math {
     return log_edges(x, y);
   }
 
-  // x + x³·q(x²) below 0.625, else 1 - 2/(exp(2|x|) + 1) with the sign of x.
+  // |x| + |x|³·q(x²) below 0.625, else 1 - 2/(exp(2|x|) + 1); the sign of x.
   [[gnu::always_inline]] static F tanh(F x) {
     const F size = V::abs(x);
     const F z = V::mul(x, x);
@@ -60,11 +61,12 @@ struct Math {
     q = V::fma(q, z, V::set1(-0x1.b844a2p-5f));
     q = V::fma(q, z, V::set1(0x1.11076cp-3f));
     q = V::fma(q, z, V::set1(-0x1.555534p-2f));
-    const F small = V::fma(V::mul(x, z), q, x);
+    const F small = V::fma(V::mul(size, z), q, size);
     const F grown = V::add(exp(V::add(size, size)), V::set1(1.0f));
     const F large = V::sub(V::set1(1.0f), V::div(V::set1(2.0f), grown));
-    const F with_sign = V::select(V::lt(x, V::zero()), V::neg(large), large);
-    return V::select(V::lt(size, V::set1(0.625f)), small, with_sign);
+    const F y = V::select(V::lt(size, V::set1(0.625f)), small, large);
+    const auto sign = V::and_i(V::as_int(x), V::set1_i(INT32_MIN));
+    return V::as_float(V::or_i(V::as_int(y), sign));
   }
 
   // 1/(1 + exp(-|x|)), or exp(-|x|)/(1 + exp(-|x|)) where x < 0: small results keep their precision.
