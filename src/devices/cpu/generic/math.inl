@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// exp, log, tanh and sigmoid on the lanes of a policy: a fixed sequence of IEEE operations, so the same bits
-// everywhere. Greatest errors found over every f32: measured below. Results below the
-// normal range are rounded correctly to subnormals; NaN gives NaN.
+// exp, log, tanh and sigmoid on the lanes of a policy: a fixed sequence of IEEE operations, the same bits everywhere.
+// Greatest errors found, over every 61st bit pattern and a fine grid of [-105, 90]: exp 0.99 ulp, log 0.76, tanh 1.34,
+// sigmoid 2.41. Results below the normal range are rounded once, to subnormals; NaN gives NaN.
 
 template <class V>
 struct Math {
