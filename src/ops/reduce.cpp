@@ -16,8 +16,9 @@ using AxisSet = std::array<bool, kMaxRank>;
 AxisSet axis_set(const char* op, std::span<const int> axes, int rank) {
   AxisSet set{};
   for (int axis = 0; axis < rank && axes.empty(); ++axis) set[static_cast<size_t>(axis)] = true;
-  for (const int axis : axes) {
-    bool& chosen = set[static_cast<size_t>(normalize_axis(op, axis, rank))];
+  for (const int given : axes) {
+    const int axis = normalize_axis(op, given, rank);
+    bool& chosen = set[static_cast<size_t>(axis)];
     check(!chosen, op, "expected each axis once, got axis {} twice", axis);
     chosen = true;
   }
