@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "common.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace tern::cli {
+
+void add_machine(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--threads", options.threads, "Threads; 0 takes all cores")
+      ->check(CLI::Range(0, 4096).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  verb.add_option("--device", options.device, "Device to run on (see tern devices)")
+      ->type_name("NAME")
+      ->capture_default_str();
+}
+
+void add_common(CLI::App& verb, CommonOptions& options) {
+  add_machine(verb, options);
+  verb.add_option("--seed", options.seed, "Seed of all random choices")->type_name("N")->capture_default_str();
+}
+
+void add_json(CLI::App& verb, CommonOptions& options, const std::string& fields) {
+  verb.add_flag("--json", options.json, "Print one JSON object, and nothing else, on stdout");
+  verb.footer("The object of --json: " + fields);
+}
+
+void add_model(CLI::App& verb, std::string& model) {
+  verb.add_option("MODEL", model, "Hugging Face directory: config.json, *.safetensors, tokenizer.json")
+      ->type_name("")
+      ->required();
+}
+
+Device open_device(const CommonOptions& options) { return Device::open(options.device, {options.threads, {}}); }
+
+std::string human_count(double count) {
+  constexpr const char* units[] = {"", " k", " M", " G", " T"};
+  size_t unit = 0;
+  while (std::abs(count) >= 999.5 && unit + 1 < std::size(units)) {
+    count /= 1000;
+    ++unit;
+  }
+  return unit == 0 && count == std::floor(count) ? fmt::format("{:.0f}", count)
+                                                 : fmt::format("{:.3g}{}", count, units[unit]);
+}
+
+std::string human_bytes(int64_t bytes) {
+  const std::string count = human_count(static_cast<double>(bytes));
+  return count + (count.find(' ') == std::string::npos ? " B" : "B");
+}
+
+std::string human_duration(double seconds) {
+  const auto whole = static_cast<int64_t>(std::llround(std::clamp(seconds, 0.0, 1e9)));
+  const int64_t hours = whole / 3600, minutes = whole / 60 % 60;
+  if (hours > 0) return fmt::format("{}:{:02}:{:02}", hours, minutes, whole % 60);
+  return fmt::format("{}:{:02}", minutes, whole % 60);
+}
+
+}  // namespace tern::cli

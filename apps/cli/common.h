@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What several verbs share: common options and how figures are printed.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "tern/device.h"
+
+namespace tern::cli {
+
+struct CommonOptions {
+  int threads = 0;
+  std::string device = "cpu";
+  uint64_t seed = 0;
+  bool json = false;
+};
+
+// --threads and --device.
+void add_machine(CLI::App& verb, CommonOptions& options);
+// The same and --seed.
+void add_common(CLI::App& verb, CommonOptions& options);
+// --json; `fields` is a line on what the object holds, for the end of the help.
+void add_json(CLI::App& verb, CommonOptions& options, const std::string& fields);
+// The argument MODEL.
+void add_model(CLI::App& verb, std::string& model);
+
+Device open_device(const CommonOptions& options);
+
+// "1.50 MB"; powers of 1000.
+std::string human_bytes(int64_t bytes);
+// "2.41 G", "12.3 k", "977": a count or a rate.
+std::string human_count(double count);
+// "1:02:03", "2:03".
+std::string human_duration(double seconds);
+
+}  // namespace tern::cli
