@@ -21,6 +21,8 @@ const char* const kFixtures[] = {"tiny-online", "tiny-packed-autobitlinear", "ti
 
 std::string fixture(const std::string& name) { return TERN_TEST_DATA "/hf/" + name; }
 
+using testing::TemporaryDirectory;
+
 using Weightmap = std::map<std::string, Tensor>;
 
 Weightmap read_weights(const std::string& directory, const Device& device) {
@@ -150,7 +152,9 @@ TEST(Save, GivesBackEveryBit) {
     for (const auto& [tensor, bytes] : before) {
       // Tern's scale multiplies always; where the file's divides, its inverse is written.
       const bool inverted = std::string(name).ends_with("-packed-bitlinear") && tensor.ends_with("_scale");
-      if (!inverted) EXPECT_EQ(bytes, after.at(tensor)) << name << " " << tensor;
+      if (!inverted) {
+        EXPECT_EQ(bytes, after.at(tensor)) << name << " " << tensor;
+      }
     }
     EXPECT_EQ(Model::load(directory.path(), device).weights(), model.weights());
   }

@@ -15,6 +15,8 @@
 namespace tern {
 namespace {
 
+using testing::TemporaryDirectory;
+
 std::string fixture(const std::string& name) { return TERN_TEST_DATA "/hf/" + name; }
 
 Tensor fixture_ids(const std::string& name, const Device& device) {

@@ -51,7 +51,9 @@ TEST(Absmean, EqualsTheFormulasOnAwkwardShapes) {
     for (size_t i = 0; i < w.size(); ++i) {
       const double ratio = std::fabs(static_cast<double>(w[i])) / want.scale;
       const bool on_an_edge = std::fabs(ratio - 0.5) < 1e-6;
-      if (!on_an_edge) EXPECT_EQ(codes[i], want.codes[i]) << to_string(shape) << " element " << i;
+      if (!on_an_edge) {
+        EXPECT_EQ(codes[i], want.codes[i]) << to_string(shape) << " element " << i;
+      }
     }
   }
 }
