@@ -137,7 +137,7 @@ Tensor linear(const Tensor& x, const Tensor& w);
 struct QuantizedRows {
   Shape shape;   // of the tensor that was quantized
   Tensor q;      // i8 [rows, stride], stride a multiple of 64, rows padded with 0
-  Tensor scale;  // f32 [rows]: 127 / max(max|x|, 1e-5); x ≈ q / scale
+  Tensor scale;  // f32 [rows]: (1 / max(max|x|, 1e-5)) · 127, rounded twice as in PyTorch; x ≈ q / scale
   Tensor sums;   // i32 [rows]: sum of q
 };
 
