@@ -108,6 +108,18 @@ void store_half(F16* p, typename V::F x) {
   V::store_f16(&p->bits, x);
 }
 
+// The first n <= 16 numbers as f32.
+template <class V>
+typename V::F load_numbers(const float* numbers, int64_t n) {
+  return n == V::kLanes ? V::load(numbers) : V::load_n(numbers, n);
+}
+template <class V>
+typename V::F load_numbers(const int64_t* numbers, int64_t n) {
+  float floats[V::kLanes] = {};
+  for (int64_t l = 0; l < n; ++l) floats[l] = static_cast<float>(numbers[l]);
+  return V::load(floats);
+}
+
 // numbers[i] = x[i·stride] for elements T.
 template <class V, class T, class N>
 void read_run(const void* from, int64_t stride, N* numbers, int64_t count) {
@@ -137,13 +149,12 @@ void write_run(const N* numbers, void* to, int64_t stride, int64_t count) {
   if constexpr (kHalf<T>) {
     for (int64_t i = 0; i < count; i += V::kLanes) {
       const int64_t n = smaller(V::kLanes, count - i);
-      float floats[V::kLanes] = {};
-      for (int64_t l = 0; l < n; ++l) floats[l] = static_cast<float>(numbers[i + l]);
+      const auto floats = load_numbers<V>(numbers + i, n);
       if (stride == 1 && n == V::kLanes) {
-        store_half<V>(y + i, V::load(floats));
+        store_half<V>(y + i, floats);
       } else {
         T lanes[V::kLanes];
-        store_half<V>(lanes, V::load(floats));
+        store_half<V>(lanes, floats);
         for (int64_t l = 0; l < n; ++l) y[(i + l) * stride] = lanes[l];
       }
     }

@@ -57,17 +57,21 @@ int transposed_axis(const CopyArgs& args) {
   return -1;
 }
 
-// Tiles of 32 x 32 elements, so that the cache lines that a column touches are still there for the next column.
+// `rows` <= 32 rows of y from as many elements of each column of x, through a tile of 32 x 32, so that every cache line
+// of x is read once and whole.
 template <class T>
 void transpose_rows(const CopyArgs& args, const T* x, T* y, int axis, int64_t rows) {
   constexpr int64_t kTile = 32;
   const int last = args.shape.rank - 1;
-  const int64_t columns = args.shape.at[last];
   const int64_t x_stride = args.x_strides.at[last], y_stride = args.y_strides.at[axis];
-  for (int64_t begin = 0; begin < columns; begin += kTile) {
-    const int64_t end = smaller(begin + kTile, columns);
+  T tile[kTile][kTile];
+  for (int64_t begin = 0; begin < args.shape.at[last]; begin += kTile) {
+    const int64_t columns = smaller(kTile, args.shape.at[last] - begin);
+    for (int64_t c = 0; c < columns; ++c) {
+      for (int64_t r = 0; r < rows; ++r) tile[c][r] = x[(begin + c) * x_stride + r];
+    }
     for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = begin; c < end; ++c) y[r * y_stride + c] = x[c * x_stride + r];
+      for (int64_t c = 0; c < columns; ++c) y[r * y_stride + begin + c] = tile[c][r];
     }
   }
 }
@@ -119,8 +123,8 @@ void fill(const Exec& exec, const FillArgs& args) noexcept {
   with_type(args.dtype, [&](auto element) {
     using T = decltype(element);
     if constexpr (kHalf<T>) {
-      const auto number = static_cast<float>(args.value);
-      write_run<V, T>(&number, &element, 1, 1);
+      const float numbers[V::kLanes] = {static_cast<float>(args.value)};
+      write_run<V, T>(numbers, &element, 1, 1);
     } else {
       element = element_of<T>(args.value);
     }
