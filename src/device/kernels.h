@@ -328,7 +328,7 @@ struct TernaryMatmulArgs {
 // with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h uses
 // key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes order,
 // out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others, nor on keys it does not see.
-// lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens, kv_tokens + 2·dim <= kScratchBytes/4.
+// lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= 2^19; dim <= 2048.
 struct AttentionArgs {
   int64_t batch, heads, kv_heads, q_tokens, kv_tokens, dim, kv_batch_stride;
   const float *q, *k, *v;
@@ -339,7 +339,7 @@ struct AttentionArgs {
 // Gradients of AttentionArgs (q_tokens == kv_tokens, k and v contiguous). Overwrites dq, dk, dv, shaped like q, k, v.
 // p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order; ds_ij = (p_ij·(dp_ij - D_i))·scale.
 // dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i, dv_j = chain of p_ij·d_out_i, over the heads of
-// the group ascending and within a head over i ascending. tokens <= kScratchBytes / 8.
+// the group ascending and within a head over i ascending. dim <= 2048.
 struct AttentionBackwardArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   const float *q, *k, *v, *out, *lse, *d_out;

@@ -47,36 +47,32 @@ struct Dots {
 
 template <class V, class W, int kRows, int kColumns>
 struct DotTile {
-  typename V::F acc[kRows][kColumns];
+  // One index, not two: g++ 12 keeps nested arrays of the accumulators in memory.
+  static constexpr int kTile = kRows * kColumns;
+  using Acc = typename V::F[kTile];
 
   static void run(const Dots<typename W::Element>& d) {
-    DotTile tile;
-    for (int r = 0; r < kRows; ++r) {
-      for (int c = 0; c < kColumns; ++c) tile.acc[r][c] = V::zero();
-    }
+    Acc acc;
+    for (int i = 0; i < kTile; ++i) acc[i] = V::zero();
     int64_t k = 0;
-    for (; k + V::kLanes <= d.k; k += V::kLanes) tile.step(d, k, Full{});
-    if (k < d.k) tile.step(d, k, d.k - k);
-    for (int r = 0; r < kRows; ++r) {
-      for (int c = 0; c < kColumns; ++c) d.out[r * d.out_row + c] = V::reduce_add(tile.acc[r][c]);
-    }
+    for (; k + V::kLanes <= d.k; k += V::kLanes) step(d, k, Full{}, acc);
+    if (k < d.k) step(d, k, d.k - k, acc);
+    for (int i = 0; i < kTile; ++i) d.out[i / kColumns * d.out_row + i % kColumns] = V::reduce_add(acc[i]);
   }
 
   template <class Width>
-  [[gnu::always_inline]] void step(const Dots<typename W::Element>& d, int64_t k, Width n) {
-    typename V::F w[kColumns];
+  [[gnu::always_inline]] static void step(const Dots<typename W::Element>& d, int64_t k, Width n, Acc& acc) {
+    typename V::F x[kRows], w[kColumns];
     for (int c = 0; c < kColumns; ++c) w[c] = W::load_lanes(d.w + c * d.w_row + k, n);
-    for (int r = 0; r < kRows; ++r) {
-      const typename V::F x = load<V>(d.x + r * d.x_row + k, n);
-      for (int c = 0; c < kColumns; ++c) acc[r][c] = V::fma(x, w[c], acc[r][c]);
-    }
+    for (int r = 0; r < kRows; ++r) x[r] = load<V>(d.x + r * d.x_row + k, n);
+    for (int i = 0; i < kTile; ++i) acc[i] = V::fma(x[i / kColumns], w[i % kColumns], acc[i]);
   }
 };
 
 // kColumns columns for all rows.
 template <class V, class W, int kColumns>
 void dot_columns(int64_t rows, Dots<typename W::Element> d) {
-  constexpr int kRows = 2 * V::kTileVectors;
+  constexpr int kRows = 2 + V::kTileVectors;  // 3 x 2 or 4 x 4 accumulators
   const auto advance = [&](int64_t count) {
     d.x += count * d.x_row;
     d.out += count * d.out_row;
