@@ -43,7 +43,7 @@ WindowSampler::WindowSampler(int64_t tokens, int64_t length, uint64_t seed)
 
 int64_t WindowSampler::window_begin(int64_t sample) const {
   const auto epoch = static_cast<uint64_t>(sample / windows_);
-  const int64_t offsets = std::min(length_, tokens_ - windows_ * length_);
+  const int64_t offsets = tokens_ - windows_ * length_;
   const auto offset = static_cast<int64_t>(Random(seed_ ^ kOffsetStream, epoch).below(static_cast<uint64_t>(offsets)));
   const auto window = permuted(static_cast<uint64_t>(sample % windows_), static_cast<uint64_t>(windows_),
                                random_bits(seed_ ^ kOrderStream, epoch));
