@@ -15,7 +15,7 @@ namespace tern::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kRedraw(100);
-constexpr int64_t kLines = 20;  // of a whole run, where there is no terminal
+constexpr int64_t kLines = 20;  // of a whole run, where there is no bar
 constexpr int kBarWidth = 24;
 
 size_t terminal_width() {
@@ -44,13 +44,14 @@ std::string bar(double share, int width) {
   return "[" + text + "]";
 }
 
-TrainProgress::TrainProgress() : terminal_(isatty(STDERR_FILENO) == 1), next_draw_(Clock::now()) {}
+TrainProgress::TrainProgress(const std::string& style)
+    : bar_(style == "bar" || (style == "auto" && isatty(STDERR_FILENO) == 1)), next_draw_(Clock::now()) {}
 
 void TrainProgress::step(const StepReport& report) {
   add(report);
   const int64_t interval = std::max<int64_t>(1, report.steps / kLines);
   if (report.has_validation) line(validation_text(report));
-  if (terminal_) {
+  if (bar_) {
     draw(report);
   } else if (steps == 1 || report.step % interval == 0 || report.step == report.steps) {
     line("step " + figures(report));

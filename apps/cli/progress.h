@@ -9,11 +9,12 @@
 
 namespace tern::cli {
 
-// On a terminal a bar that is redrawn in place; elsewhere a line now and then. Both go to standard error, as does a
-// line for every validation.
+// A bar that is redrawn in place, or a line now and then. Both go to standard error, as does a line for every
+// validation.
 class TrainProgress {
  public:
-  TrainProgress();
+  // `style` is "bar", "lines" or "auto": a bar where standard error is a terminal.
+  explicit TrainProgress(const std::string& style);
 
   void step(const StepReport& report);
   // Prints a line above the bar.
@@ -34,7 +35,7 @@ class TrainProgress {
   void draw(const StepReport& report);
   void clear();
 
-  bool terminal_;
+  bool bar_;
   bool drawn_ = false;
   Clock::time_point next_draw_;
 };

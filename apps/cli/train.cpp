@@ -26,6 +26,7 @@ struct Options {
   CommonOptions common;
   std::vector<std::string> data, validation;
   std::string out, config, tokenizer;
+  std::string progress = "auto";
   bool resume = false;
   std::vector<std::pair<TrainField, std::string>> fields;  // given on the command line
 };
@@ -175,7 +176,7 @@ int train_model(const Options& options) {
   const Device device = open_device(options.common);
   const Prepared prepared = prepare(options);
   catch_interrupts();
-  TrainProgress progress;
+  TrainProgress progress(options.progress);
   const TrainCallbacks callbacks{[&](const StepReport& report) { progress.step(report); },
                                  [&](std::string_view text) { progress.line("warning: " + std::string(text)); },
                                  [] { return interrupted() != 0; }};
@@ -238,6 +239,9 @@ Action add_train(CLI::App& verb) {
   CLI::Option* tokenizer =
       verb.add_option("--tokenizer", options->tokenizer, "tokenizer.json, or its directory, instead of a trained one")
           ->type_name("FILE");
+  verb.add_option("--progress", options->progress, "auto, bar or lines; auto draws a bar on a terminal")
+      ->check(CLI::IsMember({"auto", "bar", "lines"}))
+      ->capture_default_str();
   verb.add_flag("--resume", options->resume, "Go on from the newest checkpoint in --out");
   add_machine(verb, options->common);
   add_fields(verb, options, tokenizer);

@@ -9,6 +9,9 @@
 namespace tern {
 namespace {
 
+// What the kernels' scratch memory holds (kernels.h, AttentionArgs).
+constexpr int64_t kLargestHead = 2048, kMostKeys = int64_t{1} << 19;
+
 void check_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   check_floats("attention", {{"q", q}, {"k", k}, {"v", v}});
   check_rank("attention", {"q", q}, 4);
@@ -19,6 +22,9 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
         "expected q and k of one batch and head extent, got {} and {}", to_string(queries), to_string(keys));
   check(keys[2] > 0 && queries[2] % keys[2] == 0, "attention",
         "expected the heads of q to be a multiple of those of k, got {} and {}", queries[2], keys[2]);
+  check(keys[3] <= kLargestHead && keys[1] <= kMostKeys, "attention",
+        "expected heads of at most {} and at most {} keys, got heads of {} and {} keys", kLargestHead, kMostKeys,
+        keys[3], keys[1]);
   check(queries[1] <= keys[1], "attention", "expected at most as many queries as keys, got {} and {}", queries[1],
         keys[1]);
   check(queries[1] == keys[1] || !needs_grad(q, k, v), "attention",

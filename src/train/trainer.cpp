@@ -91,10 +91,9 @@ class Trainer {
       finish_step(train_step(step));
       const bool stop = callbacks_.should_stop && callbacks_.should_stop();
       if (stop || is_due(step, config_.checkpoint_every, config_.steps)) write_checkpoint();
-      if (stop) return model_;
+      if (stop) break;
     }
-    model_.save(directory_, Weights::masters);
-    tokenizer_.save(directory_ + kTokenizerFile);
+    if (state_.step == config_.steps) save_result();
     return model_;
   }
 
@@ -226,6 +225,11 @@ class Trainer {
       save_safetensors(directory + kOptimizerFile, optimizer_->state());
     });
     store_.prune(state_.step, config_.keep_checkpoints);
+  }
+
+  void save_result() const {
+    model_.save(directory_, Weights::masters);
+    tokenizer_.save(directory_ + kTokenizerFile);
   }
 
   const TrainConfig& config_;

@@ -193,6 +193,7 @@ TEST(Errors, OfAttention) {
     attention(zeros(q), zeros(k), zeros(v), 1.0f);
   };
   EXPECT_TRUE(fails_with("[attention] expected q with 4 axes", [&] { run({2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}); }));
+  EXPECT_TRUE(fails_with("heads of at most 2048", [&] { run({1, 1, 1, 2050}, {1, 1, 1, 2050}, {1, 1, 1, 2050}); }));
   EXPECT_TRUE(fails_with("expected v of shape [1, 2, 3, 4]", [&] { run({1, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 5}); }));
   EXPECT_TRUE(fails_with("one batch and head extent", [&] { run({2, 2, 3, 4}, {1, 2, 3, 4}, {1, 2, 3, 4}); }));
   EXPECT_TRUE(fails_with("multiple of those of k, got 3 and 2", [&] {

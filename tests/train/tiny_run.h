@@ -96,14 +96,14 @@ inline std::string timeless_log(const std::string& directory) {
 
 // What training left: equal for runs that ended alike.
 struct Outcome {
-  std::string log, model, optimizer;
+  std::string log, config, model, optimizer;
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
 inline Outcome outcome_of(const std::string& directory, const TrainConfig& config) {
   char step[32];
   std::snprintf(step, sizeof step, "/checkpoints/step-%06d", static_cast<int>(config.steps));
-  return {timeless_log(directory), bytes_of(directory + "/model.safetensors"),
+  return {timeless_log(directory), bytes_of(directory + "/config.json"), bytes_of(directory + "/model.safetensors"),
           bytes_of(directory + step + "/optimizer.safetensors")};
 }
 
