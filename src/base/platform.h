@@ -4,12 +4,6 @@
 
 namespace tern {
 
-#if defined(__x86_64__)
-inline constexpr bool kX86 = true;
-#else
-inline constexpr bool kX86 = false;
-#endif
-
 // Tells the core that the caller spins.
 inline void pause_cpu() {
 #if defined(__x86_64__)
