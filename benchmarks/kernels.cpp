@@ -100,8 +100,8 @@ class Bench {
 
   const Device& device() const { return device_; }
 
-  template <class Args>
-  void call(tern::Kernel<Args> Kernels::*kernel, const Args& args) const {
+  template <class Family, class Args>
+  void call(tern::Kernel<Args> Family::*kernel, const Args& args) const {
     (device_.backend().kernels().*kernel)(device_.backend().exec(), args);
   }
 
@@ -233,8 +233,15 @@ struct Activations {
 
 void multiply(const Bench& bench, const Ternary& t, const Activations& x, int64_t copy, int32_t* acc) {
   const uint8_t* packed = t.packed.as<uint8_t>() + static_cast<size_t>(copy % t.copies) * t.bytes;
-  bench.call(&Kernels::ternary_matmul, {x.rows, t.n, t.k, x.stride, x.q.as<int8_t>(), x.scale.as<float>(),
-                                        x.sums.as<int32_t>(), packed, 0.7f, x.y.as<float>(), acc});
+  bench.call(&Kernels::ternary_matmul,
+             {x.rows,
+              t.k,
+              x.stride,
+              x.q.as<int8_t>(),
+              x.scale.as<float>(),
+              x.sums.as<int32_t>(),
+              1,
+              {{packed, t.n, 0.7f, x.y.as<float>(), acc}}});
 }
 
 void bench_ternary(const Bench& bench) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -163,6 +164,8 @@ Tensor unpack_ternary(const PackedTernary& w);
 // y = x̂·ŵᵀ by the packed integer kernel: [..., rows of w], exact int32 sums, then one f32 scale per row.
 // x̂ = q/scale and ŵ = w.scale·codes. Not differentiable.
 Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w);
+// The same with one to four matrices in one pass over x (q, k and v; gate and up): a result for each, in order.
+std::vector<Tensor> ternary_linear(const QuantizedRows& x, std::initializer_list<const PackedTernary*> weights);
 // The int32 sums themselves, [..., rows of w].
 Tensor ternary_linear_sums(const QuantizedRows& x, const PackedTernary& w);
 // The same forward values, differentiable by the straight-through estimator (b1.58): dx = dy·ŵ, d_master = dyᵀ·x̂.

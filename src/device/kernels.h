@@ -309,17 +309,27 @@ struct TernaryUnpackArgs {
   int8_t* codes;
 };
 
-// acc[r, j] = Σ_k q[r, k]·codes[j, k], exact in int32 (|acc| <= 128·k, so k < 2^24). Writes acc [rows, n] unless null, and
-// y[r, j] = float(acc)·(weight_scale / q_scale[r]) unless null. q, q_stride, q_scale, sums as QuantizeRowsArgs gives them.
+// One matrix [n, k] of a ternary product, as it was packed, and where its results go.
+struct TernaryPart {
+  const uint8_t* packed;
+  int64_t n;
+  float weight_scale;
+  float* y;      // [rows, n], may be null
+  int32_t* acc;  // [rows, n], may be null
+};
+
+inline constexpr int kMostTernaryParts = 4;
+
+// The product of the same activations with up to four matrices, which share one pass (q, k and v; gate and up):
+// acc[r, j] = Σ_k q[r, k]·codes[j, k], exact in int32 (|acc| <= 128·k, so k < 2^24), and
+// y[r, j] = float(acc)·(weight_scale / q_scale[r]). q, q_stride, q_scale, sums as QuantizeRowsArgs gives them.
 struct TernaryMatmulArgs {
-  int64_t rows, n, k, q_stride;
+  int64_t rows, k, q_stride;
   const int8_t* q;
   const float* q_scale;
   const int32_t* sums;
-  const uint8_t* packed;
-  float weight_scale;
-  float* y;
-  int32_t* acc;
+  int parts;  // 1 to kMostTernaryParts
+  TernaryPart part[kMostTernaryParts];
 };
 
 // ---------------------------------------------------------------- attention
@@ -352,10 +362,8 @@ struct AttentionBackwardArgs {
 template <class Args>
 using Kernel = void (*)(const Exec&, const Args&) noexcept;
 
-struct Kernels {
-  const char* name;  // "avx2"
-
-  // pointwise
+// One struct a family. A device may fill them in files of their own; the waist is all of them together.
+struct PointwiseKernels {
   Kernel<UnaryArgs> unary;
   Kernel<BinaryArgs> binary;
   Kernel<CompareArgs> compare;
@@ -368,8 +376,12 @@ struct Kernels {
   Kernel<Relu2GateArgs> relu2_gate;
   Kernel<Relu2GateBackwardArgs> relu2_gate_backward;
   Kernel<SumSquaresArgs> sum_squares;
+  Kernel<AbsSumArgs> abs_sum;
+  Kernel<TernaryCodesArgs> ternary_codes;
   Kernel<AdamwArgs> adamw;
-  // rows
+};
+
+struct RowKernels {
   Kernel<RmsNormArgs> rms_norm;
   Kernel<RmsNormBackwardArgs> rms_norm_backward;
   Kernel<SoftmaxArgs> softmax;
@@ -378,30 +390,44 @@ struct Kernels {
   Kernel<QuantizeRowsArgs> quantize_rows;
   Kernel<CrossEntropyArgs> cross_entropy;
   Kernel<CrossEntropyBackwardArgs> cross_entropy_backward;
-  // matmul
+};
+
+struct MatmulKernels {
   Kernel<MatmulArgs> matmul;
   Kernel<LinearArgs> linear;
-  // ternary matmul
-  Kernel<AbsSumArgs> abs_sum;
-  Kernel<TernaryCodesArgs> ternary_codes;
+};
+
+struct TernaryKernels {
   int64_t ternary_tile_rows;
   size_t (*ternary_packed_bytes)(int64_t rows, int64_t cols) noexcept;
   Kernel<TernaryPackArgs> ternary_pack;
   Kernel<TernaryUnpackArgs> ternary_unpack;
   Kernel<TernaryMatmulArgs> ternary_matmul;
-  // attention
+};
+
+struct AttentionKernels {
   Kernel<AttentionArgs> attention;
   Kernel<AttentionBackwardArgs> attention_backward;
 };
 
-// True when every entry is set. Each device asserts it at compile time for its table.
-constexpr bool complete(const Kernels& t) {
-  return t.name && t.unary && t.binary && t.compare && t.select && t.copy && t.fill && t.reduce && t.gather_rows &&
-         t.scatter_add_rows && t.relu2_gate && t.relu2_gate_backward && t.sum_squares && t.adamw && t.rms_norm &&
-         t.rms_norm_backward && t.softmax && t.softmax_backward && t.rope && t.quantize_rows && t.cross_entropy &&
-         t.cross_entropy_backward && t.matmul && t.linear && t.abs_sum && t.ternary_codes && t.ternary_tile_rows > 0 &&
-         t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul && t.attention &&
-         t.attention_backward;
+struct Kernels : PointwiseKernels, RowKernels, MatmulKernels, TernaryKernels, AttentionKernels {
+  const char* name;  // "avx2"
+};
+
+// True when every entry is set. Each device asserts it at compile time for its tables.
+constexpr bool complete(const PointwiseKernels& t) {
+  return t.unary && t.binary && t.compare && t.select && t.copy && t.fill && t.reduce && t.gather_rows &&
+         t.scatter_add_rows && t.relu2_gate && t.relu2_gate_backward && t.sum_squares && t.abs_sum && t.ternary_codes &&
+         t.adamw;
 }
+constexpr bool complete(const RowKernels& t) {
+  return t.rms_norm && t.rms_norm_backward && t.softmax && t.softmax_backward && t.rope && t.quantize_rows &&
+         t.cross_entropy && t.cross_entropy_backward;
+}
+constexpr bool complete(const MatmulKernels& t) { return t.matmul && t.linear; }
+constexpr bool complete(const TernaryKernels& t) {
+  return t.ternary_tile_rows > 0 && t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul;
+}
+constexpr bool complete(const AttentionKernels& t) { return t.attention && t.attention_backward; }
 
 }  // namespace tern

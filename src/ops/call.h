@@ -10,8 +10,8 @@
 namespace tern {
 
 // Runs one entry of the device's kernel table: call(device, &Kernels::unary, {.op = …}).
-template <class Args>
-void call(const Device& device, Kernel<Args> Kernels::*entry, const std::type_identity_t<Args>& args) {
+template <class Family, class Args>
+void call(const Device& device, Kernel<Args> Family::*entry, const std::type_identity_t<Args>& args) {
   const Backend& backend = device.backend();
   (backend.kernels().*entry)(backend.exec(), args);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "ops/call.h"
@@ -49,21 +50,32 @@ void check_operands(const char* op, const QuantizedRows& x, const PackedTernary&
 }
 
 // The kernel, writing the scaled values or the sums.
+std::vector<Tensor> multiply(const QuantizedRows& x, std::span<const PackedTernary* const> weights, bool sums) {
+  std::vector<Tensor> results;
+  TernaryMatmulArgs args = {.rows = x.q.shape()[0],
+                            .k = weights[0]->cols,
+                            .q_stride = x.q.shape()[1],
+                            .q = x.q.data<int8_t>(),
+                            .q_scale = x.scale.data<float>(),
+                            .sums = x.sums.data<int32_t>(),
+                            .parts = 0,
+                            .part = {}};
+  for (const PackedTernary* w : weights) {
+    const Tensor y = Tensor::empty(with_last(x.shape, w->rows), sums ? DType::i32 : DType::f32, x.q.device());
+    args.part[args.parts++] = {.packed = w->bytes.data<uint8_t>(),
+                               .n = w->rows,
+                               .weight_scale = w->scale,
+                               .y = sums ? nullptr : y.data<float>(),
+                               .acc = sums ? y.data<int32_t>() : nullptr};
+    results.push_back(y);
+  }
+  call(x.q.device(), &Kernels::ternary_matmul, args);
+  return results;
+}
+
 Tensor multiply(const QuantizedRows& x, const PackedTernary& w, bool sums) {
-  const Tensor y = Tensor::empty(with_last(x.shape, w.rows), sums ? DType::i32 : DType::f32, w.bytes.device());
-  call(w.bytes.device(), &Kernels::ternary_matmul,
-       {.rows = x.q.shape()[0],
-        .n = w.rows,
-        .k = w.cols,
-        .q_stride = x.q.shape()[1],
-        .q = x.q.data<int8_t>(),
-        .q_scale = x.scale.data<float>(),
-        .sums = x.sums.data<int32_t>(),
-        .packed = w.bytes.data<uint8_t>(),
-        .weight_scale = w.scale,
-        .y = sums ? nullptr : y.data<float>(),
-        .acc = sums ? y.data<int32_t>() : nullptr});
-  return y;
+  const PackedTernary* const one[] = {&w};
+  return multiply(x, one, sums)[0];
 }
 
 // y *= factor.
@@ -157,6 +169,14 @@ Tensor unpack_ternary(const PackedTernary& w) {
 Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w) {
   check_operands("ternary_linear", x, w);
   return multiply(x, w, false);
+}
+
+std::vector<Tensor> ternary_linear(const QuantizedRows& x, std::initializer_list<const PackedTernary*> weights) {
+  const auto count = static_cast<int64_t>(weights.size());
+  check(count >= 1 && count <= kMostTernaryParts, "ternary_linear", "expected 1 to {} matrices, got {}", kMostTernaryParts,
+        count);
+  for (const PackedTernary* w : weights) check_operands("ternary_linear", x, *w);
+  return multiply(x, std::span(weights.begin(), weights.size()), false);
 }
 
 Tensor ternary_linear_sums(const QuantizedRows& x, const PackedTernary& w) {

@@ -86,8 +86,14 @@ void expect_exact(const Problem& p, const std::vector<Device>& devices) {
     std::vector<int32_t> acc(expected.size(), -7);
     std::vector<float> y(expected.size(), -7.0f);
     run_kernel(device, &Kernels::ternary_matmul,
-               {p.rows, p.n, p.k, p.q_stride, p.q.data(), p.q_scale.data(), p.sums.data(), packed.data(),
-                p.weight_scale, y.data(), acc.data()});
+               {p.rows,
+                p.k,
+                p.q_stride,
+                p.q.data(),
+                p.q_scale.data(),
+                p.sums.data(),
+                1,
+                {{packed.data(), p.n, p.weight_scale, y.data(), acc.data()}}});
     ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin(), expected.end()));
     for (int64_t i = 0; i < p.rows * p.n; ++i) {
       const size_t at = static_cast<size_t>(i);
@@ -106,6 +112,32 @@ TEST(TernaryMatmul, SmallShapesAreExact) {
   }
   for (int64_t k : {1, 64, 127}) expect_exact(make(64, 65, k), devices);
   expect_exact(make(130, 33, 65), devices);
+}
+
+// Matrices that share a pass, one of them thinner than a tile, give what each gives alone.
+TEST(TernaryMatmul, PartsAreIndependent) {
+  for (int64_t rows : {1, 4, 130}) {
+    const Problem first = make(rows, 33, 127);
+    const int64_t n[] = {33, 1, 16, 250};
+    for (const Device& device : cpus()) {
+      SCOPED_TRACE(device.description());
+      TernaryMatmulArgs args = {rows, 127, first.q_stride, first.q.data(), first.q_scale.data(), first.sums.data(), 4, {}};
+      std::vector<std::vector<uint8_t>> packed;
+      std::vector<std::vector<int32_t>> acc;
+      std::vector<std::vector<int64_t>> expected;
+      for (int part = 0; part < 4; ++part) {
+        const Problem p = make(rows, n[part], 127);
+        packed.push_back(pack(device, p.codes, n[part], 127));
+        acc.emplace_back(static_cast<size_t>(rows * n[part]), -7);
+        expected.push_back(reference::ternary_matmul(first.q, first.q_stride, p.codes, rows, n[part], 127));
+      }
+      for (size_t part = 0; part < 4; ++part) args.part[part] = {packed[part].data(), n[part], 1.0f, nullptr, acc[part].data()};
+      run_kernel(device, &Kernels::ternary_matmul, args);
+      for (size_t part = 0; part < 4; ++part) {
+        EXPECT_TRUE(std::equal(acc[part].begin(), acc[part].end(), expected[part].begin(), expected[part].end()));
+      }
+    }
+  }
 }
 
 TEST(TernaryMatmul, ModelShapesAreExact) {
@@ -149,12 +181,12 @@ TEST(TernaryMatmul, EmptyShapes) {
     const int32_t sum = 0;
     int32_t acc[3] = {5, 5, 5};
     run_kernel(device, &Kernels::ternary_matmul,
-               {0, 3, 7, 64, q.data(), &scale, &sum, packed.data(), 1.0f, nullptr, acc});
+               {0, 7, 64, q.data(), &scale, &sum, 1, {{packed.data(), 3, 1.0f, nullptr, acc}}});
     run_kernel(device, &Kernels::ternary_matmul,
-               {1, 0, 7, 64, q.data(), &scale, &sum, packed.data(), 1.0f, nullptr, acc});
+               {1, 7, 64, q.data(), &scale, &sum, 1, {{packed.data(), 0, 1.0f, nullptr, acc}}});
     EXPECT_EQ(acc[0], 5);
     run_kernel(device, &Kernels::ternary_matmul,
-               {1, 3, 0, 64, q.data(), &scale, &sum, packed.data(), 1.0f, nullptr, acc});
+               {1, 0, 64, q.data(), &scale, &sum, 1, {{packed.data(), 3, 1.0f, nullptr, acc}}});
     EXPECT_EQ(acc[0], 0);
     EXPECT_EQ(acc[2], 0);
   }

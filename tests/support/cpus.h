@@ -25,8 +25,8 @@ inline std::vector<Device> cpus() {
 }
 
 // Calls one kernel of a device: run_kernel(device, &Kernels::matmul, args).
-template <class Args>
-void run_kernel(const Device& device, Kernel<Args> Kernels::*kernel, const Args& args) {
+template <class Family, class Args>
+void run_kernel(const Device& device, Kernel<Args> Family::*kernel, const Args& args) {
   (device.backend().kernels().*kernel)(device.backend().exec(), args);
 }
 

@@ -12,7 +12,9 @@ namespace tern::cpu {
 namespace {
 
 struct Isa {
-  const Kernels* kernels;
+  const char* name;
+  const FloatKernels* floats;
+  const TernaryKernels* ternary;
   bool (*supported)();
 };
 
@@ -27,16 +29,33 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vnni");
 }
 
-const std::array<Isa, 3> kIsas = {{
-    {&kScalarKernels, [] { return true; }},
-    {&kAvx2Kernels, &has_avx2},
-    {&kAvx512Kernels, &has_avx512},
+constexpr std::array<Isa, 3> kIsas = {{
+    {"scalar", &kScalarFloats, &kScalarTernary, [] { return true; }},
+    {"avx2", &kAvx2Floats, &kAvx2Ternary, &has_avx2},
+    {"avx512", &kAvx512Floats, &kAvx512Ternary, &has_avx512},
 }};
+
+// One whole table a set, put together from its parts.
+const std::array<Kernels, kIsas.size()>& tables() {
+  static const std::array<Kernels, kIsas.size()> all = [] {
+    std::array<Kernels, kIsas.size()> made = {};
+    for (size_t i = 0; i < kIsas.size(); ++i) {
+      static_cast<PointwiseKernels&>(made[i]) = *kIsas[i].floats;
+      static_cast<RowKernels&>(made[i]) = *kIsas[i].floats;
+      static_cast<MatmulKernels&>(made[i]) = *kIsas[i].floats;
+      static_cast<AttentionKernels&>(made[i]) = *kIsas[i].floats;
+      static_cast<TernaryKernels&>(made[i]) = *kIsas[i].ternary;
+      made[i].name = kIsas[i].name;
+    }
+    return made;
+  }();
+  return all;
+}
 
 std::vector<std::string> names(bool supported_only) {
   std::vector<std::string> out;
   for (const Isa& isa : kIsas) {
-    if (!supported_only || isa.supported()) out.emplace_back(isa.kernels->name);
+    if (!supported_only || isa.supported()) out.emplace_back(isa.name);
   }
   return out;
 }
@@ -45,8 +64,8 @@ std::vector<std::string> names(bool supported_only) {
 
 std::vector<const Kernels*> supported_kernels() {
   std::vector<const Kernels*> out;
-  for (const Isa& isa : kIsas) {
-    if (isa.supported()) out.push_back(isa.kernels);
+  for (size_t i = 0; i < kIsas.size(); ++i) {
+    if (kIsas[i].supported()) out.push_back(&tables()[i]);
   }
   return out;
 }
@@ -55,11 +74,11 @@ const Kernels& choose_kernels(std::string_view isa) {
   const char* forced = std::getenv("TERN_ISA");
   const std::string_view wanted = isa.empty() && forced ? std::string_view(forced) : isa;
   if (wanted.empty()) return *supported_kernels().back();
-  for (const Isa& known : kIsas) {
-    if (known.kernels->name != wanted) continue;
-    check(known.supported(), isa.empty() ? "TERN_ISA" : "isa",
+  for (size_t i = 0; i < kIsas.size(); ++i) {
+    if (kIsas[i].name != wanted) continue;
+    check(kIsas[i].supported(), isa.empty() ? "TERN_ISA" : "isa",
           "expected an instruction set of this machine ({}), got '{}'", fmt::join(names(true), ", "), wanted);
-    return *known.kernels;
+    return tables()[i];
   }
   fail(isa.empty() ? "TERN_ISA" : "isa", "expected one of {}, got '{}'", fmt::join(names(false), ", "), wanted);
 }

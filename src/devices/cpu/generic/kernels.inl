@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every kernel of the CPU device.
+// Every kernel of the CPU device that computes in f32; the ternary ones are in ternary_matmul.inl.
 
 // Some use those above them.
 // clang-format off
+#include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/lanes.inl"
 #include "devices/cpu/generic/math.inl"
 #include "devices/cpu/generic/convert.inl"
@@ -25,8 +26,6 @@
 // matmul
 #include "devices/cpu/generic/matmul.inl"
 #include "devices/cpu/generic/linear.inl"
-// ternary matmul
-#include "devices/cpu/generic/ternary_matmul.inl"
 // attention
 #include "devices/cpu/generic/attention.inl"
 #include "devices/cpu/generic/attention_backward.inl"

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel table of one instruction set: every kernel on its vector policy V and its ternary tile T.
+// The float kernels of one instruction set: every one of them on its vector policy V.
 
-template <class V, class T>
-constexpr Kernels kernel_table(const char* name) {
-  Kernels t = {};
-  t.name = name;
+template <class V>
+constexpr FloatKernels float_kernels() {
+  FloatKernels t = {};
   t.unary = unary<V>;
   t.binary = binary<V>;
   t.compare = compare<V>;
@@ -30,11 +29,6 @@ constexpr Kernels kernel_table(const char* name) {
   t.linear = linear<V>;
   t.abs_sum = abs_sum<V>;
   t.ternary_codes = ternary_codes<V>;
-  t.ternary_tile_rows = kTernaryRows;
-  t.ternary_packed_bytes = ternary_packed_bytes;
-  t.ternary_pack = ternary_pack;
-  t.ternary_unpack = ternary_unpack;
-  t.ternary_matmul = ternary_matmul<T>;
   t.attention = attention<V>;
   t.attention_backward = attention_backward<V>;
   return t;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels on AVX2, FMA, F16C and BMI2. Everything but the table has internal linkage (docs/architecture.md).
+// The float kernels on AVX2, FMA, F16C and BMI2. Everything but the table has internal linkage (docs/architecture.md).
 #include <immintrin.h>
 #include <math.h>
 #include <stdint.h>
@@ -14,15 +14,12 @@ namespace {
 // Each uses those above it.
 // clang-format off
 #include "devices/cpu/isa/avx2_vector.inl"
-#include "devices/cpu/generic/parallel.inl"
-#include "devices/cpu/generic/ternary_layout.inl"
-#include "devices/cpu/isa/avx2_ternary.inl"
 #include "devices/cpu/generic/kernels.inl"
 // clang-format on
 
 }  // namespace
 
-constexpr Kernels kAvx2Kernels = kernel_table<V, TernaryTile>("avx2");
-static_assert(complete(kAvx2Kernels));
+constexpr FloatKernels kAvx2Floats = float_kernels<V>();
+static_assert(complete(kAvx2Floats));
 
 }  // namespace tern::cpu

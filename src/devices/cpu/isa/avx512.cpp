@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels on AVX-512 with VNNI. Everything but the table has internal linkage (docs/architecture.md).
+// The float kernels on AVX-512 with VNNI. Everything but the table has internal linkage (docs/architecture.md).
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 on its own intrinsics (its bug 105593)
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -18,15 +18,12 @@ namespace {
 // Each uses those above it.
 // clang-format off
 #include "devices/cpu/isa/avx512_vector.inl"
-#include "devices/cpu/generic/parallel.inl"
-#include "devices/cpu/generic/ternary_layout.inl"
-#include "devices/cpu/isa/avx512_ternary.inl"
 #include "devices/cpu/generic/kernels.inl"
 // clang-format on
 
 }  // namespace
 
-constexpr Kernels kAvx512Kernels = kernel_table<V, TernaryTile>("avx512");
-static_assert(complete(kAvx512Kernels));
+constexpr FloatKernels kAvx512Floats = float_kernels<V>();
+static_assert(complete(kAvx512Floats));
 
 }  // namespace tern::cpu

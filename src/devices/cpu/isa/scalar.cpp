@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels on baseline x86-64, no intrinsics. Everything but the table has internal linkage (docs/architecture.md).
+// The float kernels on baseline x86-64, no intrinsics. Everything but the table has internal linkage (docs/architecture.md).
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,15 +13,12 @@ namespace {
 // Each uses those above it.
 // clang-format off
 #include "devices/cpu/isa/scalar_vector.inl"
-#include "devices/cpu/generic/parallel.inl"
-#include "devices/cpu/generic/ternary_layout.inl"
-#include "devices/cpu/isa/scalar_ternary.inl"
 #include "devices/cpu/generic/kernels.inl"
 // clang-format on
 
 }  // namespace
 
-constexpr Kernels kScalarKernels = kernel_table<V, TernaryTile>("scalar");
-static_assert(complete(kScalarKernels));
+constexpr FloatKernels kScalarFloats = float_kernels<V>();
+static_assert(complete(kScalarFloats));
 
 }  // namespace tern::cpu

@@ -1,5 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // TernaryTile without vector instructions.
+#include <stdint.h>
+#include <string.h>
+
+#include "device/kernels.h"
+#include "devices/cpu/isa/tables.h"
+
+namespace tern::cpu {
+namespace {
+
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/ternary_layout.inl"
+#include "devices/cpu/generic/ternary_matmul.inl"
+// clang-format on
 
 struct TernaryTile {
   static constexpr int64_t kMaxRows = 4;
@@ -38,3 +53,10 @@ struct TernaryTile {
     }
   }
 };
+
+}  // namespace
+
+constexpr TernaryKernels kScalarTernary = ternary_kernels<TernaryTile>();
+static_assert(complete(kScalarTernary));
+
+}  // namespace tern::cpu

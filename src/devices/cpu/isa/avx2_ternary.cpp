@@ -5,6 +5,22 @@
 //
 // Accumulators are vectors of their element type, not __m256i: g++ 12 copies an accumulator that changes its type in
 // each round of a loop, and spills (the GEMM ran at 170 instead of 280 GOP/s on a Zen 3).
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "device/kernels.h"
+#include "devices/cpu/isa/tables.h"
+
+namespace tern::cpu {
+namespace {
+
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/ternary_layout.inl"
+#include "devices/cpu/generic/ternary_matmul.inl"
+// clang-format on
 
 struct TernaryTile {
   static constexpr int64_t kMaxRows = 6;  // 12 accumulators of 16 registers
@@ -117,3 +133,10 @@ struct TernaryTile {
     }
   }
 };
+
+}  // namespace
+
+constexpr TernaryKernels kAvx2Ternary = ternary_kernels<TernaryTile>();
+static_assert(complete(kAvx2Ternary));
+
+}  // namespace tern::cpu

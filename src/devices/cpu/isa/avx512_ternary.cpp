@@ -1,6 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // TernaryTile on AVX-512 VNNI: vpdpbusd adds four byte products to each int32 lane, so a row of a tile keeps its lane
 // throughout. Accumulators are vectors of their element type for g++ 12's sake (see avx2_ternary.inl).
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "device/kernels.h"
+#include "devices/cpu/isa/tables.h"
+
+namespace tern::cpu {
+namespace {
+
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/ternary_layout.inl"
+#include "devices/cpu/generic/ternary_matmul.inl"
+// clang-format on
 
 struct TernaryTile {
   static constexpr int64_t kMaxRows = 12;
@@ -97,3 +113,10 @@ struct TernaryTile {
     memcpy(acc, &sum, sizeof sum);
   }
 };
+
+}  // namespace
+
+constexpr TernaryKernels kAvx512Ternary = ternary_kernels<TernaryTile>();
+static_assert(complete(kAvx512Ternary));
+
+}  // namespace tern::cpu
