@@ -34,6 +34,7 @@ namespace {
 using tern::Device;
 using tern::DType;
 using tern::Kernels;
+using tern::TernaryLayout;
 
 struct Options {
   int threads = 0, repetitions = 7;
@@ -190,22 +191,23 @@ class Bench {
 // ---------------------------------------------------------------- ternary matmul
 
 struct Ternary {
+  TernaryLayout layout;
   int64_t n, k;
   size_t bytes;    // of one packed matrix, padded to 64
   int64_t copies;  // together more than the last-level cache
   Bytes packed;
 };
 
-Ternary pack_random(const Bench& bench, int64_t n, int64_t k) {
+Ternary pack_random(const Bench& bench, TernaryLayout layout, int64_t n, int64_t k) {
   tern::Random random(1);
   const Bytes codes = filled<int8_t>(
       bench.device(), n * k, [&](int64_t) { return static_cast<int8_t>(static_cast<int>(random.below(3)) - 1); });
-  const size_t bytes = (bench.device().backend().kernels().ternary_packed_bytes(n, k) + 63) / 64 * 64;
+  const size_t bytes = (bench.device().backend().kernels().ternary_packed_bytes(layout, n, k) + 63) / 64 * 64;
   const int64_t copies = static_cast<int64_t>(4 * cache_bytes() / bytes) + 1;
-  Ternary t{n, k, bytes, copies, Bytes(bench.device(), bytes * static_cast<size_t>(copies))};
+  Ternary t{layout, n, k, bytes, copies, Bytes(bench.device(), bytes * static_cast<size_t>(copies))};
   for (int64_t i = 0; i < copies; ++i) {
     bench.call(&Kernels::ternary_pack,
-               {n, k, 0, n, codes.as<int8_t>(), t.packed.as<uint8_t>() + static_cast<size_t>(i) * bytes});
+               {layout, n, k, 0, n, codes.as<int8_t>(), t.packed.as<uint8_t>() + static_cast<size_t>(i) * bytes});
   }
   return t;
 }
@@ -217,7 +219,7 @@ struct Activations {
 
   Activations(const Device& device, int64_t row_count, int64_t k, int64_t n)
       : rows(row_count),
-        stride((k + 63) / 64 * 64),
+        stride(tern::quantized_stride(k)),
         q(filled<int8_t>(
             device, rows * stride,
             [&](int64_t i) { return i % stride < k ? static_cast<int8_t>(i * 37 % 255 - 127) : int8_t{0}; })),
@@ -241,18 +243,21 @@ void multiply(const Bench& bench, const Ternary& t, const Activations& x, int64_
               x.scale.as<float>(),
               x.sums.as<int32_t>(),
               1,
-              {{packed, t.n, 0.7f, x.y.as<float>(), acc}}});
+              {{t.layout, packed, t.n, 0.7f, x.y.as<float>(), acc}}});
 }
 
-void bench_ternary(const Bench& bench) {
+void bench_ternary(const Bench& bench, TernaryLayout layout) {
   constexpr int64_t kShapes[][2] = {{2560, 2560}, {640, 2560}, {6912, 2560}, {2560, 6912}};
+  const char* const kind = layout == TernaryLayout::base3 ? "base3" : "two_bit";
   for (const auto& [n, k] : kShapes) {
-    const auto name = [&, n = n, k = k](int64_t rows) { return fmt::format("ternary {} x {}, {} rows", n, k, rows); };
-    if (!bench.wanted(name(1)) && !bench.wanted(name(8)) && !bench.wanted(name(64)) && !bench.wanted(name(512)))
-      continue;
-    const Ternary t = pack_random(bench, n, k);
-    for (int64_t rows : {1, 8, 64, 512}) {
-      if (!bench.wanted(name(rows))) continue;
+    const auto name = [&, n = n, k = k](int64_t rows) { return fmt::format("ternary {} {} x {}, {} rows", kind, n, k, rows); };
+    std::vector<int64_t> wanted;
+    for (int64_t rows : {1, 2, 4, 8, 16, 64, 512}) {
+      if (bench.wanted(name(rows))) wanted.push_back(rows);
+    }
+    if (wanted.empty()) continue;
+    const Ternary t = pack_random(bench, layout, n, k);
+    for (const int64_t rows : wanted) {
       const Activations x(bench.device(), rows, k, n);
       const double operations = 2.0 * static_cast<double>(rows) * static_cast<double>(n) * static_cast<double>(k);
       bench.time(name(rows), operations, rows == 1 ? static_cast<double>(t.bytes) : 0,
@@ -345,7 +350,7 @@ void check_ternary(const Bench& bench) {
   tern::Random random(1);  // the codes of pack_random
   std::vector<int> codes;
   for (int64_t i = 0; i < n * k; ++i) codes.push_back(static_cast<int>(random.below(3)) - 1);
-  const Ternary t = pack_random(bench, n, k);
+  const Ternary t = pack_random(bench, TernaryLayout::base3, n, k);
   const Activations x(bench.device(), rows, k, n);
   std::vector<int32_t> acc(static_cast<size_t>(rows * n));
   multiply(bench, t, x, 1, acc.data());
@@ -394,7 +399,8 @@ int main(int argc, char** argv) try {
   check_ternary(bench);
   check_matmul(bench);
   bench.head();
-  bench_ternary(bench);
+  bench_ternary(bench, TernaryLayout::two_bit);
+  bench_ternary(bench, TernaryLayout::base3);
   bench_matmul(bench);
   bench_linear(bench);
   bench_attention(bench);

@@ -2,7 +2,9 @@
 // Device: a handle to one machine that stores tensors and runs kernels on them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,13 +14,20 @@ namespace tern {
 class Backend;
 class DeviceMemory;
 
+// How a device may hold ternary matrices: 2 bits a weight, or 1.6 (five weights in a byte) for more arithmetic.
+enum class TernaryLayout : uint8_t { two_bit, base3 };
+
 struct DeviceOptions {
   // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend
   // on it.
   int threads = 0;
   // Instruction set of a CPU device ("scalar", "avx2", "avx512"); empty takes TERN_ISA if set, else the best of the
   // machine.
-  std::string isa;
+  std::string isa = {};
+  // Measures this machine for about a fifth of a second and takes the layout and the tile sizes that are fastest on it.
+  bool tune = false;
+  // The layout of ternary matrices; unset takes the measured one, two_bit where nothing was measured.
+  std::optional<TernaryLayout> ternary_layout = {};
 };
 
 // A cheap value: copies share the device. It owns the device's threads and memory, which live until the last tensor and
@@ -45,6 +54,8 @@ class Device {
   // The active instruction set of a CPU device.
   std::string_view isa() const;
   int threads() const;
+  // The layout that matrices are packed in.
+  TernaryLayout ternary_layout() const;
 
   explicit operator bool() const { return backend_ != nullptr; }
   friend bool operator==(const Device& a, const Device& b) { return a.backend_ == b.backend_; }

@@ -147,6 +147,7 @@ struct PackedTernary {
   Tensor bytes;  // u8, in the layout of the device
   int64_t rows = 0, cols = 0;
   float scale = 1.0f;  // multiplies the codes
+  TernaryLayout layout = TernaryLayout::two_bit;
 };
 
 // x [..., k], f32. Not differentiable by itself: ternary_linear passes the gradient straight through.
@@ -157,7 +158,7 @@ float mean_abs(const Tensor& w);
 // clamp(round(w / scale), -1, 1) as i8, rounding half to even, by multiplication with the f32 1/scale. f32 [rows,
 // cols].
 Tensor ternary_codes(const Tensor& w, float scale);
-// i8 codes [rows, cols] in {-1, 0, 1} (an Error otherwise) to the device's layout and back.
+// i8 codes [rows, cols] in {-1, 0, 1} (an Error otherwise) to the layout of Device::ternary_layout() and back.
 PackedTernary pack_ternary(const Tensor& codes, float scale);
 Tensor unpack_ternary(const PackedTernary& w);
 

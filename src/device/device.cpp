@@ -13,5 +13,6 @@ std::string_view Device::name() const { return backend_->name(); }
 std::string Device::description() const { return backend_->description(); }
 std::string_view Device::isa() const { return backend_->isa(); }
 int Device::threads() const { return backend_->threads(); }
+TernaryLayout Device::ternary_layout() const { return backend_->exec().ternary.layout; }
 
 }  // namespace tern

@@ -15,9 +15,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tern/device.h"
 #include "tern/dtype.h"
 
 namespace tern {
+
+// Choices of the ternary product that a device makes by measuring itself. Results never depend on them.
+struct TernaryTuning {
+  TernaryLayout layout = TernaryLayout::two_bit;  // what matrices are packed in
+  int64_t prefetch_bytes = 4096;  // how far ahead a matrix-vector product asks for its weights
+  int64_t block_rows = 128;       // activation rows for which a block of weights is unpacked once
+  int64_t block_quads = 160;      // a block's columns / 4, a multiple of 80
+};
 
 // What a kernel may use of its device besides its arguments. A CPU kernel splits its work with `parallel`; a GPU kernel
 // finds its stream behind `backend`.
@@ -32,6 +41,7 @@ struct Exec {
   void (*parallel)(void* backend, int64_t count, int64_t grain, Body body, void* arg) noexcept = nullptr;
   // kScratchBytes of memory for one worker, 64-byte aligned, its content undefined at the start of each call of a body.
   std::byte* (*scratch)(void* backend, int worker) noexcept = nullptr;
+  TernaryTuning ternary = {};
 };
 
 inline constexpr size_t kScratchBytes = size_t{4} << 20;
@@ -219,8 +229,13 @@ struct RopeArgs {
 
 // int8 absmax quantization per row (b1.58): scale = (1 / max(max|x|, 1e-5))·127, two roundings, which is what PyTorch
 // makes of `127 / tensor`; q = clamp(round_half_even(x·scale), -128, 127).
-// q has row stride q_stride >= cols, a multiple of 64; the tail of each row is filled with 0. sums[r] = Σ q of the row.
+// q has row stride q_stride = quantized_stride(cols); the tail of each row is filled with 0. sums[r] = Σ q of
+// the row.
 // NaN quantizes to 0; an infinity makes scale 0 and the row 0.
+inline constexpr int64_t quantized_stride(int64_t cols) {
+  return ((cols + 19) / 20 * 20 + 63) / 64 * 64;  // whole tiles of 16, 20 and 64 columns
+}
+
 struct QuantizeRowsArgs {
   int64_t rows, cols, q_stride;
   const float* x;
@@ -295,8 +310,9 @@ struct TernaryCodesArgs {
 
 // Packs rows [row_begin, row_begin + row_count) of codes into the device's own layout. `codes` points to row row_begin of
 // i8 [rows, cols]; row_begin is a multiple of Kernels::ternary_tile_rows, and so is row_count but in the last call.
-// `packed` is the whole matrix: ternary_packed_bytes(rows, cols) bytes, 64-byte aligned.
+// `packed` is the whole matrix: ternary_packed_bytes(layout, rows, cols) bytes, 64-byte aligned.
 struct TernaryPackArgs {
+  TernaryLayout layout;
   int64_t rows, cols, row_begin, row_count;
   const int8_t* codes;
   uint8_t* packed;
@@ -304,6 +320,7 @@ struct TernaryPackArgs {
 
 // The inverse: the same rows of `packed` to codes.
 struct TernaryUnpackArgs {
+  TernaryLayout layout;
   int64_t rows, cols, row_begin, row_count;
   const uint8_t* packed;
   int8_t* codes;
@@ -311,6 +328,7 @@ struct TernaryUnpackArgs {
 
 // One matrix [n, k] of a ternary product, as it was packed, and where its results go.
 struct TernaryPart {
+  TernaryLayout layout;
   const uint8_t* packed;
   int64_t n;
   float weight_scale;
@@ -399,7 +417,7 @@ struct MatmulKernels {
 
 struct TernaryKernels {
   int64_t ternary_tile_rows;
-  size_t (*ternary_packed_bytes)(int64_t rows, int64_t cols) noexcept;
+  size_t (*ternary_packed_bytes)(TernaryLayout layout, int64_t rows, int64_t cols) noexcept;
   Kernel<TernaryPackArgs> ternary_pack;
   Kernel<TernaryUnpackArgs> ternary_unpack;
   Kernel<TernaryMatmulArgs> ternary_matmul;

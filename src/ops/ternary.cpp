@@ -17,7 +17,6 @@
 namespace tern {
 namespace {
 
-constexpr int64_t kRowMultiple = 64;           // of int8 rows, in elements
 constexpr int64_t kLongestRow = 1 << 24;       // below it, every int8 x ternary sum fits into int32
 constexpr int64_t kCheckedElements = 1 << 18;  // codes read on the host at a time
 
@@ -37,7 +36,7 @@ void check_codes(const Tensor& codes) {
 
 void check_packed(const char* op, const PackedTernary& w) {
   check_inputs(op, DType::u8, {{"w.bytes", w.bytes}});
-  const size_t bytes = w.bytes.device().backend().kernels().ternary_packed_bytes(w.rows, w.cols);
+  const size_t bytes = w.bytes.device().backend().kernels().ternary_packed_bytes(w.layout, w.rows, w.cols);
   check(w.bytes.is_contiguous() && w.bytes.numel() == static_cast<int64_t>(bytes), op,
         "expected w.bytes of {} bytes for [{}, {}], got {}", bytes, w.rows, w.cols, w.bytes.numel());
 }
@@ -62,7 +61,8 @@ std::vector<Tensor> multiply(const QuantizedRows& x, std::span<const PackedTerna
                             .part = {}};
   for (const PackedTernary* w : weights) {
     const Tensor y = Tensor::empty(with_last(x.shape, w->rows), sums ? DType::i32 : DType::f32, x.q.device());
-    args.part[args.parts++] = {.packed = w->bytes.data<uint8_t>(),
+    args.part[args.parts++] = {.layout = w->layout,
+                               .packed = w->bytes.data<uint8_t>(),
                                .n = w->rows,
                                .weight_scale = w->scale,
                                .y = sums ? nullptr : y.data<float>(),
@@ -97,7 +97,7 @@ QuantizedRows quantize_rows(const Tensor& x) {
   check_rank_at_least("quantize_rows", {"x", x}, 1);
   const int64_t rows = rows_of(x.shape()), cols = x.shape().back();
   check(cols < kLongestRow, "quantize_rows", "expected x with a last extent below {}, got {}", kLongestRow, cols);
-  const int64_t stride = (cols + kRowMultiple - 1) / kRowMultiple * kRowMultiple;
+  const int64_t stride = quantized_stride(cols);
   const Tensor from = dense(x);
   const QuantizedRows out{x.shape(), Tensor::empty({rows, stride}, DType::i8, x.device()),
                           Tensor::empty({rows}, DType::f32, x.device()), Tensor::empty({rows}, DType::i32, x.device())};
@@ -141,23 +141,26 @@ PackedTernary pack_ternary(const Tensor& codes, float scale) {
   const Tensor from = dense(codes);
   const int64_t rows = codes.shape()[0], cols = codes.shape()[1];
   check(cols < kLongestRow, "pack_ternary", "expected fewer than {} columns, got {}", kLongestRow, cols);
-  const size_t bytes = codes.device().backend().kernels().ternary_packed_bytes(rows, cols);
+  const TernaryLayout layout = codes.device().ternary_layout();
+  const size_t bytes = codes.device().backend().kernels().ternary_packed_bytes(layout, rows, cols);
   const Tensor packed = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, codes.device());
   call(codes.device(), &Kernels::ternary_pack,
-       {.rows = rows,
+       {.layout = layout,
+        .rows = rows,
         .cols = cols,
         .row_begin = 0,
         .row_count = rows,
         .codes = from.data<int8_t>(),
         .packed = packed.data<uint8_t>()});
-  return {packed, rows, cols, scale};
+  return {packed, rows, cols, scale, layout};
 }
 
 Tensor unpack_ternary(const PackedTernary& w) {
   check_packed("unpack_ternary", w);
   const Tensor codes = Tensor::empty({w.rows, w.cols}, DType::i8, w.bytes.device());
   call(w.bytes.device(), &Kernels::ternary_unpack,
-       {.rows = w.rows,
+       {.layout = w.layout,
+        .rows = w.rows,
         .cols = w.cols,
         .row_begin = 0,
         .row_count = w.rows,

@@ -22,7 +22,7 @@ struct Quantized {
   std::vector<int32_t> sums;
 };
 
-int64_t stride_of(int64_t cols) { return (cols + 63) / 64 * 64; }
+int64_t stride_of(int64_t cols) { return quantized_stride(cols); }
 
 Quantized quantize(const Device& device, int64_t rows, int64_t cols, const Floats& x) {
   Quantized out = {std::vector<int8_t>(static_cast<size_t>(rows * stride_of(cols)), 99),

@@ -55,7 +55,7 @@ int8_t make_activation(Activations kind, std::mt19937& random) {
 Problem make(int64_t rows, int64_t n, int64_t k, Codes codes_kind = Codes::random,
              Activations q_kind = Activations::random) {
   std::mt19937 random(static_cast<uint32_t>(rows * 31 + n * 7 + k));
-  Problem p{rows, n, k, codes_kind, q_kind, (k + 63) / 64 * 64, {}, {}, {}, {}};
+  Problem p{rows, n, k, codes_kind, q_kind, quantized_stride(k), {}, {}, {}, {}};
   p.codes = make_codes(codes_kind, n * k, random);
   p.q.resize(static_cast<size_t>(rows * p.q_stride));
   for (int64_t r = 0; r < rows; ++r) {
@@ -71,18 +71,21 @@ Problem make(int64_t rows, int64_t n, int64_t k, Codes codes_kind = Codes::rando
   return p;
 }
 
-std::vector<uint8_t> pack(const Device& device, const std::vector<int8_t>& codes, int64_t n, int64_t k) {
-  std::vector<uint8_t> packed(device.backend().kernels().ternary_packed_bytes(n, k) + 64);
-  run_kernel(device, &Kernels::ternary_pack, {n, k, 0, n, codes.data(), packed.data()});
+constexpr TernaryLayout kLayouts[] = {TernaryLayout::two_bit, TernaryLayout::base3};
+
+std::vector<uint8_t> pack(const Device& device, TernaryLayout layout, const std::vector<int8_t>& codes, int64_t n,
+                          int64_t k) {
+  std::vector<uint8_t> packed(device.backend().kernels().ternary_packed_bytes(layout, n, k) + 64);
+  run_kernel(device, &Kernels::ternary_pack, {layout, n, k, 0, n, codes.data(), packed.data()});
   return packed;
 }
 
-void expect_exact(const Problem& p, const std::vector<Device>& devices) {
-  SCOPED_TRACE(p.name());
+void expect_exact_in(TernaryLayout layout, const Problem& p, const std::vector<Device>& devices) {
+  SCOPED_TRACE(p.name() + (layout == TernaryLayout::base3 ? ", base3" : ", two_bit"));
   const std::vector<int64_t> expected = reference::ternary_matmul(p.q, p.q_stride, p.codes, p.rows, p.n, p.k);
   for (const Device& device : devices) {
     SCOPED_TRACE(device.description());
-    const std::vector<uint8_t> packed = pack(device, p.codes, p.n, p.k);
+    const std::vector<uint8_t> packed = pack(device, layout, p.codes, p.n, p.k);
     std::vector<int32_t> acc(expected.size(), -7);
     std::vector<float> y(expected.size(), -7.0f);
     run_kernel(device, &Kernels::ternary_matmul,
@@ -93,7 +96,7 @@ void expect_exact(const Problem& p, const std::vector<Device>& devices) {
                 p.q_scale.data(),
                 p.sums.data(),
                 1,
-                {{packed.data(), p.n, p.weight_scale, y.data(), acc.data()}}});
+                {{layout, packed.data(), p.n, p.weight_scale, y.data(), acc.data()}}});
     ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin(), expected.end()));
     for (int64_t i = 0; i < p.rows * p.n; ++i) {
       const size_t at = static_cast<size_t>(i);
@@ -101,6 +104,10 @@ void expect_exact(const Problem& p, const std::vector<Device>& devices) {
       ASSERT_EQ(y[at], static_cast<float>(expected[at]) * factor) << "element " << i;
     }
   }
+}
+
+void expect_exact(const Problem& p, const std::vector<Device>& devices) {
+  for (const TernaryLayout layout : kLayouts) expect_exact_in(layout, p, devices);
 }
 
 TEST(TernaryMatmul, SmallShapesAreExact) {
@@ -114,7 +121,7 @@ TEST(TernaryMatmul, SmallShapesAreExact) {
   expect_exact(make(130, 33, 65), devices);
 }
 
-// Matrices that share a pass, one of them thinner than a tile, give what each gives alone.
+// Matrices that share a pass, one of them thinner than a tile and in either layout, give what each gives alone.
 TEST(TernaryMatmul, PartsAreIndependent) {
   for (int64_t rows : {1, 4, 130}) {
     const Problem first = make(rows, 33, 127);
@@ -127,11 +134,11 @@ TEST(TernaryMatmul, PartsAreIndependent) {
       std::vector<std::vector<int64_t>> expected;
       for (int part = 0; part < 4; ++part) {
         const Problem p = make(rows, n[part], 127);
-        packed.push_back(pack(device, p.codes, n[part], 127));
+        packed.push_back(pack(device, kLayouts[part % 2], p.codes, n[part], 127));
         acc.emplace_back(static_cast<size_t>(rows * n[part]), -7);
         expected.push_back(reference::ternary_matmul(first.q, first.q_stride, p.codes, rows, n[part], 127));
       }
-      for (size_t part = 0; part < 4; ++part) args.part[part] = {packed[part].data(), n[part], 1.0f, nullptr, acc[part].data()};
+      for (size_t part = 0; part < 4; ++part) args.part[part] = {kLayouts[part % 2], packed[part].data(), n[part], 1.0f, nullptr, acc[part].data()};
       run_kernel(device, &Kernels::ternary_matmul, args);
       for (size_t part = 0; part < 4; ++part) {
         EXPECT_TRUE(std::equal(acc[part].begin(), acc[part].end(), expected[part].begin(), expected[part].end()));
@@ -175,20 +182,46 @@ TEST(TernaryMatmul, VeryLongRowsAreExact) {
 TEST(TernaryMatmul, EmptyShapes) {
   for (const Device& device : cpus()) {
     SCOPED_TRACE(device.description());
-    std::vector<uint8_t> packed(64);
-    const std::vector<int8_t> q(64);
-    const float scale = 2.0f;
-    const int32_t sum = 0;
-    int32_t acc[3] = {5, 5, 5};
-    run_kernel(device, &Kernels::ternary_matmul,
-               {0, 7, 64, q.data(), &scale, &sum, 1, {{packed.data(), 3, 1.0f, nullptr, acc}}});
-    run_kernel(device, &Kernels::ternary_matmul,
-               {1, 7, 64, q.data(), &scale, &sum, 1, {{packed.data(), 0, 1.0f, nullptr, acc}}});
-    EXPECT_EQ(acc[0], 5);
-    run_kernel(device, &Kernels::ternary_matmul,
-               {1, 0, 64, q.data(), &scale, &sum, 1, {{packed.data(), 3, 1.0f, nullptr, acc}}});
-    EXPECT_EQ(acc[0], 0);
-    EXPECT_EQ(acc[2], 0);
+    for (const TernaryLayout layout : kLayouts) {
+      std::vector<uint8_t> packed(128);
+      const std::vector<int8_t> q(64);
+      const float scale = 2.0f;
+      const int32_t sum = 0;
+      int32_t acc[3] = {5, 5, 5};
+      run_kernel(device, &Kernels::ternary_matmul,
+                 {0, 7, 64, q.data(), &scale, &sum, 1, {{layout, packed.data(), 3, 1.0f, nullptr, acc}}});
+      run_kernel(device, &Kernels::ternary_matmul,
+                 {1, 7, 64, q.data(), &scale, &sum, 1, {{layout, packed.data(), 0, 1.0f, nullptr, acc}}});
+      EXPECT_EQ(acc[0], 5);
+      run_kernel(device, &Kernels::ternary_matmul,
+                 {1, 0, 64, q.data(), &scale, &sum, 1, {{layout, packed.data(), 3, 1.0f, nullptr, acc}}});
+      EXPECT_EQ(acc[0], 0);
+      EXPECT_EQ(acc[2], 0);
+    }
+  }
+}
+
+// Blocks of any size a device may choose give the same sums.
+TEST(TernaryMatmul, TuningChangesNothing) {
+  const Problem p = make(70, 50, 1300);
+  const std::vector<int64_t> expected = reference::ternary_matmul(p.q, p.q_stride, p.codes, p.rows, p.n, p.k);
+  for (const Device& device : cpus()) {
+    SCOPED_TRACE(device.description());
+    for (const TernaryLayout layout : kLayouts) {
+      const std::vector<uint8_t> packed = pack(device, layout, p.codes, p.n, p.k);
+      for (const int64_t block_rows : {1, 7, 33, 512}) {
+        for (const int64_t block_quads : {80, 160, 640}) {
+          Exec exec = device.backend().exec();
+          exec.ternary.block_rows = block_rows;
+          exec.ternary.block_quads = block_quads;
+          std::vector<int32_t> acc(expected.size());
+          device.backend().kernels().ternary_matmul(
+              exec, {p.rows, p.k, p.q_stride, p.q.data(), p.q_scale.data(), p.sums.data(), 1,
+                     {{layout, packed.data(), p.n, 1.0f, nullptr, acc.data()}}});
+          ASSERT_TRUE(std::equal(acc.begin(), acc.end(), expected.begin(), expected.end()));
+        }
+      }
+    }
   }
 }
 
@@ -196,15 +229,17 @@ TEST(TernaryPack, RoundTrips) {
   std::mt19937 random(3);
   for (const Device& device : cpus()) {
     SCOPED_TRACE(device.description());
-    for (int64_t rows : {0, 1, 15, 16, 17, 63, 127}) {
-      for (int64_t cols : {1, 3, 15, 16, 17, 64, 65, 2560}) {
-        const std::vector<int8_t> codes = make_codes(Codes::random, rows * cols, random);
-        const std::vector<uint8_t> packed = pack(device, codes, rows, cols);
-        std::vector<int8_t> back(codes.size() + 1, 55);
-        run_kernel(device, &Kernels::ternary_unpack, {rows, cols, 0, rows, packed.data(), back.data()});
-        EXPECT_EQ(back.back(), 55);
-        back.pop_back();
-        ASSERT_EQ(back, codes) << rows << " x " << cols;
+    for (const TernaryLayout layout : kLayouts) {
+      for (int64_t rows : {0, 1, 15, 16, 17, 63, 127}) {
+        for (int64_t cols : {1, 3, 15, 16, 17, 19, 20, 21, 64, 65, 2560}) {
+          const std::vector<int8_t> codes = make_codes(Codes::random, rows * cols, random);
+          const std::vector<uint8_t> packed = pack(device, layout, codes, rows, cols);
+          std::vector<int8_t> back(codes.size() + 1, 55);
+          run_kernel(device, &Kernels::ternary_unpack, {layout, rows, cols, 0, rows, packed.data(), back.data()});
+          EXPECT_EQ(back.back(), 55);
+          back.pop_back();
+          ASSERT_EQ(back, codes) << rows << " x " << cols;
+        }
       }
     }
   }
@@ -216,28 +251,46 @@ TEST(TernaryPack, TileByTileIsTheSame) {
   const std::vector<int8_t> codes = make_codes(Codes::random, kRows * kCols, random);
   for (const Device& device : cpus()) {
     SCOPED_TRACE(device.description());
-    const int64_t tile = device.backend().kernels().ternary_tile_rows;
-    const std::vector<uint8_t> whole = pack(device, codes, kRows, kCols);
-    std::vector<uint8_t> parts(whole.size());
-    std::vector<int8_t> back(codes.size());
-    for (int64_t row = 0; row < kRows; row += tile) {
-      const int64_t count = std::min(tile, kRows - row);
-      run_kernel(device, &Kernels::ternary_pack, {kRows, kCols, row, count, codes.data() + row * kCols, parts.data()});
-      run_kernel(device, &Kernels::ternary_unpack, {kRows, kCols, row, count, whole.data(), back.data() + row * kCols});
+    for (const TernaryLayout layout : kLayouts) {
+      const int64_t tile = device.backend().kernels().ternary_tile_rows;
+      const std::vector<uint8_t> whole = pack(device, layout, codes, kRows, kCols);
+      std::vector<uint8_t> parts(whole.size());
+      std::vector<int8_t> back(codes.size());
+      for (int64_t row = 0; row < kRows; row += tile) {
+        const int64_t count = std::min(tile, kRows - row);
+        run_kernel(device, &Kernels::ternary_pack,
+                   {layout, kRows, kCols, row, count, codes.data() + row * kCols, parts.data()});
+        run_kernel(device, &Kernels::ternary_unpack,
+                   {layout, kRows, kCols, row, count, whole.data(), back.data() + row * kCols});
+      }
+      EXPECT_EQ(parts, whole);
+      EXPECT_EQ(back, codes);
     }
-    EXPECT_EQ(parts, whole);
-    EXPECT_EQ(back, codes);
   }
 }
 
-TEST(TernaryPack, TwoBitsAWeight) {
+TEST(TernaryPack, BitsAWeight) {
   for (const Device& device : cpus()) {
-    const Kernels& kernels = device.backend().kernels();
-    EXPECT_EQ(kernels.ternary_packed_bytes(2560, 6912), size_t{2560 * 6912 / 4});
-    EXPECT_EQ(kernels.ternary_packed_bytes(0, 64), 0u);
-    EXPECT_GE(kernels.ternary_packed_bytes(17, 65), size_t{17 * 65 / 4 + 1});
-    EXPECT_LE(kernels.ternary_packed_bytes(17, 65), size_t{(17 + 15) * (65 + 63) / 4});
+    const auto bytes = device.backend().kernels().ternary_packed_bytes;
+    EXPECT_EQ(bytes(TernaryLayout::two_bit, 2560, 6912), size_t{2560 * 6912 / 4});
+    EXPECT_EQ(bytes(TernaryLayout::two_bit, 0, 64), 0u);
+    EXPECT_GE(bytes(TernaryLayout::two_bit, 17, 65), size_t{17 * 65 / 4 + 1});
+    EXPECT_LE(bytes(TernaryLayout::two_bit, 17, 65), size_t{(17 + 15) * (65 + 63) / 4});
+    EXPECT_EQ(bytes(TernaryLayout::base3, 2560, 2560), size_t{2560 * 2560 / 5 + 2560 * 4});
+    EXPECT_EQ(bytes(TernaryLayout::base3, 0, 64), 0u);
   }
+}
+
+// The layout is the device's: packing follows it, and what runs is the same.
+TEST(TernaryPack, FollowsTheDevice) {
+  const Device device = Device::open("cpu", {.threads = 1, .ternary_layout = TernaryLayout::base3});
+  EXPECT_EQ(device.ternary_layout(), TernaryLayout::base3);
+  EXPECT_EQ(Device::open().ternary_layout(), TernaryLayout::two_bit);
+  const Device tuned = Device::open("cpu", {.tune = true, .ternary_layout = TernaryLayout::two_bit});
+  EXPECT_EQ(tuned.ternary_layout(), TernaryLayout::two_bit);
+  const TernaryTuning& choice = tuned.backend().exec().ternary;
+  EXPECT_EQ(choice.block_quads % 80, 0);
+  EXPECT_GT(choice.block_rows, 0);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/thread_pool.h"
 #include "devices/cpu/dispatch.h"
+#include "devices/cpu/tuning.h"
 
 namespace tern::cpu {
 namespace {
@@ -41,7 +42,12 @@ class CpuBackend final : public Backend {
       check(scratch_.back() != nullptr, "cpu", "expected {} bytes of scratch memory per thread, got none",
             kScratchBytes);
     }
-    exec_ = {this, pool_.threads(), &parallel, &scratch};
+    exec_.backend = this;
+    exec_.threads = pool_.threads();
+    exec_.parallel = &parallel;
+    exec_.scratch = &scratch;
+    if (options.tune) exec_.ternary = measured_tuning(*kernels_, exec_);
+    if (options.ternary_layout) exec_.ternary.layout = *options.ternary_layout;
   }
 
   std::string_view name() const override { return "cpu"; }

@@ -2,6 +2,10 @@
 // The explicit list of instruction sets, slowest first.
 #include "devices/cpu/dispatch.h"
 
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <array>
 #include <cstdlib>
 
@@ -29,10 +33,22 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vnni");
 }
 
-constexpr std::array<Isa, 3> kIsas = {{
+// The tiles are a register file that a process has to ask for (Linux, Documentation/arch/x86/xstate.rst).
+bool has_amx() {
+  if (!has_avx512()) return false;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kAmxTileBit = 1u << 24, kAmxInt8Bit = 1u << 25;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  if ((d & kAmxTileBit) == 0 || (d & kAmxInt8Bit) == 0) return false;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+constexpr std::array<Isa, 4> kIsas = {{
     {"scalar", &kScalarFloats, &kScalarTernary, [] { return true; }},
     {"avx2", &kAvx2Floats, &kAvx2Ternary, &has_avx2},
     {"avx512", &kAvx512Floats, &kAvx512Ternary, &has_avx512},
+    {"amx", &kAvx512Floats, &kAmxTernary, &has_amx},
 }};
 
 // One whole table a set, put together from its parts.

@@ -1,15 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-// int8 x ternary products over the tiles of ternary_layout.inl, exact in int32. A stored weight u is code + 1, so
+// int8 x ternary products over the tiles of ternary_layout.inl, exact in int32. A stored digit u is code + 1, so
 // Σ code·q = Σ u·q - Σ q: the inner loops multiply unsigned bytes by signed ones and the row's sum of q comes last.
 // Sums are taken modulo 2^32, so only the final one has to fit.
 //
-// The instruction set gives struct TernaryTile (isa/<name>_ternary.cpp):
-//   dot(tiles, count, q, out)       out[lane] = Σ u·q over `count` tiles of one group: one activation row, from memory
-//   unpack(tiles, count, u)         the weights as bytes, u[quad of columns][lane][column mod 4]
-//   multiply<rows, groups>(u, u_stride, quads, q, q_stride, acc)
-//                                   acc[row][group][lane] += Σ u·q; group g of the weights starts at u + g·u_stride
-//   kMaxRows, kMaxGroups            the largest register tile of multiply
-//   kBlockTiles                     tiles of a group to unpack at once: what stays in the first-level cache
+// The instruction set gives struct TernaryTile (isa/<name>_ternary.cpp), which derives from GenericTernaryTile:
+//   dot(tiles, count, q, prefetch, out)   out[lane] = Σ u·q over `count` two_bit tiles: one activation row, from memory
+//   dot_base3(tiles, count, q, prefetch, out)   the same over base3 tiles, which the sums of their digits follow
+//   dot_rows<Layout, rows>(tiles, count, q, q_stride, prefetch, out)   out[row][lane] for 2 to kFewRows activation rows
+//   unpack(tiles, count, u), unpack_base3       the digits as bytes, u[quad of columns][lane][column mod 4]
+//   multiply(rows, groups, u, u_stride, quads, q, q_stride, acc)
+//       acc[row][group][lane] += Σ u·q; group g of the digits starts at u + g·u_stride. Either its own, or multiply_tile:
+//   multiply_tile<rows, groups>(…)              the same in registers, for rows <= kMaxRows and groups <= kMaxGroups
+
+template <class T, int kRows, int kGroups>
+struct TernaryMultiply {
+  // Calls multiply_tile<rows, groups> for run-time 1 <= rows <= kRows, 1 <= groups <= kGroups.
+  static void call(int64_t rows, int64_t groups, const uint8_t* u, int64_t u_stride, int64_t quads, const int8_t* q,
+                   int64_t q_stride, uint32_t* acc) {
+    if constexpr (kRows > 1) {
+      if (rows < kRows)
+        return TernaryMultiply<T, kRows - 1, kGroups>::call(rows, groups, u, u_stride, quads, q, q_stride, acc);
+    }
+    if constexpr (kGroups > 1) {
+      if (groups < kGroups)
+        return TernaryMultiply<T, kRows, kGroups - 1>::call(rows, groups, u, u_stride, quads, q, q_stride, acc);
+    }
+    T::template multiply_tile<kRows, kGroups>(u, u_stride, quads, q, q_stride, acc);
+  }
+};
+
+// What an instruction set need not write itself.
+template <class T>
+struct GenericTernaryTile {
+  static constexpr int64_t kFewRows = 1;
+
+  static void unpack_base3(const uint8_t* tiles, int64_t count, uint8_t* u) {
+    for (int64_t t = 0; t < count; ++t, tiles += kTernaryTileBytes) {
+      uint8_t rest[kTernaryTileBytes];
+      memcpy(rest, tiles, sizeof rest);
+      for (int p = 0; p < 5; ++p, u += kQuadBytes) {
+        for (int64_t i = 0; i < kTernaryTileBytes; ++i) {
+          const uint32_t triple = rest[i] * 3u;
+          u[i] = static_cast<uint8_t>(triple >> 8);
+          rest[i] = static_cast<uint8_t>(triple);
+        }
+      }
+    }
+  }
+
+  static void dot_base3(const uint8_t* tiles, int64_t count, const int8_t* q, int64_t, uint32_t* out) {
+    constexpr int64_t kAtOnce = 16;
+    uint8_t u[kAtOnce * 5 * kQuadBytes];
+    for (int64_t lane = 0; lane < kTernaryRows; ++lane) out[lane] = 0;
+    while (count > 0) {
+      const int64_t some = smaller(count, kAtOnce);
+      T::unpack_base3(tiles, some, u);
+      T::template multiply_tile<1, 1>(u, 0, some * 5, q, 0, out);
+      tiles += some * kTernaryTileBytes;
+      q += some * 20;
+      count -= some;
+    }
+  }
+
+  // Even shares rather than full tiles and a thin rest: 13 rows on a tile of 6 go as 5 + 4 + 4.
+  static void multiply(int64_t rows, int64_t groups, const uint8_t* u, int64_t u_stride, int64_t quads, const int8_t* q,
+                       int64_t q_stride, uint32_t* acc) {
+    int64_t shares = (rows - 1) / T::kMaxRows + 1;
+    for (int64_t r = 0; r < rows; --shares) {
+      const int64_t share = (rows - r - 1) / shares + 1;
+      TernaryMultiply<T, T::kMaxRows, T::kMaxGroups>::call(share, groups, u, u_stride, quads, q + r * q_stride, q_stride,
+                                                           acc + r * groups * kTernaryRows);
+      r += share;
+    }
+  }
+};
 
 // Ends the accumulators of one activation row and one group: takes Σ q off and writes what is asked for.
 void finish_ternary_group(const TernaryMatmulArgs& args, const TernaryPart& part, int64_t row, int64_t group,
@@ -54,64 +118,73 @@ struct TernaryBlocks {
 // One activation row: bound by reading the weights, which are used where they are loaded.
 template <class T>
 void ternary_matvec(const Exec& exec, const TernaryMatmulArgs& args) {
-  const int64_t tiles = ternary_tiles(args.k);
   const TernaryBlocks blocks = {args, 1};
-  parallel_for(exec, blocks.count(), tiles * kTernaryCols, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(exec, blocks.count(), args.k, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       blocks.visit(block, [&](const TernaryPart& part, int64_t group, int64_t) {
+        const int64_t tiles = ternary_tiles(part.layout, args.k);
+        const uint8_t* const at = part.packed + group * ternary_group_bytes(part.layout, args.k);
         alignas(64) uint32_t acc[kTernaryRows];
-        T::dot(part.packed + group * tiles * kTernaryTileBytes, tiles, args.q, acc);
+        if (part.layout == TernaryLayout::base3) {
+          T::dot_base3(at, tiles, args.q, exec.ternary.prefetch_bytes, acc);
+        } else {
+          T::dot(at, tiles, args.q, exec.ternary.prefetch_bytes, acc);
+        }
         finish_ternary_group(args, part, 0, group, acc);
       });
     }
   });
 }
 
-template <class T, int kRows, int kGroups>
-struct TernaryMultiply {
-  // Calls multiply<rows, groups> for run-time 1 <= rows <= kRows, 1 <= groups <= kGroups.
-  static void call(int64_t rows, int64_t groups, const uint8_t* u, int64_t u_stride, int64_t quads, const int8_t* q,
-                   int64_t q_stride, uint32_t* acc) {
-    if constexpr (kRows > 1) {
-      if (rows < kRows)
-        return TernaryMultiply<T, kRows - 1, kGroups>::call(rows, groups, u, u_stride, quads, q, q_stride, acc);
-    }
-    if constexpr (kGroups > 1) {
-      if (groups < kGroups)
-        return TernaryMultiply<T, kRows, kGroups - 1>::call(rows, groups, u, u_stride, quads, q, q_stride, acc);
-    }
-    T::template multiply<kRows, kGroups>(u, u_stride, quads, q, q_stride, acc);
+// Two to T::kFewRows activation rows: still bound by reading the weights, so still used where they are loaded.
+template <class T, int kRows>
+void ternary_few_rows(const Exec& exec, const TernaryMatmulArgs& args) {
+  if constexpr (kRows > 2) {
+    if (args.rows < kRows) return ternary_few_rows<T, kRows - 1>(exec, args);
   }
-};
-
-// Activation rows of one block, and with them the accumulators in scratch.
-constexpr int64_t kTernaryRowBlock = 128;
+  const TernaryBlocks blocks = {args, 1};
+  parallel_for(exec, blocks.count(), args.k * kRows / 2, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      blocks.visit(block, [&](const TernaryPart& part, int64_t group, int64_t) {
+        const int64_t tiles = ternary_tiles(part.layout, args.k), ahead = exec.ternary.prefetch_bytes;
+        const uint8_t* const at = part.packed + group * ternary_group_bytes(part.layout, args.k);
+        alignas(64) uint32_t acc[kRows * kTernaryRows];
+        if (part.layout == TernaryLayout::base3) {
+          T::template dot_rows<TernaryLayout::base3, kRows>(at, tiles, args.q, args.q_stride, ahead, acc);
+        } else {
+          T::template dot_rows<TernaryLayout::two_bit, kRows>(at, tiles, args.q, args.q_stride, ahead, acc);
+        }
+        for (int64_t row = 0; row < kRows; ++row) {
+          finish_ternary_group(args, part, row, group, acc + row * kTernaryRows);
+        }
+      });
+    }
+  });
+}
 
 // Activation rows [row, row + rows) by weight groups [group, group + groups): unpacks a block of columns once for all
 // rows.
 template <class T>
-void ternary_matmul_block(const TernaryMatmulArgs& args, const TernaryPart& part, std::byte* scratch, int64_t row,
-                          int64_t rows, int64_t group, int64_t groups) {
-  constexpr int64_t kCodeBytes = T::kBlockTiles * 4 * kTernaryTileBytes;
-  static_assert(T::kMaxGroups * (kCodeBytes + kTernaryRowBlock * kTernaryRows * 4) <= int64_t{kScratchBytes});
-  uint8_t* const codes = reinterpret_cast<uint8_t*>(scratch);
-  uint32_t* const acc = reinterpret_cast<uint32_t*>(scratch + T::kMaxGroups * kCodeBytes);
+void ternary_matmul_block(const TernaryTuning& tuning, const TernaryMatmulArgs& args, const TernaryPart& part,
+                          std::byte* scratch, int64_t row, int64_t rows, int64_t group, int64_t groups) {
+  const int64_t quads = tile_quads(part.layout), tiles = ternary_tiles(part.layout, args.k);
+  const int64_t group_bytes = ternary_group_bytes(part.layout, args.k);
+  const int64_t block_tiles = tuning.block_quads / quads, u_stride = tuning.block_quads * kQuadBytes;
+  uint8_t* const u = reinterpret_cast<uint8_t*>(scratch);
+  uint32_t* const acc = reinterpret_cast<uint32_t*>(u + groups * u_stride);
   memset(acc, 0, static_cast<size_t>(rows * groups * kTernaryRows) * sizeof *acc);
-  const int64_t tiles = ternary_tiles(args.k);
-  for (int64_t tile = 0; tile < tiles; tile += T::kBlockTiles) {
-    const int64_t count = tiles - tile < T::kBlockTiles ? tiles - tile : T::kBlockTiles;
+  for (int64_t tile = 0; tile < tiles; tile += block_tiles) {
+    const int64_t count = smaller(tiles - tile, block_tiles);
     for (int64_t g = 0; g < groups; ++g) {
-      T::unpack(part.packed + ((group + g) * tiles + tile) * kTernaryTileBytes, count, codes + g * kCodeBytes);
+      const uint8_t* const from = part.packed + (group + g) * group_bytes + tile * kTernaryTileBytes;
+      if (part.layout == TernaryLayout::base3) {
+        T::unpack_base3(from, count, u + g * u_stride);
+      } else {
+        T::unpack(from, count, u + g * u_stride);
+      }
     }
-    // Even shares rather than full tiles and a thin rest: 13 rows on a tile of 6 go as 5 + 4 + 4.
-    int64_t shares = (rows - 1) / T::kMaxRows + 1;
-    for (int64_t r = 0; r < rows; --shares) {
-      const int64_t share = (rows - r - 1) / shares + 1;
-      TernaryMultiply<T, T::kMaxRows, T::kMaxGroups>::call(share, groups, codes, kCodeBytes, count * 4,
-                                                           args.q + (row + r) * args.q_stride + tile * kTernaryCols,
-                                                           args.q_stride, acc + r * groups * kTernaryRows);
-      r += share;
-    }
+    T::multiply(rows, groups, u, u_stride, count * quads, args.q + row * args.q_stride + tile * quads * 4, args.q_stride,
+                acc);
   }
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t g = 0; g < groups; ++g) {
@@ -122,17 +195,18 @@ void ternary_matmul_block(const TernaryMatmulArgs& args, const TernaryPart& part
 
 template <class T>
 void ternary_matmul_blocks(const Exec& exec, const TernaryMatmulArgs& args) {
+  const TernaryTuning& tuning = exec.ternary;
   const TernaryBlocks blocks = {args, T::kMaxGroups};
   const int64_t columns = blocks.count();
-  const int64_t row_blocks = (args.rows + kTernaryRowBlock - 1) / kTernaryRowBlock;
-  const int64_t rows_each = smaller(args.rows, kTernaryRowBlock);
-  const int64_t cost = ternary_tiles(args.k) * kTernaryCols * T::kMaxGroups * (rows_each + 2) / 2;
+  const int64_t row_blocks = (args.rows + tuning.block_rows - 1) / tuning.block_rows;
+  const int64_t rows_each = smaller(args.rows, tuning.block_rows);
+  const int64_t cost = args.k * T::kMaxGroups * (rows_each + 2) / 2;
   parallel_with_scratch(exec, row_blocks * columns, cost, [&](std::byte* scratch, int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
-      const int64_t row = block / columns * kTernaryRowBlock;
-      const int64_t rows = smaller(args.rows - row, kTernaryRowBlock);
+      const int64_t row = block / columns * tuning.block_rows;
+      const int64_t rows = smaller(args.rows - row, tuning.block_rows);
       blocks.visit(block % columns, [&](const TernaryPart& part, int64_t group, int64_t groups) {
-        ternary_matmul_block<T>(args, part, scratch, row, rows, group, groups);
+        ternary_matmul_block<T>(tuning, args, part, scratch, row, rows, group, groups);
       });
     }
   });
@@ -140,11 +214,11 @@ void ternary_matmul_blocks(const Exec& exec, const TernaryMatmulArgs& args) {
 
 template <class T>
 void ternary_matmul(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
-  if (args.rows == 1) {
-    ternary_matvec<T>(exec, args);
-  } else {
-    ternary_matmul_blocks<T>(exec, args);
+  if (args.rows == 1) return ternary_matvec<T>(exec, args);
+  if constexpr (T::kFewRows > 1) {
+    if (args.rows > 1 && args.rows <= T::kFewRows) return ternary_few_rows<T, int{T::kFewRows}>(exec, args);
   }
+  ternary_matmul_blocks<T>(exec, args);
 }
 
 template <class T>

@@ -21,5 +21,6 @@ extern const FloatKernels kAvx512Floats;  // AVX-512 F, BW, VL, DQ
 extern const TernaryKernels kScalarTernary;  // baseline x86-64
 extern const TernaryKernels kAvx2Ternary;    // AVX2
 extern const TernaryKernels kAvx512Ternary;  // AVX-512 F, BW, VL, DQ, VNNI
+extern const TernaryKernels kAmxTernary;     // the same and AMX-TILE, AMX-INT8
 
 }  // namespace tern::cpu

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/cpu/tuning.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+namespace tern::cpu {
+namespace {
+
+constexpr int64_t kCols = 2560;
+// Bytes of the matrix that a product reads from memory: beyond the last-level cache of most machines.
+constexpr size_t kMatrixBytes = size_t{96} << 20;
+constexpr int64_t kManyRows = 512;  // of activations
+
+// Operands of products with matrices of kCols columns, their values all zero: no kernel's speed depends on values.
+class Product {
+ public:
+  Product(const Kernels& kernels, const Exec& exec) : kernels_(kernels), exec_(exec) {
+    stride_ = quantized_stride(kCols);
+    const int64_t group_bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(TernaryLayout::two_bit, 16, kCols));
+    most_columns_ = static_cast<int64_t>(kMatrixBytes) / group_bytes * 16;
+    // One buffer serves both layouts: base3 takes less.
+    packed_.resize(kernels.ternary_packed_bytes(TernaryLayout::two_bit, most_columns_, kCols) + 4096, 0x55);
+    q_.resize(static_cast<size_t>(kManyRows * stride_));
+    scale_.resize(kManyRows, 1.0f);
+    sums_.resize(kManyRows);
+    y_.resize(static_cast<size_t>(std::max(most_columns_, kManyRows * kFewColumns)));
+  }
+
+  // Seconds of the best of `runs` products of one row with the whole matrix.
+  double vector_seconds(const TernaryTuning& tuning, int runs) { return seconds(tuning, 1, most_columns_, runs); }
+  // The same of many rows with a few of its columns, which caches hold.
+  double matrix_seconds(const TernaryTuning& tuning, int runs) { return seconds(tuning, kManyRows, kFewColumns, runs); }
+
+ private:
+  static constexpr int64_t kFewColumns = 256;
+
+  double seconds(const TernaryTuning& tuning, int64_t rows, int64_t n, int runs) {
+    using Clock = std::chrono::steady_clock;
+    Exec exec = exec_;
+    exec.ternary = tuning;
+    uint8_t* const aligned = packed_.data() + (4096 - reinterpret_cast<uintptr_t>(packed_.data()) % 4096);
+    const TernaryMatmulArgs args = {rows,         kCols, stride_, q_.data(), scale_.data(), sums_.data(), 1,
+                                    {{tuning.layout, aligned, n, 1.0f, y_.data(), nullptr}}};
+    double best = 1e30;
+    for (int run = 0; run < runs; ++run) {
+      const Clock::time_point start = Clock::now();
+      kernels_.ternary_matmul(exec, args);
+      best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+    }
+    return best;
+  }
+
+  const Kernels& kernels_;
+  const Exec& exec_;
+  int64_t stride_ = 0, most_columns_ = 0;
+  std::vector<uint8_t> packed_;
+  std::vector<int8_t> q_;
+  std::vector<float> scale_, y_;
+  std::vector<int32_t> sums_;
+};
+
+}  // namespace
+
+TernaryTuning measured_tuning(const Kernels& kernels, const Exec& exec) {
+  Product product(kernels, exec);
+  constexpr double kMargin = 0.97;
+
+  TernaryTuning best;
+  double least = 1e30;
+  for (const TernaryLayout layout : {TernaryLayout::two_bit, TernaryLayout::base3}) {
+    for (const int64_t prefetch : {int64_t{1} << 10, int64_t{4} << 10, int64_t{16} << 10}) {
+      TernaryTuning tuning = best;
+      tuning.layout = layout;
+      tuning.prefetch_bytes = prefetch;
+      const double taken = product.vector_seconds(tuning, 2);
+      if (taken >= kMargin * least) continue;
+      least = taken;
+      best = tuning;
+    }
+  }
+  least = 1e30;
+  TernaryTuning blocks = best;
+  for (const int64_t rows : {128, 256, 512}) {
+    for (const int64_t quads : {80, 160, 320, 640}) {
+      TernaryTuning tuning = best;
+      tuning.block_rows = rows;
+      tuning.block_quads = quads;
+      const double taken = product.matrix_seconds(tuning, 2);
+      if (taken >= kMargin * least) continue;
+      least = taken;
+      blocks = tuning;
+    }
+  }
+  return blocks;
+}
+
+}  // namespace tern::cpu
