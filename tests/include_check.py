@@ -23,7 +23,8 @@ LADDER = {
     "nn": ["quant"],
     "io": ["formats", "core"],
     "models": ["nn", "quant", "io"],
-    "text": ["base"],
+    "jinja": ["base"],
+    "text": ["base", "jinja"],
     "train": ["nn", "models", "io", "text"],
     "engine": ["ops", "nn", "models", "text"],
 }
@@ -39,6 +40,7 @@ PUBLIC = {
     "ops": "ops",
     "io": "io",
     "text": "text",
+    "chat": "text",
     "model": "models",
     "train": "train",
     "engine": "engine",
