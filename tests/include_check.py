@@ -24,8 +24,9 @@ LADDER = {
     "io": ["formats", "core"],
     "models": ["nn", "quant", "io"],
     "text": ["base"],
+    "grammar": ["text"],
     "train": ["nn", "models", "io", "text"],
-    "engine": ["ops", "nn", "models", "text"],
+    "engine": ["ops", "nn", "models", "text", "grammar"],
 }
 
 # The layer that each public header belongs to.
@@ -39,6 +40,7 @@ PUBLIC = {
     "ops": "ops",
     "io": "io",
     "text": "text",
+    "grammar": "grammar",
     "model": "models",
     "train": "train",
     "engine": "engine",
