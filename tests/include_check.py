@@ -25,8 +25,9 @@ LADDER = {
     "models": ["nn", "quant", "io"],
     "jinja": ["base"],
     "text": ["base", "jinja"],
+    "grammar": ["text"],
     "train": ["nn", "models", "io", "text"],
-    "engine": ["ops", "nn", "models", "text"],
+    "engine": ["ops", "nn", "models", "text", "grammar"],
 }
 
 # The layer that each public header belongs to.
@@ -41,6 +42,7 @@ PUBLIC = {
     "io": "io",
     "text": "text",
     "chat": "text",
+    "grammar": "grammar",
     "model": "models",
     "train": "train",
     "engine": "engine",
