@@ -32,6 +32,7 @@ LADDER = {
 PUBLIC = {
     "error": "base",
     "dtype": "core",
+    "kv_type": "core",
     "shape": "core",
     "tensor": "core",
     "device": "core",

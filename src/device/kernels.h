@@ -6,10 +6,11 @@
 // The same arguments give the same bits on every instruction set and thread count (docs/numerics.md): integer sums are
 // exact, and float sums follow one of two orders:
 //   chain   acc = fma(a[k], b[k], acc) for k ascending, from 0 or from the accumulated value;
-//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l) (or acc_l + x[k]
+//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l) (or acc_l +
+//   x[k]
 //           for plain sums), then lanes fold by halves: l += l+8, l += l+4, l += l+2, l += l+1.
-// fma is the correctly rounded fused operation everywhere; + * / sqrt are IEEE; exp, log and tanh are the polynomials of
-// devices/cpu/generic/math.inl; no flush to zero, no reassociation.
+// fma is the correctly rounded fused operation everywhere; + * / sqrt are IEEE; exp, log and tanh are the polynomials
+// of devices/cpu/generic/math.inl; no flush to zero, no reassociation.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +18,7 @@
 
 #include "tern/device.h"
 #include "tern/dtype.h"
+#include "tern/kv_type.h"
 
 namespace tern {
 
@@ -281,8 +283,8 @@ struct MatmulArgs {
   bool accumulate;
 };
 
-// y [rows, n] = x [rows, k] · wᵀ, w [n, k] contiguous of f32, bf16 or f16: one dot in lanes order per element, so that a
-// row's result does not depend on how many rows there are. The output head.
+// y [rows, n] = x [rows, k] · wᵀ, w [n, k] contiguous of f32, bf16 or f16: one dot in lanes order per element, so that
+// a row's result does not depend on how many rows there are. The output head.
 struct LinearArgs {
   int64_t rows, n, k;
   const float* x;
@@ -352,11 +354,11 @@ struct TernaryMatmulArgs {
 
 // ---------------------------------------------------------------- attention
 
-// Causal grouped-query attention. q, out [batch, q_tokens, heads, dim] contiguous; k, v [batch, kv_tokens, kv_heads, dim]
-// with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h uses
-// key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes order,
-// out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others, nor on keys it does not see.
-// lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= 2^19; dim <= 2048.
+// Causal grouped-query attention. q, out [batch, q_tokens, heads, dim] contiguous; k, v [batch, kv_tokens, kv_heads,
+// dim] with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h
+// uses key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes
+// order, out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others, nor on keys it does not
+// see. lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= 2^19; dim <= 2048.
 struct AttentionArgs {
   int64_t batch, heads, kv_heads, q_tokens, kv_tokens, dim, kv_batch_stride;
   const float *q, *k, *v;
@@ -365,14 +367,64 @@ struct AttentionArgs {
 };
 
 // Gradients of AttentionArgs (q_tokens == kv_tokens, k and v contiguous). Overwrites dq, dk, dv, shaped like q, k, v.
-// p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order; ds_ij = (p_ij·(dp_ij - D_i))·scale.
-// dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i, dv_j = chain of p_ij·d_out_i, over the heads of
-// the group ascending and within a head over i ascending. dim <= 2048.
+// p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order; ds_ij = (p_ij·(dp_ij -
+// D_i))·scale. dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i, dv_j = chain of p_ij·d_out_i,
+// over the heads of the group ascending and within a head over i ascending. dim <= 2048.
 struct AttentionBackwardArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   const float *q, *k, *v, *out, *lse, *d_out;
   float scale;
   float *dq, *dk, *dv;
+};
+
+// Keys and values of one layer in pages of page_tokens tokens. A page is [k, v] [kv_heads] blocks of kv_block_bytes
+// each; page i starts at data + i·page_stride. What a block holds is the device's own layout.
+struct KvPages {
+  KvType type;
+  int64_t kv_heads, dim, page_tokens;
+  size_t page_stride;  // bytes
+  std::byte* data;     // of page 0
+};
+
+// The rows of a pass that belong to one sequence: its tokens length … length + rows - 1, after `length` tokens that are
+// in its pages. Token t is in the page pages[table + t / page_tokens].
+struct PagedSequence {
+  int64_t row, rows, length, table;
+};
+
+// The sequences of a pass; their rows ascend and cover [0, rows) without gaps, at least one each.
+struct PagedBatch {
+  int64_t sequences, rows;
+  const PagedSequence* sequence;
+  const int32_t* pages;
+  const float *cos, *sin;  // [positions, dim/2], as RopeArgs; a token's position is its number in its sequence
+};
+
+// Stores rotated k (RopeArgs) and v, both [rows, kv_heads, dim], in the pages of their tokens. By type:
+//   f32   as they are;  f16  rounded to nearest even;
+//   int8  s = max|x|/127 (f32) and clamp(round_half_even(x·(1/s)), -127, 127) per token and head; read as code·s;
+//   int4  per 32 elements: m = f16(min x), s = f16((max x - m)/15), clamp(round_half_even((x - m)·(1/s)), 0, 15);
+//         read as fma(code, s, m).
+// What holds a NaN or an infinity reads as NaNs, in int8 its whole row, in int4 its 32 elements. No page is written
+// twice.
+struct KvAppendArgs {
+  KvPages kv;
+  PagedBatch batch;
+  const float *k, *v;
+};
+
+// AttentionArgs for each sequence alone, over keys and values as they are read from its pages, after KvAppendArgs has
+// stored those of this pass. q is rotated first; q, out [rows, heads, dim]. length + rows <= 2^19; dim <= 2048, even.
+struct PagedAttentionArgs {
+  KvPages kv;
+  PagedBatch batch;
+  int64_t heads;
+  const float* q;
+  float scale;
+  float* out;
+  // Room that lets several threads share one sequence: for each sequence heads·rows·(length + rows + 32) floats. Or
+  // null.
+  float* scores;
 };
 
 // ---------------------------------------------------------------- the table
@@ -426,6 +478,9 @@ struct TernaryKernels {
 struct AttentionKernels {
   Kernel<AttentionArgs> attention;
   Kernel<AttentionBackwardArgs> attention_backward;
+  size_t (*kv_block_bytes)(KvType type, int64_t tokens, int64_t dim) noexcept;  // a multiple of 64
+  Kernel<KvAppendArgs> kv_append;
+  Kernel<PagedAttentionArgs> paged_attention;
 };
 
 struct Kernels : PointwiseKernels, RowKernels, MatmulKernels, TernaryKernels, AttentionKernels {
@@ -446,6 +501,8 @@ constexpr bool complete(const MatmulKernels& t) { return t.matmul && t.linear; }
 constexpr bool complete(const TernaryKernels& t) {
   return t.ternary_tile_rows > 0 && t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul;
 }
-constexpr bool complete(const AttentionKernels& t) { return t.attention && t.attention_backward; }
+constexpr bool complete(const AttentionKernels& t) {
+  return t.attention && t.attention_backward && t.kv_block_bytes && t.kv_append && t.paged_attention;
+}
 
 }  // namespace tern

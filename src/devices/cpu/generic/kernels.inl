@@ -29,6 +29,8 @@
 // attention
 #include "devices/cpu/generic/attention.inl"
 #include "devices/cpu/generic/attention_backward.inl"
+#include "devices/cpu/generic/kv_blocks.inl"
+#include "devices/cpu/generic/paged_attention.inl"
 
 #include "devices/cpu/generic/table.inl"
 // clang-format on

@@ -31,5 +31,8 @@ constexpr FloatKernels float_kernels() {
   t.ternary_codes = ternary_codes<V>;
   t.attention = attention<V>;
   t.attention_backward = attention_backward<V>;
+  t.kv_block_bytes = kv_block_bytes;
+  t.kv_append = kv_append<V>;
+  t.paged_attention = paged_attention<V>;
   return t;
 }
