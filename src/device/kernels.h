@@ -6,11 +6,10 @@
 // The same arguments give the same bits on every instruction set and thread count (docs/numerics.md): integer sums are
 // exact, and float sums follow one of two orders:
 //   chain   acc = fma(a[k], b[k], acc) for k ascending, from 0 or from the accumulated value;
-//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l) (or acc_l +
-//   x[k]
+//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l) (or acc_l + x[k]
 //           for plain sums), then lanes fold by halves: l += l+8, l += l+4, l += l+2, l += l+1.
-// fma is the correctly rounded fused operation everywhere; + * / sqrt are IEEE; exp, log and tanh are the polynomials
-// of devices/cpu/generic/math.inl; no flush to zero, no reassociation.
+// fma is the correctly rounded fused operation everywhere; + * / sqrt are IEEE; exp, log and tanh are the polynomials of
+// devices/cpu/generic/math.inl; no flush to zero, no reassociation.
 #pragma once
 
 #include <cstddef>
@@ -246,6 +245,20 @@ struct QuantizeRowsArgs {
   int32_t* sums;
 };
 
+// RmsNormArgs and QuantizeRowsArgs of h in one go over each row, the same bits: h = x; or x + add, which is written to
+// `sum` (may be x or add); or relu(gate)²·x, as Relu2GateArgs.
+struct NormQuantizeArgs {
+  int64_t rows, cols, q_stride;
+  const float* x;
+  const float *add, *gate;  // one of them at most, else null
+  float* sum;               // with add only
+  const float* weight;
+  float eps;
+  int8_t* q;
+  float* scale;
+  int32_t* sums;
+};
+
 // loss[r] = log Σ exp(logits[r] - max) - (logits[r, target] - max), Σ in lanes order; 0 where target is -100.
 // lse[r] = max + log Σ exp(logits[r] - max) (for the gradient).
 struct CrossEntropyArgs {
@@ -283,8 +296,8 @@ struct MatmulArgs {
   bool accumulate;
 };
 
-// y [rows, n] = x [rows, k] · wᵀ, w [n, k] contiguous of f32, bf16 or f16: one dot in lanes order per element, so that
-// a row's result does not depend on how many rows there are. The output head.
+// y [rows, n] = x [rows, k] · wᵀ, w [n, k] contiguous of f32, bf16 or f16: one dot in lanes order per element, so that a
+// row's result does not depend on how many rows there are. The output head.
 struct LinearArgs {
   int64_t rows, n, k;
   const float* x;
@@ -354,11 +367,11 @@ struct TernaryMatmulArgs {
 
 // ---------------------------------------------------------------- attention
 
-// Causal grouped-query attention. q, out [batch, q_tokens, heads, dim] contiguous; k, v [batch, kv_tokens, kv_heads,
-// dim] with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h
-// uses key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes
-// order, out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others, nor on keys it does not
-// see. lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= 2^19; dim <= 2048.
+// Causal grouped-query attention. q, out [batch, q_tokens, heads, dim] contiguous; k, v [batch, kv_tokens, kv_heads, dim]
+// with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h uses
+// key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes order,
+// out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others, nor on keys it does not see.
+// lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= 2^19; dim <= 2048.
 struct AttentionArgs {
   int64_t batch, heads, kv_heads, q_tokens, kv_tokens, dim, kv_batch_stride;
   const float *q, *k, *v;
@@ -367,9 +380,9 @@ struct AttentionArgs {
 };
 
 // Gradients of AttentionArgs (q_tokens == kv_tokens, k and v contiguous). Overwrites dq, dk, dv, shaped like q, k, v.
-// p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order; ds_ij = (p_ij·(dp_ij -
-// D_i))·scale. dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i, dv_j = chain of p_ij·d_out_i,
-// over the heads of the group ascending and within a head over i ascending. dim <= 2048.
+// p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order; ds_ij = (p_ij·(dp_ij - D_i))·scale.
+// dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i, dv_j = chain of p_ij·d_out_i, over the heads of
+// the group ascending and within a head over i ascending. dim <= 2048.
 struct AttentionBackwardArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   const float *q, *k, *v, *out, *lse, *d_out;
@@ -405,8 +418,7 @@ struct PagedBatch {
 //   int8  s = max|x|/127 (f32) and clamp(round_half_even(x·(1/s)), -127, 127) per token and head; read as code·s;
 //   int4  per 32 elements: m = f16(min x), s = f16((max x - m)/15), clamp(round_half_even((x - m)·(1/s)), 0, 15);
 //         read as fma(code, s, m).
-// What holds a NaN or an infinity reads as NaNs, in int8 its whole row, in int4 its 32 elements. No page is written
-// twice.
+// What holds a NaN or an infinity reads as NaNs, in int8 its whole row, in int4 its 32 elements.
 struct KvAppendArgs {
   KvPages kv;
   PagedBatch batch;
@@ -458,6 +470,7 @@ struct RowKernels {
   Kernel<SoftmaxBackwardArgs> softmax_backward;
   Kernel<RopeArgs> rope;
   Kernel<QuantizeRowsArgs> quantize_rows;
+  Kernel<NormQuantizeArgs> norm_quantize;
   Kernel<CrossEntropyArgs> cross_entropy;
   Kernel<CrossEntropyBackwardArgs> cross_entropy_backward;
 };
@@ -495,7 +508,7 @@ constexpr bool complete(const PointwiseKernels& t) {
 }
 constexpr bool complete(const RowKernels& t) {
   return t.rms_norm && t.rms_norm_backward && t.softmax && t.softmax_backward && t.rope && t.quantize_rows &&
-         t.cross_entropy && t.cross_entropy_backward;
+         t.norm_quantize && t.cross_entropy && t.cross_entropy_backward;
 }
 constexpr bool complete(const MatmulKernels& t) { return t.matmul && t.linear; }
 constexpr bool complete(const TernaryKernels& t) {

@@ -50,14 +50,18 @@ class BitNet final : public Architecture {
 
   Tensor hidden(const Tensor& ids, const PagedKv& kv, std::span<const PagedRows> sequences) const override {
     const PagedPass pass = make_paged_pass(kv, sequences, config().num_attention_heads, rope_.cos, rope_.sin);
-    Tensor x = cast(embedding(embedding_.get(false), ids), DType::f32);
+    const Tensor x = cast(embedding(embedding_.get(false), ids), DType::f32);
+    Tensor change;  // what the last block adds to x
+    const auto next = [&](const DenseWeight& norm) {
+      return change.defined() ? add_norm_quantize(x, change, norm.get(false), eps())
+                              : norm_quantize(x, norm.get(false), eps());
+    };
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
-      const KvLayer at{kv, static_cast<int64_t>(i), pass};
-      x = x + layer.attention.run(quantize_rows(normalized(x, layer.input_norm, false)), at);
-      x = x + layer.feed_forward.run(quantize_rows(normalized(x, layer.post_norm, false)));
+      change = layer.attention.run(next(layer.input_norm), {kv, static_cast<int64_t>(i), pass});
+      change = layer.feed_forward.run(next(layer.post_norm));
     }
-    return normalized(x, norm_, false);
+    return normalized(x + change, norm_, false);
   }
 
   const DenseWeight& head() const override { return config().tie_word_embeddings ? embedding_ : head_; }

@@ -37,7 +37,7 @@ Tensor SelfAttention::run(const QuantizedRows& n, const KvLayer& at) const {
   const std::vector<Tensor> qkv = ternary_linear(n, {&q.packed(), &k.packed(), &v.packed()});
   kv_append(at.kv, at.layer, at.pass, qkv[1], qkv[2]);
   const Tensor mixed = paged_attention(at.kv, at.layer, at.pass, qkv[0], score_scale(head_dim));
-  return ternary_linear(quantize_rows(rms_norm(mixed, sub_norm.get(false), eps)), o.packed());
+  return ternary_linear(norm_quantize(mixed, sub_norm.get(false), eps), o.packed());
 }
 
 Tensor FeedForward::forward(const Tensor& m, bool with_grad) const {
@@ -48,7 +48,7 @@ Tensor FeedForward::forward(const Tensor& m, bool with_grad) const {
 
 Tensor FeedForward::run(const QuantizedRows& m) const {
   const std::vector<Tensor> both = ternary_linear(m, {&gate.packed(), &up.packed()});
-  return ternary_linear(quantize_rows(rms_norm(relu2_gate(both[0], both[1]), sub_norm.get(false), eps)), down.packed());
+  return ternary_linear(gate_norm_quantize(both[0], both[1], sub_norm.get(false), eps), down.packed());
 }
 
 }  // namespace tern

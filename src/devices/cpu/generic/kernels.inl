@@ -22,6 +22,7 @@
 #include "devices/cpu/generic/cross_entropy.inl"
 #include "devices/cpu/generic/quantize.inl"
 #include "devices/cpu/generic/rms_norm.inl"
+#include "devices/cpu/generic/norm_quantize.inl"
 #include "devices/cpu/generic/rope.inl"
 // matmul
 #include "devices/cpu/generic/matmul.inl"

@@ -23,6 +23,7 @@ constexpr FloatKernels float_kernels() {
   t.softmax_backward = softmax_backward<V>;
   t.rope = rope<V>;
   t.quantize_rows = quantize_rows<V>;
+  t.norm_quantize = norm_quantize<V>;
   t.cross_entropy = cross_entropy<V>;
   t.cross_entropy_backward = cross_entropy_backward<V>;
   t.matmul = matmul<V>;
