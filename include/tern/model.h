@@ -103,6 +103,8 @@ class Model {
   // The same for the last token only: [batch, vocab].
   Tensor next_logits(const Tensor& ids, KvCache* cache) const;
   KvCache make_cache(int64_t batch, int64_t capacity) const;
+  // Logits f32 [rows, vocab] of hidden rows f32 [rows, hidden_size]. A row's bits do not depend on the others.
+  Tensor head_logits(const Tensor& hidden) const;
 
   // The same logits, bit for bit, with the graph behind them when the model has masters: for losses of one's own.
   Tensor training_logits(const Tensor& ids) const;
