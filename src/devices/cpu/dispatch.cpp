@@ -14,6 +14,7 @@ namespace {
 struct Isa {
   const char* name;
   const FloatKernels* floats;
+  const CodedKernels* coded;
   const TernaryKernels* ternary;
   bool (*supported)();
 };
@@ -30,9 +31,9 @@ bool has_avx512() {
 }
 
 constexpr std::array<Isa, 3> kIsas = {{
-    {"scalar", &kScalarFloats, &kScalarTernary, [] { return true; }},
-    {"avx2", &kAvx2Floats, &kAvx2Ternary, &has_avx2},
-    {"avx512", &kAvx512Floats, &kAvx512Ternary, &has_avx512},
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, [] { return true; }},
+    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &has_avx2},
+    {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &has_avx512},
 }};
 
 // One whole table a set, put together from its parts.
@@ -44,6 +45,7 @@ const std::array<Kernels, kIsas.size()>& tables() {
       static_cast<RowKernels&>(made[i]) = *kIsas[i].floats;
       static_cast<MatmulKernels&>(made[i]) = *kIsas[i].floats;
       static_cast<AttentionKernels&>(made[i]) = *kIsas[i].floats;
+      static_cast<CodedKernels&>(made[i]) = *kIsas[i].coded;
       static_cast<TernaryKernels&>(made[i]) = *kIsas[i].ternary;
       made[i].name = kIsas[i].name;
     }
