@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "models/architecture.h"
+#include "models/head.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -53,19 +54,12 @@ const Device& Model::device() const { return architecture_->device(); }
 Weights Model::weights() const { return architecture_->weights; }
 
 Tensor Model::logits(const Tensor& ids, KvCache* cache) const {
-  return linear(run(*architecture_, ids, cache), architecture_->head().get(false));
+  return tern::head_logits(*architecture_, run(*architecture_, ids, cache));
 }
 
 Tensor Model::next_logits(const Tensor& ids, KvCache* cache) const {
   const Tensor last = select(run(*architecture_, ids, cache), 1, ids.size(1) - 1);
-  return linear(last, architecture_->head().get(false));
-}
-
-Tensor Model::head_logits(const Tensor& hidden) const {
-  check(hidden.dtype() == DType::f32 && hidden.rank() == 2 && hidden.size(1) == config().hidden_size, "model",
-        "expected f32 hidden rows [rows, {}], got {} {}", config().hidden_size, name_of(hidden.dtype()),
-        to_string(hidden.shape()));
-  return linear(hidden, architecture_->head().get(false));
+  return tern::head_logits(*architecture_, last);
 }
 
 KvCache Model::make_cache(int64_t batch, int64_t capacity) const {
@@ -85,7 +79,8 @@ KvCache Model::make_cache(int64_t batch, int64_t capacity) const {
 Tensor Model::training_logits(const Tensor& ids) const {
   check_ids(*architecture_, ids, nullptr);
   const bool with_grad = weights() == Weights::masters;
-  return linear(architecture_->hidden(ids, nullptr, with_grad), architecture_->head().get(with_grad));
+  const Tensor hidden = architecture_->hidden(ids, nullptr, with_grad);
+  return with_grad ? linear(hidden, architecture_->head().get(true)) : tern::head_logits(*architecture_, hidden);
 }
 
 Tensor Model::loss(const Tensor& ids) const {
@@ -112,6 +107,7 @@ std::vector<Parameter> Model::parameters() const {
 void Model::requantize() {
   Requantizer requantizer;
   architecture_->visit(requantizer);
+  tern::set_head(*architecture_, architecture_->head_type);
 }
 
 }  // namespace tern
