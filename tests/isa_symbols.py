@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 
-TABLE = re.compile(r"tern::cpu::k\w+(Floats|Ternary)")
+TABLE = re.compile(r"tern::cpu::k\w+(Floats|Coded|Ternary)")
 
 
 def symbols_of_members(listing):

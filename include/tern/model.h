@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,24 @@ struct ModelConfig {
 enum class Weights : uint8_t {
   masters,  // f32 masters, quantized on the fly: trains and runs
   packed,   // 2-bit codes only: runs
+};
+
+// How the output head, up to half of the bytes that a token reads, computes logits.
+enum class HeadType : uint8_t {
+  full,      // exact, from all of the weights
+  screened,  // exact: 6-bit codes with a proven bound leave few tokens, whose logits come from the weights
+  int8,      // approximate, 8-bit codes: logits off by about 0.6 % of their spread
+  int4,      // approximate, 4-bit codes: by about 10 %
+};
+
+struct LoadOptions {
+  // Unset: screened for a packed model whose head is large (16 MiB), else full. The same tokens either way.
+  std::optional<HeadType> head;
+};
+
+// low <= logit <= high for each logit, f32 [rows, vocab]; where one of them is NaN, nothing is known.
+struct LogitBounds {
+  Tensor low, high;
 };
 
 // One named weight, with its Hugging Face name ("model.layers.0.mlp.up_proj.weight").
@@ -117,7 +136,7 @@ struct ModelInfo {
   int64_t ternary_parameters = 0;  // those in ternary matrices
   double zero_share = 0;           // share of codes 0 among them
   int64_t ternary_bytes = 0;       // the ternary matrices, packed on the device
-  int64_t resident_bytes = 0;      // all weights as they are held now, masters included
+  int64_t resident_bytes = 0;      // all weights as they are held now, masters and the head's codes included
   double bits_per_weight = 0;      // 8 · (packed ternary bytes + other weights' bytes) / parameters
   int64_t f32_bytes = 0, f16_bytes = 0, packed_bytes = 0;  // file sizes of the three ways to save, headers left out
 };
@@ -130,7 +149,7 @@ class Model {
   // Reads config.json and the safetensors of a Hugging Face directory: f32/bf16/f16 masters, or packed uint8 with
   // either meaning of weight_scale (quantization_config.linear_class: autobitlinear multiplies, bitlinear divides).
   // Throws Error naming the file and field for anything missing, superfluous or of the wrong shape or dtype.
-  static Model load(const std::string& directory, const Device& device);
+  static Model load(const std::string& directory, const Device& device, const LoadOptions& options = {});
   // Fresh masters: normal(0, initializer_range) from `seed`, norms 1.
   static Model create(const ModelConfig& config, const Device& device, uint64_t seed);
   // Random ternary codes and no masters: a model of any size to measure speed with.
@@ -165,8 +184,18 @@ class Model {
   // max_position_embeddings or its pages, a sequence or a written page that is there twice, and a pool of another
   // model.
   Tensor hidden_states(std::span<const SequenceStep> steps, KvPool& pool) const;
-  // Logits f32 [rows, vocab] of hidden states [rows, hidden_size].
+
+  // The head, which logits() and its kin use; training (training_logits, and loss of a model with masters) is always
+  // exact. set_head makes the codes, 0.25 to 1 byte a weight; not while the model runs.
+  HeadType head() const;
+  void set_head(HeadType type);
+  // Logits f32 [rows, vocab] of hidden rows f32 [rows, hidden_size], the whole head read. A row's bits do not depend on
+  // the others.
   Tensor head_logits(const Tensor& hidden) const;
+  // The same bits for these tokens only: f32 [ids] of one hidden row [hidden_size]. Error for an approximate head.
+  Tensor head_logits(const Tensor& hidden, std::span<const int64_t> ids) const;
+  // Bounds of head_logits, from the codes alone. Error unless the head is screened.
+  LogitBounds head_bounds(const Tensor& hidden) const;
 
   // The same logits, bit for bit, with the graph behind them when the model has masters: for losses of one's own.
   Tensor training_logits(const Tensor& ids) const;
@@ -178,7 +207,8 @@ class Model {
 
   // Masters in file order; a packed model lists its unquantized weights only. A tied head is not listed.
   std::vector<Parameter> parameters() const;
-  // Quantizes the masters anew. To be called after they change (an optimizer step) and before the model runs again.
+  // Quantizes the masters anew, and codes the head. To be called after they change (an optimizer step) and before the
+  // model runs again.
   void requantize();
 
  private:

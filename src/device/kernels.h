@@ -6,10 +6,11 @@
 // The same arguments give the same bits on every instruction set and thread count (docs/numerics.md): integer sums are
 // exact, and float sums follow one of two orders:
 //   chain   acc = fma(a[k], b[k], acc) for k ascending, from 0 or from the accumulated value;
-//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l) (or acc_l + x[k]
+//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l) (or acc_l +
+//   x[k]
 //           for plain sums), then lanes fold by halves: l += l+8, l += l+4, l += l+2, l += l+1.
-// fma is the correctly rounded fused operation everywhere; + * / sqrt are IEEE; exp, log and tanh are the polynomials of
-// devices/cpu/generic/math.inl; no flush to zero, no reassociation.
+// fma is the correctly rounded fused operation everywhere; + * / sqrt are IEEE; exp, log and tanh are the polynomials
+// of devices/cpu/generic/math.inl; no flush to zero, no reassociation.
 #pragma once
 
 #include <cstddef>
@@ -296,14 +297,76 @@ struct MatmulArgs {
   bool accumulate;
 };
 
-// y [rows, n] = x [rows, k] · wᵀ, w [n, k] contiguous of f32, bf16 or f16: one dot in lanes order per element, so that a
-// row's result does not depend on how many rows there are. The output head.
+// y [rows, n] = x [rows, k] · wᵀ, w [n, k] contiguous of f32, bf16 or f16: one dot in lanes order per element, so that
+// a row's result does not depend on how many rows there are. The output head.
 struct LinearArgs {
   int64_t rows, n, k;
   const float* x;
   const void* w;
   DType w_dtype;
   float* y;
+};
+
+// y[i] = x [k] · w[ids[i]] for i < count, w as in LinearArgs: the bits that linear gives these columns.
+struct LinearRowsArgs {
+  int64_t count, k;
+  const float* x;
+  const void* w;
+  DType w_dtype;
+  const int64_t* ids;
+  float* y;
+};
+
+// ---------------------------------------------------------------- coded matmul
+
+// Products with a matrix of small codes, within proven bounds of the exact ones: the cheap heads, and the screen of a
+// lossless one. With blocks of 64 columns, b = k / 64:
+//   weights       ŵ[j, k] = factor[j] · multiple[j, b] · (2·u[j, k] + 1 - 2^bits),  u in [0, 2^bits), multiple in [0,
+//   127] activations   x̂[r, k] = scale[r, b] · q[r, k],  |q| <= 127 in one plane, 127·128 in two (q = 128·high + low)
+
+inline constexpr int64_t kCodedBlock = 64;
+
+// Codes a matrix w [rows, cols] of f32, bf16 or f16, bits 4, 6 or 8, into the device's own layout: `packed` is
+// coded_bytes(rows, cols, bits) bytes, 64-byte aligned. error[j] >= ‖w[j] - ŵ[j]‖ and norm[j] >= ‖w[j]‖, both Euclidean
+// and less than 1/1000 too large where cols < 2^16; either may be Inf or NaN for a row with such elements or a norm
+// beyond f32.
+struct CodeRowsArgs {
+  int64_t rows, cols;
+  int bits;
+  const void* w;
+  DType w_dtype;
+  uint8_t* packed;
+  float *error, *norm;
+};
+
+// Activations in `planes` (1 or 2) planes of int8. q [rows, planes, q_stride], q_stride the next multiple of 64 from
+// cols, padded with 0; with two planes the first holds high in [-127, 127], the second low in [-64, 63]. scale, sums
+// [rows, q_stride / 64], sums being Σ q of a block. error[r] >= ‖x[r] - x̂[r]‖ and norm[r] >= ‖x[r]‖ as above.
+struct CodeActivationsArgs {
+  int64_t rows, cols, q_stride;
+  int planes;
+  const float* x;
+  int8_t* q;
+  float* scale;
+  int32_t* sums;
+  float *error, *norm;
+};
+
+// With I[b] = Σ q·(2u + 1 - 2^bits) over block b, exact in int32:
+// y[r, j] = factor[j] · (chain over b of float(I[b]) · (float(multiple[j, b])·scale[r, b])), all of it f32.
+// low[r, j] <= l <= high[r, j] for l = what linear (lanes order, f32) gives for the same x and w; where either is NaN
+// nothing is known of l, and where l is NaN or infinite at least one of them is NaN or infinite.
+// Any of y, low, high may be null.
+struct CodedLinearArgs {
+  int64_t rows, n, k, q_stride;
+  int bits, planes;
+  const uint8_t* packed;
+  const float *w_error, *w_norm;  // of CodeRowsArgs
+  const int8_t* q;                // and the rest of CodeActivationsArgs
+  const float* scale;
+  const int32_t* sums;
+  const float *x_error, *x_norm;
+  float *y, *low, *high;  // [rows, n]
 };
 
 // ---------------------------------------------------------------- ternary matmul
@@ -367,11 +430,11 @@ struct TernaryMatmulArgs {
 
 // ---------------------------------------------------------------- attention
 
-// Causal grouped-query attention. q, out [batch, q_tokens, heads, dim] contiguous; k, v [batch, kv_tokens, kv_heads, dim]
-// with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h uses
-// key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes order,
-// out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others, nor on keys it does not see.
-// lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= 2^19; dim <= 2048.
+// Causal grouped-query attention. q, out [batch, q_tokens, heads, dim] contiguous; k, v [batch, kv_tokens, kv_heads,
+// dim] with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h
+// uses key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes
+// order, out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others, nor on keys it does not
+// see. lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= 2^19; dim <= 2048.
 struct AttentionArgs {
   int64_t batch, heads, kv_heads, q_tokens, kv_tokens, dim, kv_batch_stride;
   const float *q, *k, *v;
@@ -380,9 +443,9 @@ struct AttentionArgs {
 };
 
 // Gradients of AttentionArgs (q_tokens == kv_tokens, k and v contiguous). Overwrites dq, dk, dv, shaped like q, k, v.
-// p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order; ds_ij = (p_ij·(dp_ij - D_i))·scale.
-// dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i, dv_j = chain of p_ij·d_out_i, over the heads of
-// the group ascending and within a head over i ascending. dim <= 2048.
+// p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order; ds_ij = (p_ij·(dp_ij -
+// D_i))·scale. dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i, dv_j = chain of p_ij·d_out_i,
+// over the heads of the group ascending and within a head over i ascending. dim <= 2048.
 struct AttentionBackwardArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   const float *q, *k, *v, *out, *lse, *d_out;
@@ -478,6 +541,16 @@ struct RowKernels {
 struct MatmulKernels {
   Kernel<MatmulArgs> matmul;
   Kernel<LinearArgs> linear;
+  Kernel<LinearRowsArgs> linear_rows;
+};
+
+struct CodedKernels {
+  // Planes of activations for a screen: 2 where their arithmetic hides behind the reading of the codes.
+  int screen_planes;
+  size_t (*coded_bytes)(int64_t rows, int64_t cols, int bits) noexcept;
+  Kernel<CodeRowsArgs> code_rows;
+  Kernel<CodeActivationsArgs> code_activations;
+  Kernel<CodedLinearArgs> coded_linear;
 };
 
 struct TernaryKernels {
@@ -496,7 +569,7 @@ struct AttentionKernels {
   Kernel<PagedAttentionArgs> paged_attention;
 };
 
-struct Kernels : PointwiseKernels, RowKernels, MatmulKernels, TernaryKernels, AttentionKernels {
+struct Kernels : PointwiseKernels, RowKernels, MatmulKernels, CodedKernels, TernaryKernels, AttentionKernels {
   const char* name;  // "avx2"
 };
 
@@ -510,7 +583,11 @@ constexpr bool complete(const RowKernels& t) {
   return t.rms_norm && t.rms_norm_backward && t.softmax && t.softmax_backward && t.rope && t.quantize_rows &&
          t.norm_quantize && t.cross_entropy && t.cross_entropy_backward;
 }
-constexpr bool complete(const MatmulKernels& t) { return t.matmul && t.linear; }
+constexpr bool complete(const MatmulKernels& t) { return t.matmul && t.linear && t.linear_rows; }
+constexpr bool complete(const CodedKernels& t) {
+  return (t.screen_planes == 1 || t.screen_planes == 2) && t.coded_bytes && t.code_rows && t.code_activations &&
+         t.coded_linear;
+}
 constexpr bool complete(const TernaryKernels& t) {
   return t.ternary_tile_rows > 0 && t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul;
 }

@@ -3,96 +3,157 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <utility>
 
 #include "base/check.h"
 #include "base/random.h"
+#include "engine/scores.h"
 
 namespace tern {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// A token on its way through the filters: first its logit, then its probability up to a factor.
-struct Scored {
-  int32_t id;
-  double score;
+// All scores of a row: the logits that are what they are, and those that the penalty changed.
+class Scores {
+ public:
+  Scores(const Sampler& sampler, std::span<const float> logits, std::span<const uint64_t> allowed) : open_(logits) {
+    check(!logits.empty(), "sample", "expected logits, got none");
+    const auto count = std::ssize(logits);
+    check(allowed.empty() || std::ssize(allowed) == (count + 63) / 64, "sample",
+          "expected a mask of {} words for {} logits, got {}", (count + 63) / 64, count, allowed.size());
+    std::vector<int32_t> penalized = sampler.penalized(count);
+    std::erase_if(penalized, [&](int32_t id) { return !is_allowed(allowed, id); });
+    if (!allowed.empty() || !penalized.empty()) {
+      copy_.assign(logits.begin(), logits.end());
+      forbid(copy_, allowed);
+      open_ = copy_;
+    }
+    check_finite();
+    for (const int32_t id : penalized) {
+      float& logit = copy_[static_cast<size_t>(id)];
+      penalized_.push_back({id, sampler.penalized_score(logit)});
+      logit = -std::numeric_limits<float>::infinity();
+    }
+    const float largest = largest_of(open_);
+    const auto at = std::find(open_.begin(), open_.end(), largest);
+    best_ = {static_cast<int32_t>(at - open_.begin()), static_cast<double>(largest)};
+    for (const ScoredToken& token : penalized_) best_ = better(token, best_) ? token : best_;
+    check(best_.score > -kInfinity, "sample", "expected a logit above -Inf, got none");
+  }
+
+  const ScoredToken& best() const { return best_; }
+  size_t size() const { return open_.size(); }
+
+  // The tokens with at least this score; -Inf gives all that are above it.
+  std::vector<ScoredToken> at_least(double floor) const {
+    std::vector<ScoredToken> tokens;
+    const auto keep = [&](ScoredToken token) {
+      if (token.score >= floor && token.score > -kInfinity) tokens.push_back(token);
+    };
+    for (size_t i = 0; i < open_.size(); ++i) keep({static_cast<int32_t>(i), static_cast<double>(open_[i])});
+    for (const ScoredToken& token : penalized_) keep(token);
+    return tokens;
+  }
+
+  std::vector<ScoredToken> best_of(size_t k) const {
+    BestTokens best(k);
+    best.add(open_);
+    for (const ScoredToken& token : penalized_) {
+      if (token.score > -kInfinity) best.add(token);
+    }
+    return best.take();
+  }
+
+  // Σ exp((score - best) / temperature): ascending ids, the penalized ones last.
+  double total(double temperature) const {
+    double sum = 0;
+    const auto add = [&](double score) { sum += std::exp((score - best_.score) / temperature); };
+    for (const float logit : open_) add(static_cast<double>(logit));
+    for (const ScoredToken& token : penalized_) add(token.score);
+    return sum;
+  }
+
+ private:
+  void check_finite() const {
+    if (all_below_infinity(open_)) return;
+    const auto bad =
+        std::find_if(open_.begin(), open_.end(), [](float logit) { return !(static_cast<double>(logit) < kInfinity); });
+    fail("sample", "expected finite logits, got {} for token {}", *bad, bad - open_.begin());
+  }
+
+  std::vector<float> copy_;
+  std::span<const float> open_;
+  std::vector<ScoredToken> penalized_;
+  ScoredToken best_;
 };
 
-// Orders tokens best first; a total order, so no result depends on how a standard library sorts.
-bool better(const Scored& a, const Scored& b) { return a.score > b.score || (a.score == b.score && a.id < b.id); }
+// The first tokens of a sorted list that pass top-k, top-p and min-p, with their weights (1 for the best), or nothing
+// when that depends on tokens below the floor.
+class Cut {
+ public:
+  Cut(const SamplingOptions& options, const KnownTokens& known) : options_(options), known_(known) {}
 
-std::vector<Scored> scored(std::span<const float> logits) {
-  check(!logits.empty(), "sample", "expected logits, got none");
-  std::vector<Scored> tokens(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) {
-    check(logits[i] < kInfinity, "sample", "expected finite logits, got {} for token {}", logits[i], i);
-    tokens[i] = {static_cast<int32_t>(i), static_cast<double>(logits[i])};
+  std::optional<std::vector<ScoredToken>> run() {
+    const std::vector<ScoredToken>& tokens = known_.tokens;
+    if (tokens.empty() || below(tokens[0])) return std::nullopt;
+    const auto k = static_cast<uint64_t>(options_.top_k);
+    const bool cuts_at_k = k > 0 && (k <= tokens.size() || complete());
+    const size_t end = cuts_at_k ? static_cast<size_t>(std::min<uint64_t>(k, tokens.size())) : tokens.size();
+    double least = known_.least_total, most = known_.most_total;
+    if (k > 0 && options_.top_p < 1) {
+      if (!cuts_at_k || below(tokens[end - 1])) return std::nullopt;
+      least = most = 0;
+      for (size_t i = 0; i < end; ++i) least += weight(tokens[i].score);
+      most = least;
+    }
+    double sum = 0;
+    for (size_t i = 0; i < end; ++i) {
+      const double share = weight(tokens[i].score);
+      if (below(tokens[i])) return rest_is_out() ? kept() : std::nullopt;
+      if (share == 0 || share < options_.min_p) return kept();
+      if (options_.top_p < 1 && sum >= options_.top_p * most) return kept();
+      if (options_.top_p < 1 && sum >= options_.top_p * least) return std::nullopt;
+      kept_.push_back({tokens[i].id, share});
+      sum += share;
+    }
+    const bool ended = cuts_at_k || complete() || rest_is_out() || (options_.top_p < 1 && sum >= options_.top_p * most);
+    return ended ? kept() : std::nullopt;
   }
-  return tokens;
-}
 
-void penalize(std::vector<Scored>& tokens, const std::unordered_set<int32_t>& seen, double penalty) {
-  if (penalty == 1.0) return;
-  for (const int32_t id : seen) {
-    if (id < 0 || static_cast<size_t>(id) >= tokens.size()) continue;
-    double& logit = tokens[static_cast<size_t>(id)].score;
-    logit = logit > 0 ? logit / penalty : logit * penalty;
+ private:
+  double weight(double score) const { return std::exp((score - known_.tokens[0].score) / options_.temperature); }
+  bool complete() const { return known_.floor == -kInfinity; }
+  // Tokens that are not known may come before it.
+  bool below(const ScoredToken& token) const { return token.score < known_.floor; }
+  // No token below the floor has a weight that counts; exp is off by less than this margin.
+  bool rest_is_out() const {
+    const double greatest = weight(known_.floor) * (1 + 1e-12);
+    return greatest == 0 || greatest < options_.min_p;
   }
-}
+  std::optional<std::vector<ScoredToken>> kept() { return std::move(kept_); }
 
-const Scored& best(const std::vector<Scored>& tokens) {
-  const Scored& first = *std::min_element(tokens.begin(), tokens.end(), better);
-  check(first.score > -kInfinity, "sample", "expected a logit above -Inf, got none");
-  return first;
-}
+  const SamplingOptions& options_;
+  const KnownTokens& known_;
+  std::vector<ScoredToken> kept_;
+};
 
-// Logits to probabilities up to a factor: 1 for the best token.
-void exponentiate(std::vector<Scored>& tokens, double temperature) {
-  const double largest = best(tokens).score;
-  for (Scored& token : tokens) token.score = std::exp((token.score - largest) / temperature);
-}
-
-void keep_top_k(std::vector<Scored>& tokens, int64_t k) {
-  if (k == 0 || static_cast<size_t>(k) >= tokens.size()) return;
-  std::nth_element(tokens.begin(), tokens.begin() + k, tokens.end(), better);
-  tokens.resize(static_cast<size_t>(k));
-}
-
-double total(const std::vector<Scored>& tokens) {
+std::vector<Candidate> normalized(std::vector<ScoredToken> tokens) {
+  std::sort(tokens.begin(), tokens.end(), [](const ScoredToken& a, const ScoredToken& b) { return a.id < b.id; });
   double sum = 0;
-  for (const Scored& token : tokens) sum += token.score;
-  return sum;
-}
-
-// Takes the best tokens off a heap until they have the share p: a full sort of a large vocabulary would be wasted.
-void keep_top_p(std::vector<Scored>& tokens, double p) {
-  if (p >= 1.0) return;
-  const double wanted = p * total(tokens);
-  const auto worse = [](const Scored& a, const Scored& b) { return better(b, a); };
-  std::make_heap(tokens.begin(), tokens.end(), worse);
-  auto rest = tokens.end();
-  for (double sum = 0; sum < wanted && rest != tokens.begin(); sum += rest->score) {
-    std::pop_heap(tokens.begin(), rest--, worse);
-  }
-  tokens.erase(tokens.begin(), rest);
-}
-
-void keep_min_p(std::vector<Scored>& tokens, double share) {
-  if (share == 0) return;
-  const double limit = share * best(tokens).score;
-  std::erase_if(tokens, [&](const Scored& token) { return token.score < limit; });
-}
-
-std::vector<Candidate> normalized(std::vector<Scored>& tokens) {
-  std::erase_if(tokens, [](const Scored& token) { return token.score == 0; });
-  const auto by_id = [](const Scored& a, const Scored& b) { return a.id < b.id; };
-  if (!std::is_sorted(tokens.begin(), tokens.end(), by_id)) std::sort(tokens.begin(), tokens.end(), by_id);
-  const double sum = total(tokens);
+  for (const ScoredToken& token : tokens) sum += token.score;
   std::vector<Candidate> out;
   out.reserve(tokens.size());
-  for (const Scored& token : tokens) out.push_back({token.id, token.score / sum});
+  for (const ScoredToken& token : tokens) out.push_back({token.id, token.score / sum});
   return out;
+}
+
+// Every token, when no filter cuts: no order is needed.
+std::vector<Candidate> all_of(const Scores& scores, double temperature) {
+  std::vector<ScoredToken> tokens = scores.at_least(-kInfinity);
+  for (ScoredToken& token : tokens) token.score = std::exp((token.score - scores.best().score) / temperature);
+  std::erase_if(tokens, [](const ScoredToken& token) { return token.score == 0; });
+  return normalized(std::move(tokens));
 }
 
 }  // namespace
@@ -108,26 +169,59 @@ Sampler::Sampler(const SamplingOptions& options) : options_(options) {
         repetition_penalty);
 }
 
-std::vector<Candidate> Sampler::candidates(std::span<const float> logits) const {
-  std::vector<Scored> tokens = scored(logits);
-  penalize(tokens, seen_, options_.repetition_penalty);
-  if (options_.temperature == 0) return {{best(tokens).id, 1.0}};
-  exponentiate(tokens, options_.temperature);
-  keep_top_k(tokens, options_.top_k);
-  keep_top_p(tokens, options_.top_p);
-  keep_min_p(tokens, options_.min_p);
-  return normalized(tokens);
+std::vector<int32_t> Sampler::penalized(int64_t end) const {
+  std::vector<int32_t> ids;
+  if (options_.repetition_penalty == 1.0) return ids;
+  std::copy_if(seen_.begin(), seen_.end(), std::back_inserter(ids), [&](int32_t id) { return id >= 0 && id < end; });
+  std::sort(ids.begin(), ids.end());
+  return ids;
 }
 
-int32_t Sampler::sample(std::span<const float> logits, uint64_t index) const {
-  const std::vector<Candidate> all = candidates(logits);
+double Sampler::penalized_score(float logit) const {
+  const auto score = static_cast<double>(logit);
+  return score > 0 ? score / options_.repetition_penalty : score * options_.repetition_penalty;
+}
+
+std::optional<std::vector<Candidate>> Sampler::candidates(KnownTokens known) const {
+  std::sort(known.tokens.begin(), known.tokens.end(), better);
+  if (options_.temperature == 0) {
+    if (known.tokens.empty() || known.tokens[0].score < known.floor) return std::nullopt;
+    return std::vector<Candidate>{{known.tokens[0].id, 1.0}};
+  }
+  std::optional<std::vector<ScoredToken>> kept = Cut(options_, known).run();
+  if (!kept) return std::nullopt;
+  return normalized(std::move(*kept));
+}
+
+std::vector<Candidate> Sampler::candidates(std::span<const float> logits, std::span<const uint64_t> allowed) const {
+  const Scores scores(*this, logits, allowed);
+  if (options_.temperature == 0) return {{scores.best().id, 1.0}};
+  if (options_.top_k > 0 && static_cast<uint64_t>(options_.top_k) < scores.size()) {
+    return *candidates(KnownTokens{scores.best_of(static_cast<size_t>(options_.top_k)), -kInfinity, 0, 0});
+  }
+  if (options_.top_p == 1 && options_.min_p == 0) return all_of(scores, options_.temperature);
+  // How far down the filters reach is not known: look at the best, and further only if they do not decide.
+  const bool needs_total = options_.top_p < 1 && options_.top_k == 0;
+  const double total = needs_total ? scores.total(options_.temperature) : 0;
+  for (const double depth : {4.0, 8.0, 16.0}) {
+    const double floor = scores.best().score - depth * options_.temperature;
+    if (auto decided = candidates(KnownTokens{scores.at_least(floor), floor, total, total})) return *decided;
+  }
+  return *candidates(KnownTokens{scores.at_least(-kInfinity), -kInfinity, total, total});
+}
+
+int32_t Sampler::draw(std::span<const Candidate> candidates, uint64_t index) const {
   const double u = Random(options_.seed, index).uniform();
   double sum = 0;
-  for (const Candidate& candidate : all) {
+  for (const Candidate& candidate : candidates) {
     sum += candidate.probability;
     if (u < sum) return candidate.id;
   }
-  return all.back().id;  // rounding left the sum below u
+  return candidates.back().id;  // rounding left the sum below u
+}
+
+int32_t Sampler::sample(std::span<const float> logits, uint64_t index, std::span<const uint64_t> allowed) const {
+  return draw(candidates(logits, allowed), index);
 }
 
 }  // namespace tern

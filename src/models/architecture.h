@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "nn/blocks.h"
+#include "ops/coded.h"
 #include "ops/paged.h"
 #include "tern/model.h"
 
@@ -47,6 +48,9 @@ class Architecture {
   const Device& device() const { return device_; }
 
   Weights weights = Weights::masters;
+  // The head's codes, unless it is full (models/head.h).
+  HeadType head_type = HeadType::full;
+  CodedWeight coded_head;
   // config.json as it was read, so that saving keeps the keys that Tern does not know; empty for a created model.
   std::string source_config;
 

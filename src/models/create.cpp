@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "models/architecture.h"
+#include "models/head.h"
 
 namespace tern {
 namespace {
@@ -100,6 +101,7 @@ Model Model::create_random_packed(const ModelConfig& config, const Device& devic
   std::shared_ptr<Architecture> model = make(config, device, Weights::packed);
   RandomPacked filler(*model, seed);
   model->visit(filler);
+  tern::set_head(*model, default_head(*model));
   return Model(std::move(model));
 }
 

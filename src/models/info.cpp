@@ -48,6 +48,9 @@ ModelInfo Model::info() const {
   Counter counter;
   architecture_->visit(counter);
   counter.finish();
+  if (const CodedWeight& head = architecture_->coded_head; head.defined()) {
+    for (const Tensor* part : {&head.bytes, &head.error, &head.norm}) counter.info.resident_bytes += bytes_of(*part);
+  }
   return counter.info;
 }
 

@@ -11,6 +11,7 @@
 #include "io/safetensors.h"
 #include "models/architecture.h"
 #include "models/config.h"
+#include "models/head.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -131,7 +132,7 @@ void check_no_superfluous(const SafetensorsSet& files, const Loader& loader, con
 
 }  // namespace
 
-Model Model::load(const std::string& directory, const Device& device) {
+Model Model::load(const std::string& directory, const Device& device, const LoadOptions& options) {
   check(std::filesystem::is_directory(directory), "load", "{}: expected a model directory", directory);
   const std::string config_path = directory + "/config.json";
   const std::string text = read_file(config_path, kLargestConfig);
@@ -144,6 +145,7 @@ Model Model::load(const std::string& directory, const Device& device) {
   loader.finish();
   check_no_superfluous(files, loader, parsed.model, directory);
   model->weights = loader.kind();
+  tern::set_head(*model, options.head.value_or(default_head(*model)));
   return Model(std::move(model));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "models/architecture.h"
+#include "models/head.h"
 #include "models/kv_pool.h"
 #include "tern/ops.h"
 
@@ -72,12 +73,12 @@ const Device& Model::device() const { return architecture_->device(); }
 Weights Model::weights() const { return architecture_->weights; }
 
 Tensor Model::logits(const Tensor& ids, KvCache* cache) const {
-  return linear(run(*this, *architecture_, ids, cache), architecture_->head().get(false));
+  return tern::head_logits(*architecture_, run(*this, *architecture_, ids, cache));
 }
 
 Tensor Model::next_logits(const Tensor& ids, KvCache* cache) const {
   const Tensor last = select(run(*this, *architecture_, ids, cache), 1, ids.size(1) - 1);
-  return linear(last, architecture_->head().get(false));
+  return tern::head_logits(*architecture_, last);
 }
 
 KvCache Model::make_cache(int64_t batch, int64_t capacity) const {
@@ -119,17 +120,11 @@ Tensor Model::hidden_states(std::span<const SequenceStep> steps, KvPool& pool) c
   return hidden;
 }
 
-Tensor Model::head_logits(const Tensor& hidden) const {
-  check(hidden.defined() && hidden.rank() == 2 && hidden.size(1) == config().hidden_size, "head_logits",
-        "expected hidden states [rows, {}], got {}", config().hidden_size,
-        hidden.defined() ? to_string(hidden.shape()) : "none");
-  return linear(hidden, architecture_->head().get(false));
-}
-
 Tensor Model::training_logits(const Tensor& ids) const {
   check_ids(*architecture_, ids);
   const bool with_grad = weights() == Weights::masters;
-  return linear(architecture_->hidden(ids, with_grad), architecture_->head().get(with_grad));
+  const Tensor hidden = architecture_->hidden(ids, with_grad);
+  return with_grad ? linear(hidden, architecture_->head().get(true)) : tern::head_logits(*architecture_, hidden);
 }
 
 Tensor Model::loss(const Tensor& ids) const {
@@ -156,6 +151,7 @@ std::vector<Parameter> Model::parameters() const {
 void Model::requantize() {
   Requantizer requantizer;
   architecture_->visit(requantizer);
+  tern::set_head(*architecture_, architecture_->head_type);
 }
 
 }  // namespace tern

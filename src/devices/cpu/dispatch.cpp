@@ -18,6 +18,7 @@ namespace {
 struct Isa {
   const char* name;
   const FloatKernels* floats;
+  const CodedKernels* coded;
   const TernaryKernels* ternary;
   bool (*supported)();
 };
@@ -45,10 +46,10 @@ bool has_amx() {
 }
 
 constexpr std::array<Isa, 4> kIsas = {{
-    {"scalar", &kScalarFloats, &kScalarTernary, [] { return true; }},
-    {"avx2", &kAvx2Floats, &kAvx2Ternary, &has_avx2},
-    {"avx512", &kAvx512Floats, &kAvx512Ternary, &has_avx512},
-    {"amx", &kAvx512Floats, &kAmxTernary, &has_amx},
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, [] { return true; }},
+    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &has_avx2},
+    {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &has_avx512},
+    {"amx", &kAvx512Floats, &kAvx512Coded, &kAmxTernary, &has_amx},
 }};
 
 // One whole table a set, put together from its parts.
@@ -60,6 +61,7 @@ const std::array<Kernels, kIsas.size()>& tables() {
       static_cast<RowKernels&>(made[i]) = *kIsas[i].floats;
       static_cast<MatmulKernels&>(made[i]) = *kIsas[i].floats;
       static_cast<AttentionKernels&>(made[i]) = *kIsas[i].floats;
+      static_cast<CodedKernels&>(made[i]) = *kIsas[i].coded;
       static_cast<TernaryKernels&>(made[i]) = *kIsas[i].ternary;
       made[i].name = kIsas[i].name;
     }

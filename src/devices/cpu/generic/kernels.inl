@@ -26,6 +26,7 @@
 #include "devices/cpu/generic/rope.inl"
 // matmul
 #include "devices/cpu/generic/matmul.inl"
+#include "devices/cpu/generic/weights.inl"
 #include "devices/cpu/generic/linear.inl"
 // attention
 #include "devices/cpu/generic/attention.inl"

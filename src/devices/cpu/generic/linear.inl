@@ -3,36 +3,6 @@
 // them. A tile of any shape gives an element the same operations: 16 lanes of fma over ascending k, the tail filled
 // with zeros, and one fold.
 
-// Elements of a row of weights, widened to f32.
-template <class V>
-struct F32Weights {
-  using Element = float;
-  template <class Width>
-  static typename V::F load_lanes(const float* p, Width n) {
-    return load<V>(p, n);
-  }
-};
-
-// The first n elements and zeros, for types whose policy loads know no masks.
-struct Padded16 {
-  uint16_t lanes[16] = {};
-  Padded16(const uint16_t* p, int64_t n) { memcpy(lanes, p, static_cast<size_t>(n) * sizeof *p); }
-};
-
-template <class V>
-struct Bf16Weights {
-  using Element = uint16_t;
-  static typename V::F load_lanes(const uint16_t* p, Full) { return V::load_bf16(p); }
-  static typename V::F load_lanes(const uint16_t* p, int64_t n) { return V::load_bf16(Padded16(p, n).lanes); }
-};
-
-template <class V>
-struct F16Weights {
-  using Element = uint16_t;
-  static typename V::F load_lanes(const uint16_t* p, Full) { return V::load_f16(p); }
-  static typename V::F load_lanes(const uint16_t* p, int64_t n) { return V::load_f16(Padded16(p, n).lanes); }
-};
-
 // out [rows, columns] = x [rows, k] · wᵀ, w [columns, k]; each with its row stride.
 template <class Element>
 struct Dots {
@@ -133,12 +103,38 @@ void linear_of(const Exec& exec, const LinearArgs& args) {
 
 template <class V>
 void linear(const Exec& exec, const LinearArgs& args) noexcept {
-  switch (args.w_dtype) {
-    case DType::bf16:
-      return linear_of<V, Bf16Weights<V>>(exec, args);
-    case DType::f16:
-      return linear_of<V, F16Weights<V>>(exec, args);
-    default:
-      return linear_of<V, F32Weights<V>>(exec, args);
+  with_weights<V>(args.w_dtype, [&](auto weights) { linear_of<V, decltype(weights)>(exec, args); });
+}
+
+// Dots with rows here and there: four at a time, so that their reading overlaps, each with the operations of a DotTile.
+template <class V, class W>
+void dot_rows(const LinearRowsArgs& args, int64_t begin, int64_t end) {
+  using Element = typename W::Element;
+  constexpr int kAtOnce = 4;
+  const auto row_of = [&](int64_t i) {
+    return static_cast<const Element*>(args.w) + args.ids[smaller(i, end - 1)] * args.k;
+  };
+  for (int64_t i = begin; i < end; i += kAtOnce) {
+    const Element* rows[kAtOnce];
+    typename V::F acc[kAtOnce];
+    for (int c = 0; c < kAtOnce; ++c) {
+      rows[c] = row_of(i + c);
+      acc[c] = V::zero();
+      __builtin_prefetch(row_of(i + kAtOnce + c));
+    }
+    for_lanes(0, args.k, [&](int64_t k, auto n) {
+      const typename V::F x = load<V>(args.x + k, n);
+      for (int c = 0; c < kAtOnce; ++c) acc[c] = V::fma(x, W::load_lanes(rows[c] + k, n), acc[c]);
+    });
+    const int64_t count = smaller(kAtOnce, end - i);
+    for (int c = 0; c < count; ++c) args.y[i + c] = V::reduce_add(acc[c]);
   }
+}
+
+template <class V>
+void linear_rows(const Exec& exec, const LinearRowsArgs& args) noexcept {
+  with_weights<V>(args.w_dtype, [&](auto weights) {
+    parallel_for(exec, args.count, args.k / 4, 4,
+                 [&](int64_t begin, int64_t end) { dot_rows<V, decltype(weights)>(args, begin, end); });
+  });
 }

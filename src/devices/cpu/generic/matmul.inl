@@ -6,9 +6,6 @@
 //   block of k           kDepth; its B panels [k][columns of a vector tile], then blocks of A panels [k][rows of a
 //   tile] register tile        V::kTileRows rows x V::kTileVectors vectors
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-constexpr int64_t round_up(int64_t a, int64_t unit) { return ceil_div(a, unit) * unit; }
-
 // c [rows, n] = (accumulate ? c : 0) + a [rows, k] · b [k, n]; columns of b and c are contiguous.
 struct Product {
   int64_t k;

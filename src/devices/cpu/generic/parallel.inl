@@ -2,6 +2,8 @@
 // Splitting work among the threads of an Exec.
 
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t unit) { return ceil_div(a, unit) * unit; }
 
 // Items of one range when `count` items of about `cost` element operations each are to be split: everything below twice
 // 16k operations, a quarter of a thread's share above; a multiple of `unit`.

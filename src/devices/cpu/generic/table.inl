@@ -28,6 +28,7 @@ constexpr FloatKernels float_kernels() {
   t.cross_entropy_backward = cross_entropy_backward<V>;
   t.matmul = matmul<V>;
   t.linear = linear<V>;
+  t.linear_rows = linear_rows<V>;
   t.abs_sum = abs_sum<V>;
   t.ternary_codes = ternary_codes<V>;
   t.attention = attention<V>;

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/screen.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "engine/scores.h"
+
+namespace tern {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// Rescoring a row reads 16 bits a weight, here and there, where the whole head reads them in one stream: beyond an
+// eighth of the rows, or a 64th for a mask that would spare the codes, too, little is left to gain.
+constexpr int64_t kMostShare = 8, kFewShare = 64;
+
+// Looks this far below the best for a top-p, in multiples of the temperature: what is further down weighs e^-8 each.
+constexpr double kTopPDepth = 8;
+
+// The exact scores of some tokens; nothing when a logit is NaN or +Inf.
+std::optional<std::vector<ScoredToken>> exact_scores(const Model& model, const Tensor& hidden,
+                                                     std::span<const int64_t> ids, int64_t& rescored) {
+  rescored += std::ssize(ids);
+  const std::vector<float> logits = model.head_logits(hidden, ids).to_vector<float>();
+  if (!all_below_infinity(logits)) return std::nullopt;
+  std::vector<ScoredToken> tokens;
+  tokens.reserve(ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    tokens.push_back({static_cast<int32_t>(ids[i]), static_cast<double>(logits[i])});
+  }
+  return tokens;
+}
+
+// The tokens whose scores the penalty changes have no bounds: they are rescored always.
+std::optional<std::vector<ScoredToken>> penalized_scores(const Model& model, const Tensor& hidden,
+                                                         const Sampler& sampler, std::span<const uint64_t> allowed,
+                                                         size_t most, int64_t& rescored) {
+  std::vector<int64_t> ids;
+  for (const int32_t id : sampler.penalized(model.config().vocab_size)) {
+    if (is_allowed(allowed, id)) ids.push_back(id);
+  }
+  if (ids.empty()) return std::vector<ScoredToken>();
+  if (ids.size() > most) return std::nullopt;
+  std::optional<std::vector<ScoredToken>> tokens = exact_scores(model, hidden, ids, rescored);
+  if (tokens) {
+    for (ScoredToken& token : *tokens) token.score = sampler.penalized_score(static_cast<float>(token.score));
+  }
+  return tokens;
+}
+
+// What a score must reach to matter, from lower bounds of the scores: no token that the filters keep is below it.
+double floor_of(const SamplingOptions& options, std::span<const float> low, std::span<const ScoredToken> known) {
+  if (options.temperature > 0 && options.top_k > 0) {
+    // The k-th best of the lower bounds is at most the k-th best score.
+    BestTokens best(static_cast<size_t>(options.top_k));
+    best.add(low);
+    for (const ScoredToken& token : known) best.add(token);
+    const std::vector<ScoredToken> found = best.take();
+    if (found.size() < static_cast<size_t>(options.top_k)) return -kInfinity;
+    return std::max_element(found.begin(), found.end(), better)->score;
+  }
+  auto best = static_cast<double>(largest_of(low));
+  for (const ScoredToken& token : known) best = std::max(best, token.score);
+  if (options.temperature == 0) return best;
+  // A little further than min-p asks, for the roundings of exp and log.
+  const double min_p_depth = options.min_p > 0 ? -std::log(options.min_p) + 1e-6 : kInfinity;
+  const double depth = options.top_p < 1 ? std::min(min_p_depth, kTopPDepth) : min_p_depth;
+  return best - depth * options.temperature;
+}
+
+// The tokens whose score may be at least `floor`: where a bound is NaN, nothing is known of it. Nothing if they are
+// more than `most`.
+std::optional<std::vector<int64_t>> survivors(std::span<const float> high, double floor, size_t most) {
+  constexpr size_t kBlock = 64;
+  std::vector<int64_t> ids;
+  using Float = std::numeric_limits<float>;
+  // At most the floor, and above the -Inf of tokens that are out.
+  const float limit = std::max(std::nextafter(static_cast<float>(floor), -Float::infinity()), Float::lowest());
+  for (size_t begin = 0; begin < high.size(); begin += kBlock) {
+    const auto block = high.subspan(begin, std::min(kBlock, high.size() - begin));
+    int any = 0;
+    for (const float bound : block) any |= !(bound < limit);
+    if (any == 0) continue;
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (!(block[i] < limit)) ids.push_back(static_cast<int64_t>(begin + i));
+    }
+    if (ids.size() > most) return std::nullopt;
+  }
+  return ids;
+}
+
+// At most Σ exp((score - best) / temperature) over bounds above -Inf.
+double most_weight(std::span<const float> high, double best, double temperature) {
+  double sum = 0;
+  for (const float bound : high) {
+    const double exponent = (static_cast<double>(bound) - best) / temperature;
+    sum += exponent < -80 ? 1e-34 : std::exp(exponent);
+  }
+  return sum * (1 + 1e-9);
+}
+
+double known_weight(std::span<const ScoredToken> tokens, double best, double temperature) {
+  double sum = 0;
+  for (const ScoredToken& token : tokens) sum += std::exp((token.score - best) / temperature);
+  return sum;
+}
+
+}  // namespace
+
+bool can_screen(const Sampler& sampler) {
+  const SamplingOptions& o = sampler.options();
+  return o.temperature == 0 || o.top_k > 0 || o.top_p < 1 || o.min_p > 0;
+}
+
+std::optional<std::vector<Candidate>> screened_candidates(const Model& model, const Tensor& hidden,
+                                                          std::span<float> low, std::span<float> high,
+                                                          const Sampler& sampler, std::span<const uint64_t> allowed,
+                                                          int64_t& rescored) {
+  const SamplingOptions& options = sampler.options();
+  const size_t most = high.size() / kMostShare + 1;
+  if (options.top_k > 0 && static_cast<uint64_t>(options.top_k) > most) return std::nullopt;
+  std::optional<std::vector<ScoredToken>> penalized = penalized_scores(model, hidden, sampler, allowed, most, rescored);
+  if (!penalized) return std::nullopt;
+  KnownTokens known = {std::move(*penalized)};
+  constexpr float kNothing = -std::numeric_limits<float>::infinity();
+  for (const std::span<float> bounds : {low, high}) {
+    forbid(bounds, allowed);
+    for (const ScoredToken& token : known.tokens) bounds[static_cast<size_t>(token.id)] = kNothing;
+  }
+  known.floor = floor_of(options, low, known.tokens);
+  if (!std::isfinite(known.floor)) return std::nullopt;
+  const std::optional<std::vector<int64_t>> ids = survivors(high, known.floor, most);
+  if (!ids) return std::nullopt;
+  const std::optional<std::vector<ScoredToken>> exact = exact_scores(model, hidden, *ids, rescored);
+  if (!exact) return std::nullopt;
+  known.tokens.insert(known.tokens.end(), exact->begin(), exact->end());
+  if (options.temperature > 0 && options.top_k == 0 && options.top_p < 1) {
+    for (const int64_t id : *ids) high[static_cast<size_t>(id)] = kNothing;
+    double best = -kInfinity;
+    for (const ScoredToken& token : known.tokens) best = std::max(best, token.score);
+    // Sums of all scores in another order differ by less than the margin.
+    const double sum = known_weight(known.tokens, best, options.temperature);
+    known.least_total = sum * (1 - 1e-9);
+    known.most_total = (sum + most_weight(high, best, options.temperature)) * (1 + 1e-9);
+  }
+  return sampler.candidates(std::move(known));
+}
+
+std::optional<std::vector<Candidate>> few_candidates(const Model& model, const Tensor& hidden, const Sampler& sampler,
+                                                     std::span<const uint64_t> allowed, int64_t& rescored) {
+  const int64_t vocabulary = model.config().vocab_size;
+  int64_t count = 0;
+  for (const uint64_t word : allowed) count += std::popcount(word);
+  if (count == 0 || count > vocabulary / kFewShare + 1) return std::nullopt;
+  std::vector<int64_t> ids;
+  for (int64_t id = 0; id < vocabulary; ++id) {
+    if (allowed[static_cast<size_t>(id / 64)] == 0) {
+      id |= 63;
+    } else if (is_allowed(allowed, id)) {
+      ids.push_back(id);
+    }
+  }
+  std::optional<std::vector<ScoredToken>> tokens = exact_scores(model, hidden, ids, rescored);
+  if (!tokens) return std::nullopt;
+  const std::vector<int32_t> penalized = sampler.penalized(vocabulary);
+  double best = -kInfinity;
+  for (ScoredToken& token : *tokens) {
+    if (std::binary_search(penalized.begin(), penalized.end(), token.id)) {
+      token.score = sampler.penalized_score(static_cast<float>(token.score));
+    }
+    best = std::max(best, token.score);
+  }
+  if (best == -kInfinity) return std::nullopt;
+  KnownTokens known = {std::move(*tokens)};
+  const double sum =
+      sampler.options().temperature > 0 ? known_weight(known.tokens, best, sampler.options().temperature) : 0;
+  known.least_total = sum * (1 - 1e-9);
+  known.most_total = sum * (1 + 1e-9);
+  return sampler.candidates(std::move(known));
+}
+
+}  // namespace tern

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/head.h"
+
+#include <vector>
+
+#include "base/check.h"
+#include "tern/ops.h"
+
+namespace tern {
+namespace {
+
+// The bits of a screen, for a head of random normal weights 128256 x 2560 (for which the logits' spread is least
+// against the bound): the share of rows that the bound leaves, and the bytes that a greedy token reads of 657 MB in
+// bf16.
+//   4 bits   a bound of 4.9 standard deviations of the logits leaves nearly all; 169 MB and the whole head
+//   6 bits   1.2: leaves 2 %; 251 + 16 MB
+//   8 bits   0.3: leaves 1 in 10,000; 333 MB
+// A 4-bit plane first, with 2 more bits only for its survivors, reads 169 MB where the winner stands 9 deviations apart
+// and 251 elsewhere, for two passes; not tried.
+constexpr int kScreenBits = 6;
+
+// A head below this many bytes lies in the caches of most machines.
+constexpr int64_t kSmallHead = int64_t{16} << 20;
+
+int bits_of(HeadType type) { return type == HeadType::int8 ? 8 : type == HeadType::int4 ? 4 : kScreenBits; }
+
+void check_hidden(const ModelConfig& config, const Tensor& hidden, int rank) {
+  check(hidden.dtype() == DType::f32 && hidden.rank() == rank && hidden.shape().back() == config.hidden_size, "head",
+        "expected f32 hidden states {}{}], got {} {}", rank == 1 ? "[" : "[rows, ", config.hidden_size,
+        name_of(hidden.dtype()), to_string(hidden.shape()));
+}
+
+}  // namespace
+
+HeadType default_head(const Architecture& model) {
+  const Tensor& weight = model.head().get(false);
+  const int64_t bytes = weight.numel() * static_cast<int64_t>(size_of(weight.dtype()));
+  return model.weights == Weights::packed && bytes >= kSmallHead ? HeadType::screened : HeadType::full;
+}
+
+void set_head(Architecture& model, HeadType type) {
+  model.coded_head = type == HeadType::full ? CodedWeight() : code_weight(model.head().get(false), bits_of(type));
+  model.head_type = type;
+}
+
+Tensor head_logits(const Architecture& model, const Tensor& hidden) {
+  if (model.head_type == HeadType::int8 || model.head_type == HeadType::int4) {
+    return coded_linear(hidden, model.coded_head);
+  }
+  return linear(hidden, model.head().get(false));
+}
+
+HeadType Model::head() const { return architecture_->head_type; }
+
+void Model::set_head(HeadType type) { tern::set_head(*architecture_, type); }
+
+Tensor Model::head_logits(const Tensor& hidden) const {
+  check_hidden(config(), hidden, 2);
+  return tern::head_logits(*architecture_, hidden);
+}
+
+Tensor Model::head_logits(const Tensor& hidden, std::span<const int64_t> ids) const {
+  check_hidden(config(), hidden, 1);
+  check(head() == HeadType::full || head() == HeadType::screened, "head",
+        "expected an exact head for logits of single tokens, got an approximate one");
+  const Tensor rows =
+      Tensor::from(std::vector<int64_t>(ids.begin(), ids.end()), {static_cast<int64_t>(ids.size())}, device());
+  return linear_rows(hidden, architecture_->head().get(false), rows);
+}
+
+LogitBounds Model::head_bounds(const Tensor& hidden) const {
+  check_hidden(config(), hidden, 2);
+  check(head() == HeadType::screened, "head", "expected a screened head for bounds of its logits, got another");
+  LinearBounds bounds = linear_bounds(hidden, architecture_->coded_head);
+  return {std::move(bounds.low), std::move(bounds.high)};
+}
+
+}  // namespace tern

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/coded.h"
+
+#include "ops/call.h"
+#include "ops/checks.h"
+#include "ops/copy.h"
+#include "ops/dims.h"
+
+namespace tern {
+namespace {
+
+constexpr int64_t kLongestRow = 1 << 24;  // the bounds' rounding terms are derived below it
+
+int64_t blocks_of(int64_t cols) { return (cols + kCodedBlock - 1) / kCodedBlock; }
+
+// Runs the product of x with w; y, low and high may be undefined.
+void multiply(const Tensor& x, const CodedWeight& w, int planes, const Tensor& y, const Tensor& low,
+              const Tensor& high) {
+  const Device& device = x.device();
+  const Tensor from = dense(x);
+  const int64_t rows = rows_of(x.shape()), blocks = blocks_of(w.cols), stride = blocks * kCodedBlock;
+  const Tensor q = Tensor::empty({rows, planes, stride}, DType::i8, device);
+  const Tensor scale = Tensor::empty({rows, blocks}, DType::f32, device);
+  const Tensor sums = Tensor::empty({rows, blocks}, DType::i32, device);
+  const Tensor error = Tensor::empty({rows}, DType::f32, device), norm = Tensor::empty({rows}, DType::f32, device);
+  call(device, &Kernels::code_activations,
+       {.rows = rows,
+        .cols = w.cols,
+        .q_stride = stride,
+        .planes = planes,
+        .x = from.data<float>(),
+        .q = q.data<int8_t>(),
+        .scale = scale.data<float>(),
+        .sums = sums.data<int32_t>(),
+        .error = error.data<float>(),
+        .norm = norm.data<float>()});
+  const auto output = [](const Tensor& t) { return t.defined() ? t.data<float>() : nullptr; };
+  call(device, &Kernels::coded_linear,
+       {.rows = rows,
+        .n = w.rows,
+        .k = w.cols,
+        .q_stride = stride,
+        .bits = w.bits,
+        .planes = planes,
+        .packed = w.bytes.data<uint8_t>(),
+        .w_error = w.error.data<float>(),
+        .w_norm = w.norm.data<float>(),
+        .q = q.data<int8_t>(),
+        .scale = scale.data<float>(),
+        .sums = sums.data<int32_t>(),
+        .x_error = error.data<float>(),
+        .x_norm = norm.data<float>(),
+        .y = output(y),
+        .low = output(low),
+        .high = output(high)});
+}
+
+Tensor result(const char* op, const Tensor& x, const CodedWeight& w) {
+  check_inputs(op, DType::f32, {{"x", x}});
+  check_inputs(op, {{"x", x}, {"w", w.bytes}});
+  check_rank_at_least(op, {"x", x}, 1);
+  check(x.shape().back() == w.cols, op, "expected x [..., {}], got {}", w.cols, to_string(x.shape()));
+  return Tensor::empty(with_last(x.shape(), w.rows), DType::f32, x.device());
+}
+
+}  // namespace
+
+CodedWeight code_weight(const Tensor& w, int bits) {
+  check_floats("code_weight", {{"w", w}});
+  check_rank("code_weight", {"w", w}, 2);
+  check(bits == 4 || bits == 6 || bits == 8, "code_weight", "expected 4, 6 or 8 bits, got {}", bits);
+  check(w.size(1) < kLongestRow, "code_weight", "expected fewer than {} columns, got {}", kLongestRow, w.size(1));
+  const Tensor from = dense(w);
+  const size_t bytes = w.device().backend().kernels().coded_bytes(w.size(0), w.size(1), bits);
+  CodedWeight coded = {Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, w.device()),
+                       Tensor::empty({w.size(0)}, DType::f32, w.device()),
+                       Tensor::empty({w.size(0)}, DType::f32, w.device()),
+                       w.size(0),
+                       w.size(1),
+                       bits};
+  call(w.device(), &Kernels::code_rows,
+       {.rows = coded.rows,
+        .cols = coded.cols,
+        .bits = bits,
+        .w = from.raw(),
+        .w_dtype = w.dtype(),
+        .packed = coded.bytes.data<uint8_t>(),
+        .error = coded.error.data<float>(),
+        .norm = coded.norm.data<float>()});
+  return coded;
+}
+
+Tensor coded_linear(const Tensor& x, const CodedWeight& w) {
+  Tensor y = result("coded_linear", x, w);
+  multiply(x, w, 2, y, {}, {});
+  return y;
+}
+
+LinearBounds linear_bounds(const Tensor& x, const CodedWeight& w) {
+  LinearBounds bounds = {result("linear_bounds", x, w), result("linear_bounds", x, w)};
+  multiply(x, w, x.device().backend().kernels().screen_planes, {}, bounds.low, bounds.high);
+  return bounds;
+}
+
+Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& ids) {
+  constexpr const char* op = "linear_rows";
+  check_inputs(op, {{"x", x}, {"w", w}, {"ids", ids}});
+  check_inputs(op, DType::f32, {{"x", x}});
+  check_inputs(op, DType::i64, {{"ids", ids}});
+  check_floats(op, {{"w", w}});
+  check_rank(op, {"x", x}, 1);
+  check_rank(op, {"w", w}, 2);
+  check_rank(op, {"ids", ids}, 1);
+  check(x.size(0) == w.size(1), op, "expected x [k] and w [n, k], got {} and {}", to_string(x.shape()),
+        to_string(w.shape()));
+  check_indices(op, {"ids", ids}, w.size(0));
+  const Tensor from = dense(x), weight = dense(w), rows = dense(ids);
+  Tensor y = Tensor::empty({ids.size(0)}, DType::f32, x.device());
+  call(x.device(), &Kernels::linear_rows,
+       {.count = ids.size(0),
+        .k = w.size(1),
+        .x = from.data<float>(),
+        .w = weight.raw(),
+        .w_dtype = w.dtype(),
+        .ids = rows.data<int64_t>(),
+        .y = y.data<float>()});
+  return y;
+}
+
+}  // namespace tern
