@@ -34,6 +34,7 @@ LADDER = {
 PUBLIC = {
     "error": "base",
     "dtype": "core",
+    "kv_type": "core",
     "shape": "core",
     "tensor": "core",
     "device": "core",

@@ -13,7 +13,7 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string model, file;
+  std::string model, file, kv = "f32";
   int64_t window = 0;
 };
 
@@ -25,7 +25,7 @@ int evaluate_file(const Options& options) {
   const std::vector<int32_t> ids = Tokenizer::load(options.model).encode(text);
   const int64_t window =
       options.window > 0 ? options.window : std::min(kDefaultWindow, model.config().max_position_embeddings);
-  const Evaluation result = evaluate(model, ids, std::ssize(text), window);
+  const Evaluation result = evaluate(model, ids, std::ssize(text), window, kv_type_from_name(options.kv));
   if (options.common.json) {
     print_json({{"perplexity", result.perplexity},
                 {"bits_per_byte", result.bits_per_byte},
@@ -33,6 +33,7 @@ int evaluate_file(const Options& options) {
                 {"tokens", result.tokens},
                 {"bytes", text.size()},
                 {"window", window},
+                {"kv", options.kv},
                 {"tokens_per_second", result.tokens_per_second}});
   } else {
     print_out("perplexity {:.4f}, {:.4f} bits per byte, loss {:.5f} ({} tokens in windows of {}, {} tok/s)\n",
@@ -51,9 +52,12 @@ Action add_eval(CLI::App& verb) {
   verb.add_option("--window", options->window,
                   "Tokens that the model sees at a time; 0 takes 512, or the model's window")
       ->check(CLI::Validator(CLI::NonNegativeNumber).description(""));
+  verb.add_option("--kv", options->kv, "How keys and values are kept: f32, f16, int8 or int4")
+      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}).description(""))
+      ->capture_default_str();
   add_common(verb, options->common);
   add_json(verb, options->common,
-           "perplexity, bits_per_byte, loss (nats per token), tokens (predicted), bytes, window, tokens_per_second.");
+           "perplexity, bits_per_byte, loss (nats per token), tokens (predicted), bytes, window, kv, tokens_per_second.");
   return [options] { return evaluate_file(*options); };
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/kv_type.h"
 #include "tern/tensor.h"
 
 namespace tern {
@@ -50,14 +51,64 @@ struct Parameter {
   Tensor value;  // shares storage with the model
 };
 
-// Keys and values of the tokens seen so far, one entry per layer. Made by Model::make_cache.
+struct KvPoolOptions {
+  KvType type = KvType::f16;
+  int64_t pages = 0;         // at least 1
+  int64_t page_tokens = 32;  // tokens of a page
+};
+
+// Keys and values of many sequences, in pages of page_tokens tokens; a page has the share of every layer. Pages are
+// known by numbers from 0 on and have reference counts, so that sequences can share them. Made by Model::make_kv_pool.
+// Moved, not copied; not thread-safe. Memory that no token was ever written to is not touched.
+class KvPool {
+ public:
+  KvPool();
+  ~KvPool();
+  KvPool(KvPool&&) noexcept;
+  KvPool& operator=(KvPool&&) noexcept;
+
+  bool defined() const { return state_ != nullptr; }
+  KvType type() const;
+  int64_t page_tokens() const;
+  int64_t pages() const;
+  int64_t free_pages() const;
+  int64_t bytes() const;            // of all pages
+  int64_t bytes_per_token() const;  // rounded up
+
+  // A page with one reference; its content is undefined. Throws Error when none is free.
+  int32_t acquire();
+  // One reference more, or less; a page without references is free. Throws Error for a page that is free already.
+  void retain(int32_t page);
+  void release(int32_t page);
+  // 0 for a free page.
+  int64_t references(int32_t page) const;
+  // The content of one page into another, for copy on write.
+  void copy_page(int32_t from, int32_t to);
+
+ private:
+  friend class Model;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// One sequence's tokens [0, length), in pages that somebody (the engine, a KvCache) owns references to.
+struct KvSequence {
+  std::vector<int32_t> pages;
+  int64_t length = 0;
+};
+
+// One sequence's share of a pass.
+struct SequenceStep {
+  std::span<const int32_t> ids;  // at least one
+  KvSequence* kv;
+};
+
+// Keys and values of the tokens seen so far, in f32, of `batch` sequences of one length. Made by Model::make_cache.
 struct KvCache {
-  struct Layer {
-    Tensor k, v;  // f32 [batch, capacity, kv_heads, head_dim]
-  };
-  std::vector<Layer> layers;
+  KvPool pool;
+  std::vector<KvSequence> sequences;
   int64_t batch = 0, capacity = 0;
-  int64_t length = 0;  // tokens seen
+  int64_t length = 0;  // tokens seen; a smaller one takes tokens back
 };
 
 // What a model is made of, for people and for `tern info`.
@@ -103,6 +154,19 @@ class Model {
   // The same for the last token only: [batch, vocab].
   Tensor next_logits(const Tensor& ids, KvCache* cache) const;
   KvCache make_cache(int64_t batch, int64_t capacity) const;
+
+  // ---- many sequences at once
+  KvPool make_kv_pool(const KvPoolOptions& options) const;
+  // One pass over all sequences: final normalized hidden states f32 [Σ ids, hidden_size], rows in the order of the
+  // steps. The tokens follow the kv->length that each sequence has, which moves on. kv->pages must hold the pages for
+  // length + ids tokens, and those that are written be owned alone (one reference). A row's bits depend neither on the
+  // other sequences nor on how a prompt is cut into passes; with KvType::f32 they are those of one pass. Rolling back
+  // is making kv->length smaller. Throws Error, and changes no sequence, for an id out of range, a sequence longer than
+  // max_position_embeddings or its pages, a sequence or a written page that is there twice, and a pool of another
+  // model.
+  Tensor hidden_states(std::span<const SequenceStep> steps, KvPool& pool) const;
+  // Logits f32 [rows, vocab] of hidden states [rows, hidden_size].
+  Tensor head_logits(const Tensor& hidden) const;
 
   // The same logits, bit for bit, with the graph behind them when the model has masters: for losses of one's own.
   Tensor training_logits(const Tensor& ids) const;

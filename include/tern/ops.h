@@ -153,6 +153,14 @@ struct PackedTernary {
 // x [..., k], f32. Not differentiable by itself: ternary_linear passes the gradient straight through.
 QuantizedRows quantize_rows(const Tensor& x);
 
+// quantize_rows(rms_norm(x, weight, eps)), bit for bit, in one kernel. x and weight f32. Not differentiable, like the two
+// below.
+QuantizedRows norm_quantize(const Tensor& x, const Tensor& weight, float eps);
+// The same for x + y, which becomes the content of x, in place. x contiguous, y of its shape.
+QuantizedRows add_norm_quantize(const Tensor& x, const Tensor& y, const Tensor& weight, float eps);
+// The same for relu2_gate(gate, up).
+QuantizedRows gate_norm_quantize(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps);
+
 // Mean of |w|, summed in double in a fixed order. f32.
 float mean_abs(const Tensor& w);
 // clamp(round(w / scale), -1, 1) as i8, rounding half to even, by multiplication with the f32 1/scale. f32 [rows,

@@ -174,8 +174,9 @@ struct Evaluation {
 
 // Loss over `ids` in consecutive windows of `window` tokens that overlap by one, so that every token but the first of
 // all is predicted once, from what precedes it in its window; 2 <= window <= max_position_embeddings + 1. `bytes` is
-// the length of the text behind the ids: bits_per_byte is loss / ln 2 · tokens per byte. The same for every thread
-// count and batch. Throws Error for fewer than 2 ids, and for an id out of range.
-Evaluation evaluate(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window);
+// the length of the text behind the ids: bits_per_byte is loss / ln 2 · tokens per byte. Keys and values are kept as
+// `kv`. The same for every thread count and batch. Throws Error for fewer than 2 ids, and for an id out of range.
+Evaluation evaluate(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window,
+                    KvType kv = KvType::f32);
 
 }  // namespace tern

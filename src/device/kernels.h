@@ -17,6 +17,7 @@
 
 #include "tern/device.h"
 #include "tern/dtype.h"
+#include "tern/kv_type.h"
 
 namespace tern {
 
@@ -244,6 +245,20 @@ struct QuantizeRowsArgs {
   int32_t* sums;
 };
 
+// RmsNormArgs and QuantizeRowsArgs of h in one go over each row, the same bits: h = x; or x + add, which is written to
+// `sum` (may be x or add); or relu(gate)²·x, as Relu2GateArgs.
+struct NormQuantizeArgs {
+  int64_t rows, cols, q_stride;
+  const float* x;
+  const float *add, *gate;  // one of them at most, else null
+  float* sum;               // with add only
+  const float* weight;
+  float eps;
+  int8_t* q;
+  float* scale;
+  int32_t* sums;
+};
+
 // loss[r] = log Σ exp(logits[r] - max) - (logits[r, target] - max), Σ in lanes order; 0 where target is -100.
 // lse[r] = max + log Σ exp(logits[r] - max) (for the gradient).
 struct CrossEntropyArgs {
@@ -375,6 +390,55 @@ struct AttentionBackwardArgs {
   float *dq, *dk, *dv;
 };
 
+// Keys and values of one layer in pages of page_tokens tokens. A page is [k, v] [kv_heads] blocks of kv_block_bytes
+// each; page i starts at data + i·page_stride. What a block holds is the device's own layout.
+struct KvPages {
+  KvType type;
+  int64_t kv_heads, dim, page_tokens;
+  size_t page_stride;  // bytes
+  std::byte* data;     // of page 0
+};
+
+// The rows of a pass that belong to one sequence: its tokens length … length + rows - 1, after `length` tokens that are
+// in its pages. Token t is in the page pages[table + t / page_tokens].
+struct PagedSequence {
+  int64_t row, rows, length, table;
+};
+
+// The sequences of a pass; their rows ascend and cover [0, rows) without gaps, at least one each.
+struct PagedBatch {
+  int64_t sequences, rows;
+  const PagedSequence* sequence;
+  const int32_t* pages;
+  const float *cos, *sin;  // [positions, dim/2], as RopeArgs; a token's position is its number in its sequence
+};
+
+// Stores rotated k (RopeArgs) and v, both [rows, kv_heads, dim], in the pages of their tokens. By type:
+//   f32   as they are;  f16  rounded to nearest even;
+//   int8  s = max|x|/127 (f32) and clamp(round_half_even(x·(1/s)), -127, 127) per token and head; read as code·s;
+//   int4  per 32 elements: m = f16(min x), s = f16((max x - m)/15), clamp(round_half_even((x - m)·(1/s)), 0, 15);
+//         read as fma(code, s, m).
+// What holds a NaN or an infinity reads as NaNs, in int8 its whole row, in int4 its 32 elements.
+struct KvAppendArgs {
+  KvPages kv;
+  PagedBatch batch;
+  const float *k, *v;
+};
+
+// AttentionArgs for each sequence alone, over keys and values as they are read from its pages, after KvAppendArgs has
+// stored those of this pass. q is rotated first; q, out [rows, heads, dim]. length + rows <= 2^19; dim <= 2048, even.
+struct PagedAttentionArgs {
+  KvPages kv;
+  PagedBatch batch;
+  int64_t heads;
+  const float* q;
+  float scale;
+  float* out;
+  // Room that lets several threads share one sequence: for each sequence heads·rows·(length + rows + 32) floats. Or
+  // null.
+  float* scores;
+};
+
 // ---------------------------------------------------------------- the table
 
 template <class Args>
@@ -406,6 +470,7 @@ struct RowKernels {
   Kernel<SoftmaxBackwardArgs> softmax_backward;
   Kernel<RopeArgs> rope;
   Kernel<QuantizeRowsArgs> quantize_rows;
+  Kernel<NormQuantizeArgs> norm_quantize;
   Kernel<CrossEntropyArgs> cross_entropy;
   Kernel<CrossEntropyBackwardArgs> cross_entropy_backward;
 };
@@ -426,6 +491,9 @@ struct TernaryKernels {
 struct AttentionKernels {
   Kernel<AttentionArgs> attention;
   Kernel<AttentionBackwardArgs> attention_backward;
+  size_t (*kv_block_bytes)(KvType type, int64_t tokens, int64_t dim) noexcept;  // a multiple of 64
+  Kernel<KvAppendArgs> kv_append;
+  Kernel<PagedAttentionArgs> paged_attention;
 };
 
 struct Kernels : PointwiseKernels, RowKernels, MatmulKernels, TernaryKernels, AttentionKernels {
@@ -440,12 +508,14 @@ constexpr bool complete(const PointwiseKernels& t) {
 }
 constexpr bool complete(const RowKernels& t) {
   return t.rms_norm && t.rms_norm_backward && t.softmax && t.softmax_backward && t.rope && t.quantize_rows &&
-         t.cross_entropy && t.cross_entropy_backward;
+         t.norm_quantize && t.cross_entropy && t.cross_entropy_backward;
 }
 constexpr bool complete(const MatmulKernels& t) { return t.matmul && t.linear; }
 constexpr bool complete(const TernaryKernels& t) {
   return t.ternary_tile_rows > 0 && t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul;
 }
-constexpr bool complete(const AttentionKernels& t) { return t.attention && t.attention_backward; }
+constexpr bool complete(const AttentionKernels& t) {
+  return t.attention && t.attention_backward && t.kv_block_bytes && t.kv_append && t.paged_attention;
+}
 
 }  // namespace tern

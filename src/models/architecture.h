@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "nn/blocks.h"
+#include "ops/paged.h"
 #include "tern/model.h"
 
 namespace tern {
@@ -31,9 +32,13 @@ class Architecture {
   // Lists every weight once, in the same order each time.
   virtual void visit(WeightVisitor& visitor) = 0;
 
-  // Final hidden states, normalized, f32 [batch, tokens, hidden], for checked ids i64 [batch, tokens]. A cache (may be
-  // null) is read and extended but for its length, which the caller moves on.
-  virtual Tensor hidden(const Tensor& ids, KvCache* cache, bool with_grad) const = 0;
+  // Final hidden states, normalized, f32 [batch, tokens, hidden], for checked ids i64 [batch, tokens], each row a whole
+  // sequence; with a graph behind them on request.
+  virtual Tensor hidden(const Tensor& ids, bool with_grad) const = 0;
+
+  // The same bits without a graph, for sequences that go on: f32 [rows, hidden] for ids i64 [rows], which are the rows
+  // of these sequences in order. Their keys and values are stored in kv.
+  virtual Tensor hidden(const Tensor& ids, const PagedKv& kv, std::span<const PagedRows> sequences) const = 0;
 
   // The head [vocab, hidden]: its own weight or the embedding.
   virtual const DenseWeight& head() const = 0;

@@ -38,18 +38,30 @@ class BitNet final : public Architecture {
     visitor.dense("model.norm.weight", norm_, {c.hidden_size});
   }
 
-  Tensor hidden(const Tensor& ids, KvCache* cache, bool with_grad) const override {
-    const int64_t seen = cache ? cache->length : 0;
-    const TokenPositions positions{token_positions(ids, seen), &rope_};
+  Tensor hidden(const Tensor& ids, bool with_grad) const override {
+    const TokenPositions positions{token_positions(ids), &rope_};
     Tensor x = cast(embedding(embedding_.get(with_grad), ids), DType::f32);
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      const Layer& layer = layers_[i];
-      const LayerCache rows = cache ? LayerCache{cache->layers[i].k, cache->layers[i].v, seen} : LayerCache{};
-      x = x + layer.attention.forward(normalized(x, layer.input_norm, with_grad), positions, cache ? &rows : nullptr,
-                                      with_grad);
+    for (const Layer& layer : layers_) {
+      x = x + layer.attention.forward(normalized(x, layer.input_norm, with_grad), positions, with_grad);
       x = x + layer.feed_forward.forward(normalized(x, layer.post_norm, with_grad), with_grad);
     }
     return normalized(x, norm_, with_grad);
+  }
+
+  Tensor hidden(const Tensor& ids, const PagedKv& kv, std::span<const PagedRows> sequences) const override {
+    const PagedPass pass = make_paged_pass(kv, sequences, config().num_attention_heads, rope_.cos, rope_.sin);
+    const Tensor x = cast(embedding(embedding_.get(false), ids), DType::f32);
+    Tensor change;  // what the last block adds to x
+    const auto next = [&](const DenseWeight& norm) {
+      return change.defined() ? add_norm_quantize(x, change, norm.get(false), eps())
+                              : norm_quantize(x, norm.get(false), eps());
+    };
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const Layer& layer = layers_[i];
+      change = layer.attention.run(next(layer.input_norm), {kv, static_cast<int64_t>(i), pass});
+      change = layer.feed_forward.run(next(layer.post_norm));
+    }
+    return normalized(x + change, norm_, false);
   }
 
   const DenseWeight& head() const override { return config().tie_word_embeddings ? embedding_ : head_; }
@@ -61,10 +73,10 @@ class BitNet final : public Architecture {
     return rms_norm(x, norm.get(with_grad), eps());
   }
 
-  // [seen, seen + tokens) in every row.
-  Tensor token_positions(const Tensor& ids, int64_t seen) const {
+  // [0, tokens) in every row.
+  Tensor token_positions(const Tensor& ids) const {
     std::vector<int32_t> row(static_cast<size_t>(ids.size(1)));
-    std::iota(row.begin(), row.end(), static_cast<int32_t>(seen));
+    std::iota(row.begin(), row.end(), 0);
     std::vector<int32_t> all;
     for (int64_t b = 0; b < ids.size(0); ++b) all.insert(all.end(), row.begin(), row.end());
     return Tensor::from(all, ids.shape(), device());

@@ -1,32 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tern/model.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "models/architecture.h"
+#include "models/kv_pool.h"
 #include "tern/ops.h"
 
 namespace tern {
 namespace {
 
-void check_ids(const Architecture& model, const Tensor& ids, const KvCache* cache) {
+void check_ids(const Architecture& model, const Tensor& ids) {
   check(ids.dtype() == DType::i64 && ids.rank() == 2 && ids.numel() > 0, "model",
         "expected i64 ids [batch, tokens], at least one, got {} {}", name_of(ids.dtype()), to_string(ids.shape()));
-  const int64_t end = (cache ? cache->length : 0) + ids.size(1);
   const int64_t window = model.config().max_position_embeddings;
-  check(end <= window, "model", "expected at most max_position_embeddings = {} tokens, got {}", window, end);
-  if (!cache) return;
-  check(cache->batch == ids.size(0) && cache->layers.size() == static_cast<size_t>(model.config().num_hidden_layers),
-        "model", "expected a cache of {} layers for batch {}, got {} layers and batch {}",
-        model.config().num_hidden_layers, ids.size(0), cache->layers.size(), cache->batch);
-  check(end <= cache->capacity, "model", "expected a cache for {} tokens, got one for {}", end, cache->capacity);
+  check(ids.size(1) <= window, "model", "expected at most max_position_embeddings = {} tokens, got {}", window,
+        ids.size(1));
 }
 
-// Hidden states without a graph, the cache moved on.
-Tensor run(const Architecture& model, const Tensor& ids, KvCache* cache) {
-  check_ids(model, ids, cache);
-  const Tensor hidden = model.hidden(ids, cache, false);
-  if (cache) cache->length += ids.size(1);
-  return hidden;
+void check_cache(const Tensor& ids, const KvCache& cache) {
+  check(cache.batch == ids.size(0) && std::ssize(cache.sequences) == cache.batch, "model",
+        "expected a cache for batch {}, got one for {}", ids.size(0), cache.batch);
+  const int64_t end = cache.length + ids.size(1);
+  check(cache.length >= 0 && end <= cache.capacity, "model", "expected a cache for {} tokens, got one for {}", end,
+        cache.capacity);
+}
+
+// Hidden states without a graph, [batch, tokens, hidden], the cache moved on.
+Tensor run(const Model& model, const Architecture& architecture, const Tensor& ids, KvCache* cache) {
+  check_ids(architecture, ids);
+  if (!cache) return architecture.hidden(ids, false);
+  check_cache(ids, *cache);
+  std::vector<int32_t> narrow;
+  for (const int64_t id : ids.to_vector<int64_t>()) {
+    // What does not fit becomes an id that no vocabulary has.
+    narrow.push_back(id >= 0 && id <= INT32_MAX ? static_cast<int32_t>(id) : -1);
+  }
+  const auto tokens = static_cast<size_t>(ids.size(1));
+  std::vector<SequenceStep> steps;
+  for (size_t i = 0; i < cache->sequences.size(); ++i) {
+    cache->sequences[i].length = cache->length;
+    steps.push_back({std::span(narrow).subspan(i * tokens, tokens), &cache->sequences[i]});
+  }
+  const Tensor hidden = model.hidden_states(steps, cache->pool);
+  cache->length += ids.size(1);
+  return reshape(hidden, {ids.size(0), ids.size(1), hidden.size(1)});
 }
 
 class Collector final : public WeightVisitor {
@@ -53,32 +72,64 @@ const Device& Model::device() const { return architecture_->device(); }
 Weights Model::weights() const { return architecture_->weights; }
 
 Tensor Model::logits(const Tensor& ids, KvCache* cache) const {
-  return linear(run(*architecture_, ids, cache), architecture_->head().get(false));
+  return linear(run(*this, *architecture_, ids, cache), architecture_->head().get(false));
 }
 
 Tensor Model::next_logits(const Tensor& ids, KvCache* cache) const {
-  const Tensor last = select(run(*architecture_, ids, cache), 1, ids.size(1) - 1);
+  const Tensor last = select(run(*this, *architecture_, ids, cache), 1, ids.size(1) - 1);
   return linear(last, architecture_->head().get(false));
 }
 
 KvCache Model::make_cache(int64_t batch, int64_t capacity) const {
   check(batch >= 1 && capacity >= 1, "cache", "expected batch and capacity of at least 1, got {} and {}", batch,
         capacity);
-  const ModelConfig& c = config();
+  constexpr int64_t kPageTokens = 32;
+  const int64_t each = (capacity + kPageTokens - 1) / kPageTokens;
   KvCache cache;
+  cache.pool = make_kv_pool({.type = KvType::f32, .pages = batch * each, .page_tokens = kPageTokens});
   cache.batch = batch;
   cache.capacity = capacity;
-  for (int64_t i = 0; i < c.num_hidden_layers; ++i) {
-    const Shape shape{batch, capacity, c.num_key_value_heads, c.head_dim()};
-    cache.layers.push_back({Tensor::zeros(shape, DType::f32, device()), Tensor::zeros(shape, DType::f32, device())});
+  cache.sequences.resize(static_cast<size_t>(batch));
+  for (KvSequence& sequence : cache.sequences) {
+    for (int64_t i = 0; i < each; ++i) sequence.pages.push_back(cache.pool.acquire());
   }
   return cache;
 }
 
+KvPool Model::make_kv_pool(const KvPoolOptions& options) const {
+  const ModelConfig& c = config();
+  KvPool pool;
+  pool.state_ = std::make_unique<KvPool::State>(make_paged_kv(options.type, options.pages, c.num_hidden_layers,
+                                                              c.num_key_value_heads, c.head_dim(), options.page_tokens,
+                                                              device()));
+  return pool;
+}
+
+Tensor Model::hidden_states(std::span<const SequenceStep> steps, KvPool& pool) const {
+  check(pool.defined(), "hidden_states", "expected a pool of this model, got none");
+  check_steps(config(), device(), steps, pool.state_->kv, pool.state_->references);
+  std::vector<int64_t> ids;
+  std::vector<PagedRows> rows;
+  for (const SequenceStep& step : steps) {
+    ids.insert(ids.end(), step.ids.begin(), step.ids.end());
+    rows.push_back({std::ssize(step.ids), step.kv->length, step.kv->pages});
+  }
+  const Tensor hidden = architecture_->hidden(Tensor::from(ids, {std::ssize(ids)}, device()), pool.state_->kv, rows);
+  for (const SequenceStep& step : steps) step.kv->length += std::ssize(step.ids);
+  return hidden;
+}
+
+Tensor Model::head_logits(const Tensor& hidden) const {
+  check(hidden.defined() && hidden.rank() == 2 && hidden.size(1) == config().hidden_size, "head_logits",
+        "expected hidden states [rows, {}], got {}", config().hidden_size,
+        hidden.defined() ? to_string(hidden.shape()) : "none");
+  return linear(hidden, architecture_->head().get(false));
+}
+
 Tensor Model::training_logits(const Tensor& ids) const {
-  check_ids(*architecture_, ids, nullptr);
+  check_ids(*architecture_, ids);
   const bool with_grad = weights() == Weights::masters;
-  return linear(architecture_->hidden(ids, nullptr, with_grad), architecture_->head().get(with_grad));
+  return linear(architecture_->hidden(ids, with_grad), architecture_->head().get(with_grad));
 }
 
 Tensor Model::loss(const Tensor& ids) const {

@@ -5,14 +5,15 @@
 #include "nn/bit_linear.h"
 #include "nn/dense_weight.h"
 #include "nn/rope_table.h"
+#include "ops/paged.h"
 
 namespace tern {
 
-// Keys and values of one layer in a longer cache: rows [length, length + tokens) are written, [0, length + tokens)
-// read.
-struct LayerCache {
-  Tensor k, v;  // f32 [batch, capacity, kv_heads, head_dim]
-  int64_t length = 0;
+// Where a layer of a running model finds the keys and values of its sequences.
+struct KvLayer {
+  const PagedKv& kv;
+  int64_t layer;
+  const PagedPass& pass;
 };
 
 // Where the tokens of a pass stand.
@@ -29,8 +30,10 @@ struct SelfAttention {
   int64_t heads = 0, kv_heads = 0, head_dim = 0;
   float eps = 0;
 
-  // n f32 [batch, tokens, hidden], already normalized; the same shape comes back. cache may be null.
-  Tensor forward(const Tensor& n, const TokenPositions& positions, const LayerCache* cache, bool with_grad) const;
+  // n f32 [batch, tokens, hidden], already normalized; the same shape comes back.
+  Tensor forward(const Tensor& n, const TokenPositions& positions, bool with_grad) const;
+  // The same bits for rows [rows, hidden] of sequences that go on, without a graph; n normalized and quantized.
+  Tensor run(const QuantizedRows& n, const KvLayer& kv) const;
 };
 
 // Gated feed-forward: W2·norm(relu(W1 m)² ⊙ (W3 m)), the sub-norm before the down projection.
@@ -40,6 +43,8 @@ struct FeedForward {
   float eps = 0;
 
   Tensor forward(const Tensor& m, bool with_grad) const;
+  // The same bits without a graph; m normalized and quantized.
+  Tensor run(const QuantizedRows& m) const;
 };
 
 }  // namespace tern

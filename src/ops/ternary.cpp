@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -48,9 +49,49 @@ void check_operands(const char* op, const QuantizedRows& x, const PackedTernary&
         to_string(x.shape));
 }
 
-// The kernel, writing the scaled values or the sums.
+int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Room for the quantized rows of x, in one piece of memory.
+QuantizedRows empty_rows(const char* op, const Tensor& x) {
+  check_rank_at_least(op, {"x", x}, 1);
+  const int64_t rows = rows_of(x.shape()), cols = x.shape().back();
+  check(cols < kLongestRow, op, "expected x with a last extent below {}, got {}", kLongestRow, cols);
+  const int64_t stride = quantized_stride(cols), bytes = rows * stride, numbers = rows * int64_t{sizeof(float)};
+  const std::shared_ptr<Storage> all = Tensor::empty({bytes + 2 * numbers}, DType::u8, x.device()).storage();
+  return {x.shape(), Tensor::over(all, 0, {rows, stride}, {stride, 1}, DType::i8),
+          Tensor::over(all, bytes, {rows}, {1}, DType::f32), Tensor::over(all, bytes + numbers, {rows}, {1}, DType::i32)};
+}
+
+// On checked operands; add and gate may be undefined.
+QuantizedRows norm_quantize(const char* op, const Tensor& x, const Tensor& add, const Tensor& gate, const Tensor& weight,
+                            float eps) {
+  const QuantizedRows out = empty_rows(op, x);
+  check_shape(op, {"weight", weight}, Shape{x.shape().back()});
+  const Tensor gain = dense(weight);
+  call(x.device(), &Kernels::norm_quantize,
+       {.rows = out.q.shape()[0],
+        .cols = x.shape().back(),
+        .q_stride = out.q.shape()[1],
+        .x = x.data<float>(),
+        .add = add.defined() ? add.data<float>() : nullptr,
+        .gate = gate.defined() ? gate.data<float>() : nullptr,
+        .sum = add.defined() ? x.data<float>() : nullptr,
+        .weight = gain.data<float>(),
+        .eps = eps,
+        .q = out.q.data<int8_t>(),
+        .scale = out.scale.data<float>(),
+        .sums = out.sums.data<int32_t>()});
+  return out;
+}
+
+// The kernel, writing the scaled values or the sums. All results are in one piece of memory.
 std::vector<Tensor> multiply(const QuantizedRows& x, std::span<const PackedTernary* const> weights, bool sums) {
+  int64_t bytes = 0;
+  for (const PackedTernary* w : weights) bytes += whole_lines(x.q.shape()[0] * w->rows * int64_t{sizeof(float)});
+  const std::shared_ptr<Storage> all = Tensor::empty({bytes}, DType::u8, x.q.device()).storage();
   std::vector<Tensor> results;
+  results.reserve(weights.size());
+  int64_t at = 0;
   TernaryMatmulArgs args = {.rows = x.q.shape()[0],
                             .k = weights[0]->cols,
                             .q_stride = x.q.shape()[1],
@@ -60,7 +101,9 @@ std::vector<Tensor> multiply(const QuantizedRows& x, std::span<const PackedTerna
                             .parts = 0,
                             .part = {}};
   for (const PackedTernary* w : weights) {
-    const Tensor y = Tensor::empty(with_last(x.shape, w->rows), sums ? DType::i32 : DType::f32, x.q.device());
+    const Shape shape = with_last(x.shape, w->rows);
+    const Tensor y = Tensor::over(all, at, shape, contiguous_strides(shape), sums ? DType::i32 : DType::f32);
+    at += whole_lines(y.numel() * int64_t{sizeof(float)});
     args.part[args.parts++] = {.layout = w->layout,
                                .packed = w->bytes.data<uint8_t>(),
                                .n = w->rows,
@@ -94,22 +137,36 @@ void scale_in_place(const Tensor& y, float factor) {
 
 QuantizedRows quantize_rows(const Tensor& x) {
   check_inputs("quantize_rows", DType::f32, {{"x", x}});
-  check_rank_at_least("quantize_rows", {"x", x}, 1);
-  const int64_t rows = rows_of(x.shape()), cols = x.shape().back();
-  check(cols < kLongestRow, "quantize_rows", "expected x with a last extent below {}, got {}", kLongestRow, cols);
-  const int64_t stride = quantized_stride(cols);
+  const QuantizedRows out = empty_rows("quantize_rows", x);
   const Tensor from = dense(x);
-  const QuantizedRows out{x.shape(), Tensor::empty({rows, stride}, DType::i8, x.device()),
-                          Tensor::empty({rows}, DType::f32, x.device()), Tensor::empty({rows}, DType::i32, x.device())};
   call(x.device(), &Kernels::quantize_rows,
-       {.rows = rows,
-        .cols = cols,
-        .q_stride = stride,
+       {.rows = out.q.shape()[0],
+        .cols = x.shape().back(),
+        .q_stride = out.q.shape()[1],
         .x = from.data<float>(),
         .q = out.q.data<int8_t>(),
         .scale = out.scale.data<float>(),
         .sums = out.sums.data<int32_t>()});
   return out;
+}
+
+QuantizedRows norm_quantize(const Tensor& x, const Tensor& weight, float eps) {
+  check_inputs("norm_quantize", DType::f32, {{"x", x}, {"weight", weight}});
+  return norm_quantize("norm_quantize", dense(x), {}, {}, weight, eps);
+}
+
+QuantizedRows add_norm_quantize(const Tensor& x, const Tensor& y, const Tensor& weight, float eps) {
+  check_inputs("add_norm_quantize", DType::f32, {{"x", x}, {"y", y}, {"weight", weight}});
+  check(x.is_contiguous() && !x.requires_grad(), "add_norm_quantize",
+        "expected a contiguous x without a gradient, which takes the sum, got one with strides {}", to_string(x.strides()));
+  check_shape("add_norm_quantize", {"y", y}, x.shape());
+  return norm_quantize("add_norm_quantize", x, dense(y), {}, weight, eps);
+}
+
+QuantizedRows gate_norm_quantize(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps) {
+  check_inputs("gate_norm_quantize", DType::f32, {{"gate", gate}, {"up", up}, {"weight", weight}});
+  check_shape("gate_norm_quantize", {"up", up}, gate.shape());
+  return norm_quantize("gate_norm_quantize", dense(up), {}, dense(gate), weight, eps);
 }
 
 float mean_abs(const Tensor& w) {

@@ -15,41 +15,77 @@ namespace {
 
 constexpr int64_t kLogitsAtOnce = int64_t{1} << 24;  // 64 MiB of f32
 constexpr int64_t kRowsAtOnce = 16;
+constexpr int64_t kKvAtOnce = int64_t{1} << 28;  // bytes of keys and values
+constexpr int64_t kPageTokens = 32;
 
 // `rows` windows, one after the other in the text, each with `length` tokens to predict.
 struct Group {
   std::span<const int32_t> ids;
   int64_t rows, length;
 
-  // Tokens [begin, begin + count) of each window as i64 [rows, count].
-  Tensor columns(int64_t begin, int64_t count, const Device& device) const {
-    std::vector<int64_t> out;
-    for (int64_t row = 0; row < rows; ++row) {
-      const auto part = ids.subspan(static_cast<size_t>(row * length + begin), static_cast<size_t>(count));
-      out.insert(out.end(), part.begin(), part.end());
-    }
-    return Tensor::from(out, {rows, count}, device);
+  // Tokens [begin, begin + count) of one window.
+  std::span<const int32_t> part(int64_t row, int64_t begin, int64_t count) const {
+    return ids.subspan(static_cast<size_t>(row * length + begin), static_cast<size_t>(count));
   }
 };
 
-// Adds the losses of the group's tokens to `sum` in the order of the text. Windows too long for their logits to be held
-// at once go through a cache in chunks, which gives the same bits.
-void add_losses(const Model& model, const Group& group, double& sum) {
-  const int64_t chunk = std::clamp<int64_t>(kLogitsAtOnce / (group.rows * model.config().vocab_size), 1, group.length);
-  KvCache cache;
-  if (chunk < group.length) cache = model.make_cache(group.rows, group.length);
-  std::vector<float> losses(static_cast<size_t>(group.rows * group.length));
-  for (int64_t begin = 0; begin < group.length; begin += chunk) {
-    const int64_t count = std::min(chunk, group.length - begin);
-    const Tensor logits =
-        model.logits(group.columns(begin, count, model.device()), chunk < group.length ? &cache : nullptr);
-    const auto part = cross_entropy_rows(logits, group.columns(begin + 1, count, model.device())).to_vector<float>();
-    for (int64_t row = 0; row < group.rows; ++row) {
-      std::copy_n(part.begin() + row * count, count, losses.begin() + row * group.length + begin);
+int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
+
+// As many windows at once as logits and keys and values have room for.
+int64_t most_rows(const Model& model, int64_t length, KvType kv) {
+  const KvPool one = model.make_kv_pool({.type = kv, .pages = 1, .page_tokens = kPageTokens});
+  const int64_t by_logits = kLogitsAtOnce / (length * model.config().vocab_size);
+  const int64_t by_kv = kKvAtOnce / (pages_for(length) * one.bytes());
+  return std::clamp<int64_t>(std::min(by_logits, by_kv), 1, kRowsAtOnce);
+}
+
+// Windows as sequences of one pool.
+class Windows {
+ public:
+  Windows(const Model& model, int64_t rows, int64_t length, KvType kv)
+      : model_(model),
+        pool_(model.make_kv_pool({.type = kv, .pages = rows * pages_for(length), .page_tokens = kPageTokens})),
+        sequences_(static_cast<size_t>(rows)) {
+    for (KvSequence& sequence : sequences_) {
+      for (int64_t i = 0; i < pages_for(length); ++i) sequence.pages.push_back(pool_.acquire());
     }
   }
-  for (float loss : losses) sum += static_cast<double>(loss);
-}
+
+  // Adds the losses of the group's tokens to `sum` in the order of the text. Windows too long for their logits to be
+  // held at once go in chunks, which gives the same bits.
+  void add_losses(const Group& group, double& sum) {
+    const int64_t chunk =
+        std::clamp<int64_t>(kLogitsAtOnce / (group.rows * model_.config().vocab_size), 1, group.length);
+    std::vector<float> losses(static_cast<size_t>(group.rows * group.length));
+    for (KvSequence& sequence : sequences_) sequence.length = 0;
+    for (int64_t begin = 0; begin < group.length; begin += chunk) {
+      const int64_t count = std::min(chunk, group.length - begin);
+      const std::vector<float> part = losses_of(group, begin, count);
+      for (int64_t row = 0; row < group.rows; ++row) {
+        std::copy_n(part.begin() + row * count, count, losses.begin() + row * group.length + begin);
+      }
+    }
+    for (float loss : losses) sum += static_cast<double>(loss);
+  }
+
+ private:
+  // Of tokens [begin, begin + count) of each window.
+  std::vector<float> losses_of(const Group& group, int64_t begin, int64_t count) {
+    std::vector<SequenceStep> steps;
+    std::vector<int64_t> next;
+    for (int64_t row = 0; row < group.rows; ++row) {
+      steps.push_back({group.part(row, begin, count), &sequences_[static_cast<size_t>(row)]});
+      const auto targets = group.part(row, begin + 1, count);
+      next.insert(next.end(), targets.begin(), targets.end());
+    }
+    const Tensor logits = model_.head_logits(model_.hidden_states(steps, pool_));
+    return cross_entropy_rows(logits, Tensor::from(next, {std::ssize(next)}, model_.device())).to_vector<float>();
+  }
+
+  const Model& model_;
+  KvPool pool_;
+  std::vector<KvSequence> sequences_;
+};
 
 void check_arguments(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window) {
   const int64_t longest = model.config().max_position_embeddings + 1;
@@ -62,18 +98,19 @@ void check_arguments(const Model& model, std::span<const int32_t> ids, int64_t b
 
 }  // namespace
 
-Evaluation evaluate(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window) {
+Evaluation evaluate(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window,
+                    KvType kv) {
   check_arguments(model, ids, bytes, window);
   Stopwatch watch;
   const int64_t predicted = static_cast<int64_t>(ids.size()) - 1;
-  const int64_t most_rows =
-      std::clamp<int64_t>(kLogitsAtOnce / ((window - 1) * model.config().vocab_size), 1, kRowsAtOnce);
+  const int64_t longest = std::min(window - 1, predicted), most = most_rows(model, longest, kv);
+  Windows windows(model, std::min(most, predicted / longest), longest, kv);
   double sum = 0;
   for (int64_t begin = 0; begin < predicted;) {
     const int64_t length = std::min(window - 1, predicted - begin);
-    const int64_t rows = std::min(most_rows, (predicted - begin) / length);
-    add_losses(model, {ids.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows * length) + 1), rows, length},
-               sum);
+    const int64_t rows = std::min(most, (predicted - begin) / length);
+    windows.add_losses({ids.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows * length) + 1), rows, length},
+                       sum);
     begin += rows * length;
   }
   Evaluation out;

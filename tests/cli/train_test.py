@@ -138,6 +138,16 @@ class Run(CliTest):
         self.assertRegex(self.succeed("eval", self.packed, self.text).stdout, r"^perplexity [\d.]+, ")
         self.refuse("eval", self.packed, self.text, "--window", 1, naming=1)
 
+    def test_keys_and_values_in_fewer_bits_cost_little(self):
+        results = {kv: self.succeed_json("eval", self.packed, self.text, "--window", 33, "--kv", kv)
+                   for kv in ("f32", "f16", "int8", "int4")}
+        self.assertEqual([result["kv"] for result in results.values()], list(results))
+        loss = results["f32"]["loss"]
+        for kv, most in (("f16", 1e-3), ("int8", 1e-2), ("int4", 0.1)):
+            self.assertNotEqual(results[kv]["loss"], loss)
+            self.assertAlmostEqual(results[kv]["loss"], loss, delta=most)
+        self.refuse("eval", self.packed, self.text, "--kv", "int3", naming="int3")
+
     def test_the_same_text_for_any_threads_and_either_storage(self):
         for options in ([], ["--temperature", 1.2, "--top-k", 50, "--top-p", 0.95, "--min-p", 0.01, "--seed", 5,
                              "--repetition-penalty", 1.1]):

@@ -58,6 +58,19 @@ TEST(Evaluate, DoesNotDependOnThreads) {
   }
 }
 
+TEST(Evaluate, OtherKvTypesDoNotDependOnThreadsOrInstructionSetsEither) {
+  const std::vector<int32_t> ids = testing::babble(777, 4);
+  const double exact = evaluate(model_on(Device::open("cpu", {1, ""})), ids, 777, 33).loss;
+  for (const KvType kv : {KvType::f16, KvType::int8, KvType::int4}) {
+    const double loss = evaluate(model_on(Device::open("cpu", {1, "scalar"})), ids, 777, 33, kv).loss;
+    EXPECT_NE(loss, exact);
+    EXPECT_NEAR(loss, exact, 0.1) << name_of(kv);
+    for (const std::string& isa : Device::cpu_isas()) {
+      EXPECT_EQ(evaluate(model_on(Device::open("cpu", {2, isa})), ids, 777, 33, kv).loss, loss) << name_of(kv) << isa;
+    }
+  }
+}
+
 // With so large a vocabulary one window's logits are too many to be held at once.
 TEST(Evaluate, GoesThroughLongWindowsInChunks) {
   TrainConfig config = testing::tiny_config();

@@ -22,6 +22,7 @@
 #include "devices/cpu/generic/cross_entropy.inl"
 #include "devices/cpu/generic/quantize.inl"
 #include "devices/cpu/generic/rms_norm.inl"
+#include "devices/cpu/generic/norm_quantize.inl"
 #include "devices/cpu/generic/rope.inl"
 // matmul
 #include "devices/cpu/generic/matmul.inl"
@@ -29,6 +30,8 @@
 // attention
 #include "devices/cpu/generic/attention.inl"
 #include "devices/cpu/generic/attention_backward.inl"
+#include "devices/cpu/generic/kv_blocks.inl"
+#include "devices/cpu/generic/paged_attention.inl"
 
 #include "devices/cpu/generic/table.inl"
 // clang-format on

@@ -17,6 +17,8 @@ float row_abs_max(const float* x, int64_t cols) {
   return V::reduce_max(acc);
 }
 
+float int8_scale(float greatest) { return 1.0f / (greatest > 1e-5f ? greatest : 1e-5f) * 127.0f; }
+
 // Quantizes one row and returns Σ q. Whole vectors are stored, since q_stride leaves room.
 template <class V>
 int32_t quantize_row(const float* x, int64_t cols, float scale, int8_t* q) {
@@ -35,7 +37,7 @@ void quantize_rows(const Exec& exec, const QuantizeRowsArgs& args) noexcept {
     const float* x = args.x + row * args.cols;
     int8_t* q = args.q + row * args.q_stride;
     const float greatest = row_abs_max<V>(x, args.cols);
-    const float scale = 1.0f / (greatest > 1e-5f ? greatest : 1e-5f) * 127.0f;
+    const float scale = int8_scale(greatest);
     args.scale[row] = scale;
     args.sums[row] = quantize_row<V>(x, args.cols, scale, q);
     memset(q + args.cols, 0, static_cast<size_t>(args.q_stride - args.cols));

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Root-mean-square normalization of rows, and its gradient.
 
+float inverse_rms(float squares, int64_t cols, float eps) {
+  return 1.0f / __builtin_sqrtf(squares / static_cast<float>(cols) + eps);
+}
+
 template <class V>
 void rms_norm(const Exec& exec, const RmsNormArgs& args) noexcept {
   for_rows(exec, args.rows, args.cols * 3, [&](int64_t row) {
@@ -11,8 +15,7 @@ void rms_norm(const Exec& exec, const RmsNormArgs& args) noexcept {
       const auto v = load<V>(x + i, n);
       acc = V::fma(v, v, acc);
     });
-    const float mean = V::reduce_add(acc) / static_cast<float>(args.cols);
-    const float inv = 1.0f / __builtin_sqrtf(mean + args.eps);
+    const float inv = inverse_rms(V::reduce_add(acc), args.cols, args.eps);
     if (args.inv_rms) args.inv_rms[row] = inv;
     for_lanes(0, args.cols, [&](int64_t i, auto n) {
       store<V>(y + i, V::mul(V::mul(load<V>(x + i, n), V::set1(inv)), load<V>(args.weight + i, n)), n);

@@ -23,6 +23,7 @@ constexpr FloatKernels float_kernels() {
   t.softmax_backward = softmax_backward<V>;
   t.rope = rope<V>;
   t.quantize_rows = quantize_rows<V>;
+  t.norm_quantize = norm_quantize<V>;
   t.cross_entropy = cross_entropy<V>;
   t.cross_entropy_backward = cross_entropy_backward<V>;
   t.matmul = matmul<V>;
@@ -31,5 +32,8 @@ constexpr FloatKernels float_kernels() {
   t.ternary_codes = ternary_codes<V>;
   t.attention = attention<V>;
   t.attention_backward = attention_backward<V>;
+  t.kv_block_bytes = kv_block_bytes;
+  t.kv_append = kv_append<V>;
+  t.paged_attention = paged_attention<V>;
   return t;
 }

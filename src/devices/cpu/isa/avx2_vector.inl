@@ -96,6 +96,10 @@ struct V {
     const auto* q = reinterpret_cast<const __m256i*>(p);
     return {_mm256_loadu_si256(q), _mm256_loadu_si256(q + 1)};
   }
+  static I load_u8(const uint8_t* p) {
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm256_cvtepu8_epi32(x), _mm256_cvtepu8_epi32(_mm_srli_si128(x, 8))};
+  }
   static void store_i(int32_t* p, I x) {
     auto* q = reinterpret_cast<__m256i*>(p);
     _mm256_storeu_si256(q, x.a);

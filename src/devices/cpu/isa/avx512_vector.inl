@@ -75,6 +75,9 @@ struct V {
   // ---- i32
   static I set1_i(int32_t x) { return {_mm512_set1_epi32(x)}; }
   static I load_i(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+  static I load_u8(const uint8_t* p) {
+    return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+  }
   static void store_i(int32_t* p, I x) { _mm512_storeu_si512(p, x.v); }
   static void store_i8(int8_t* p, I x) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(x.v)); }
   static I add_i(I x, I y) { return {_mm512_add_epi32(x.v, y.v)}; }

@@ -128,6 +128,9 @@ struct V {
   static I load_i(const int32_t* p) {
     return each_i([&](int l) { return p[l]; });
   }
+  static I load_u8(const uint8_t* p) {
+    return each_i([&](int l) { return int32_t{p[l]}; });
+  }
   static void store_i(int32_t* p, I x) {
     for (int l = 0; l < kLanes; ++l) p[l] = x.v[l];
   }
