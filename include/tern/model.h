@@ -154,6 +154,8 @@ class Model {
   // The same for the last token only: [batch, vocab].
   Tensor next_logits(const Tensor& ids, KvCache* cache) const;
   KvCache make_cache(int64_t batch, int64_t capacity) const;
+  // Logits f32 [rows, vocab] of hidden rows f32 [rows, hidden_size]. A row's bits do not depend on the others.
+  Tensor head_logits(const Tensor& hidden) const;
 
   // ---- many sequences at once
   KvPool make_kv_pool(const KvPoolOptions& options) const;

@@ -80,6 +80,13 @@ Tensor Model::next_logits(const Tensor& ids, KvCache* cache) const {
   return linear(last, architecture_->head().get(false));
 }
 
+Tensor Model::head_logits(const Tensor& hidden) const {
+  check(hidden.dtype() == DType::f32 && hidden.rank() == 2 && hidden.size(1) == config().hidden_size, "model",
+        "expected f32 hidden rows [rows, {}], got {} {}", config().hidden_size, name_of(hidden.dtype()),
+        to_string(hidden.shape()));
+  return linear(hidden, architecture_->head().get(false));
+}
+
 KvCache Model::make_cache(int64_t batch, int64_t capacity) const {
   check(batch >= 1 && capacity >= 1, "cache", "expected batch and capacity of at least 1, got {} and {}", batch,
         capacity);
