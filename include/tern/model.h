@@ -167,8 +167,6 @@ class Model {
   // max_position_embeddings or its pages, a sequence or a written page that is there twice, and a pool of another
   // model.
   Tensor hidden_states(std::span<const SequenceStep> steps, KvPool& pool) const;
-  // Logits f32 [rows, vocab] of hidden states [rows, hidden_size].
-  Tensor head_logits(const Tensor& hidden) const;
 
   // The same logits, bit for bit, with the graph behind them when the model has masters: for losses of one's own.
   Tensor training_logits(const Tensor& ids) const;

@@ -126,13 +126,6 @@ Tensor Model::hidden_states(std::span<const SequenceStep> steps, KvPool& pool) c
   return hidden;
 }
 
-Tensor Model::head_logits(const Tensor& hidden) const {
-  check(hidden.defined() && hidden.rank() == 2 && hidden.size(1) == config().hidden_size, "head_logits",
-        "expected hidden states [rows, {}], got {}", config().hidden_size,
-        hidden.defined() ? to_string(hidden.shape()) : "none");
-  return linear(hidden, architecture_->head().get(false));
-}
-
 Tensor Model::training_logits(const Tensor& ids) const {
   check_ids(*architecture_, ids);
   const bool with_grad = weights() == Weights::masters;
