@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/sampler.h"
+#include "tern/engine.h"
 #include "tern/model.h"
 
 namespace tern {
@@ -20,18 +20,7 @@ struct PickRequest {
   int top_logprobs = -1;                   // -1: none; 0: the chosen token's; k: and the k most probable tokens'
 };
 
-// Natural log of a token's probability by the model alone: softmax of the head's logits over the whole vocabulary,
-// before penalty, temperature, filters and mask.
-struct TokenLogprob {
-  int32_t id = 0;
-  double logprob = 0;
-};
-
-struct Pick {
-  int32_t id = 0;
-  std::optional<double> logprob;  // of id, when the request asked
-  std::vector<TokenLogprob> top;  // most probable first, lower ids first among equals
-};
+using Pick = GeneratedToken;
 
 struct PickStatistics {
   int64_t rows = 0;       // tokens picked

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <map>
 
+#include "tern/engine.h"
 #include "tern/io.h"
 #include "tern/model.h"
 #include "tern/ops.h"
@@ -76,6 +77,30 @@ TEST_P(Fixture, GreedyContinuationIsTheirs) {
     next = Tensor::from({sequence.back()}, {1, 1}, device);
   }
   EXPECT_EQ(sequence, want);
+}
+
+// All at once, with guesses, from a pool that makes them wait for each other.
+TEST_P(Fixture, GreedyContinuationIsTheirsInABatch) {
+  const std::vector<int32_t> want = cast(expected.at("greedy_ids"), DType::i32).to_vector<int32_t>();
+  EngineOptions options;
+  options.kv = KvType::f32;
+  options.page_tokens = 8;
+  options.kv_tokens = 48;
+  options.speculation.kind = Speculation::prompt_lookup;
+  Engine engine(model, Tokenizer::train({}, {.vocab_size = 258}), options);
+  std::vector<RequestId> requests;
+  for (size_t prompt = 8; prompt < 32; prompt += 5) {
+    Request request;
+    request.ids.assign(want.begin(), want.begin() + static_cast<std::ptrdiff_t>(prompt));
+    request.max_tokens = std::ssize(want) - std::ssize(request.ids);
+    request.ignore_eos = true;
+    requests.push_back(engine.submit(request));
+  }
+  engine.run_until_idle();
+  for (const RequestId id : requests) {
+    const std::vector<int32_t> got = engine.take(id)->ids;
+    EXPECT_TRUE(std::equal(got.begin(), got.end(), want.end() - std::ssize(got)));
+  }
 }
 
 TEST_P(Fixture, ACacheChangesNoBit) {
