@@ -32,7 +32,7 @@ class EngineSchedulesOf : public ::testing::TestWithParam<KvType> {};
 TEST_P(EngineSchedulesOf, AnyBatchIsEachAlone) {
   RequestMix mix(2);
   EngineStatistics sum;
-  for (uint64_t round = 0; round < 8; ++round) {
+  for (uint64_t round = 0; round < 6; ++round) {
     std::mt19937_64 random(round);
     Engine engine(mix.model(), mix.tokenizer(), mix.engine_options(round, GetParam()));
     std::map<RequestId, uint64_t> submitted;
