@@ -54,7 +54,8 @@ struct TextOptions {
   int64_t max_tokens = 128;       // 0 only takes the prompt in
   std::vector<std::string> stop;  // generation ends before the first of these that is complete; it is not in the result
   bool ignore_eos = false;
-  bool add_bos = true;  // put the model's bos before the prompt, if it is one of the tokenizer's special tokens and not there
+  // Put the model's bos before a prompt of text, if it is one of the tokenizer's special tokens and not there.
+  bool add_bos = true;
   // Only texts of this grammar; generation ends ("stop") where the model says so and the text is complete, or where
   // nothing may follow. Cut off by max_tokens or the window it is the beginning of such a text.
   std::optional<Grammar> grammar;
@@ -78,12 +79,12 @@ struct GeneratedToken {
 };
 
 struct GenerateResult {
-  std::string text;           // what was generated, without the prompt and without special tokens
-  std::vector<int32_t> ids;   // its tokens, an ending eos included
+  std::string text;                      // what was generated, without the prompt and without special tokens
+  std::vector<int32_t> ids;              // its tokens, an ending eos included
   std::vector<GeneratedToken> logprobs;  // the same with their log-probabilities, if top_logprobs >= 0
   // "stop" (eos, stop text or the grammar's end), "length", "context" (window full), "cancelled" or "error".
   std::string finish_reason;
-  std::exception_ptr error;  // for "error": what a callback threw, or why the model could not go on
+  std::exception_ptr error;   // for "error": what a callback threw, or why the model could not go on
   int64_t prompt_tokens = 0;  // those taken in, bos included
   int64_t cached_tokens = 0;  // those of them that an earlier request had left, when it started
   int64_t drafted_tokens = 0, accepted_tokens = 0;  // speculation: tokens guessed ahead, and those that were right
@@ -118,9 +119,9 @@ struct EngineOptions {
   // Tokens that the pool of keys and values holds. 0: max_sequences full windows, or as many as fit in 2 GiB, but at
   // least one window.
   int64_t kv_tokens = 0;
-  int64_t max_sequences = 16;    // requests that run at the same time; others wait
-  int64_t prefill_chunk = 512;   // tokens of prompts per step
-  bool reuse_prefixes = true;    // keep the keys and values of finished requests for prompts that begin alike
+  int64_t max_sequences = 16;   // requests that run at the same time; others wait
+  int64_t prefill_chunk = 512;  // tokens of prompts per step
+  bool reuse_prefixes = true;   // keep the keys and values of finished requests for prompts that begin alike
   SpeculationOptions speculation;
 };
 
@@ -132,7 +133,7 @@ struct EngineStatistics {
   int64_t generated_tokens = 0;
   int64_t drafted_tokens = 0, accepted_tokens = 0;
   int64_t preemptions = 0, evicted_pages = 0;
-  int64_t screened_rows = 0, fallback_rows = 0;  // draws decided by the cheap output head; those that needed the full one
+  int64_t screened_rows = 0, fallback_rows = 0;  // draws that a screened head decided; that it left to the full one
   int64_t waiting = 0, running = 0;
   int64_t pages = 0, free_pages = 0, cached_pages = 0;  // cached: full of reusable prefixes, in use or not
 };
@@ -142,8 +143,8 @@ struct EngineStatistics {
 // request makes room and is computed anew later.
 //
 // A request's tokens, log-probabilities and finish reason depend on its own prompt and options and the kind of the
-// cache (KvType) alone: not on other requests, their order, chunks, reused prefixes, preemption, speculation, threads or
-// instruction set.
+// cache (KvType) alone: not on other requests, their order, chunks, reused prefixes, preemption, speculation, threads
+// or instruction set.
 //
 // submit, cancel, take, statistics and wait_for_work are safe from any thread, callbacks included, while one thread
 // steps; steps from several threads take turns. Callbacks run on the stepping thread. The model's weights must not
@@ -162,8 +163,8 @@ class Engine {
   // Ends a request before the next step, with what it has. False if it has finished or was never there.
   bool cancel(RequestId id);
 
-  // One pass over what runs. False when nothing is left to do. Throws Error when called from a callback; what goes wrong
-  // within a request ends that request only.
+  // One pass over what runs. False when nothing is left to do. Throws Error when called from a callback; what goes
+  // wrong within a request ends that request only.
   bool step();
   void run_until_idle();
   // Blocks until there is something to step or the time is over; true in the first case.
@@ -188,8 +189,8 @@ struct GenerateOptions : TextOptions {
 };
 
 // Continues `prompt`, in which special tokens are recognised; on_text as in Request. The same arguments give the same
-// result on any number of threads. Throws Error as Engine::submit does, what on_text throws, and when the model's logits
-// are not numbers.
+// result on any number of threads. Throws Error as Engine::submit does, what on_text throws, and when the model's
+// logits are not numbers.
 GenerateResult generate(const Model& model, const Tokenizer& tokenizer, std::string_view prompt,
                         const GenerateOptions& options, const std::function<bool(std::string_view)>& on_text = {});
 

@@ -26,8 +26,8 @@ class DraftModel {
   // At most max_tokens tokens of all requests together, and chunk tokens of one request's context per call.
   DraftModel(Model model, KvType kv, int64_t page_tokens, int64_t max_tokens, int64_t chunk);
 
-  // Guesses for all jobs side by side. Who has more than a chunk to catch up with, or finds no room in the window or the
-  // pool, gets none this time. Guesses are drawn as the tokens will be: with the same filters and random numbers.
+  // Guesses for all jobs side by side. Who has more than a chunk to catch up with, or finds no room in the window or
+  // the pool, gets none this time. Guesses are drawn as the tokens will be: with the same filters and random numbers.
   void propose(std::span<const Job> jobs);
   // Cuts a past back to `length` tokens and gives back the pages behind it.
   void truncate(KvSequence& kv, int64_t length);

@@ -152,8 +152,7 @@ RequestId Engine::submit(Request request) {
     id = ++state.last_id;
   }
   Generation generation(id, std::move(request), std::move(prompt), config, state.tokenizer, std::move(trie));
-  auto sequence =
-      std::make_shared<Sequence>(std::move(generation), state.options.speculation.max_draft, has_taker);
+  auto sequence = std::make_shared<Sequence>(std::move(generation), state.options.speculation.max_draft, has_taker);
   {
     const std::lock_guard lock(state.mutex);
     state.live.emplace(id, sequence);

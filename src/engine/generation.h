@@ -17,8 +17,8 @@
 
 namespace tern {
 
-// The prompt's tokens: request.ids, or request.prompt encoded, with bos if asked for. Throws Error for an empty prompt, an
-// id outside of the vocabulary, or a prompt beyond the window (unless it may slide).
+// The prompt's tokens: request.ids, or request.prompt encoded, with bos if asked for. Throws Error for an empty prompt,
+// an id outside of the vocabulary, or a prompt beyond the window (unless it may slide).
 std::vector<int32_t> prompt_ids(const Request& request, const ModelConfig& config, const Tokenizer& tokenizer);
 
 // Callbacks are called here; what they throw ends the request with "error".

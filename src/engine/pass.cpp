@@ -115,8 +115,8 @@ void Pass::compute(std::span<Sequence* const> sequences, PickStatistics& statist
   }
 }
 
-// Something went wrong: finds out for whom. A row's bits do not depend on the others, so nobody else notices. Guesses are
-// left out: a wrong one may meet what the text itself would not.
+// Something went wrong: finds out for whom. A row's bits do not depend on the others, so nobody else notices. Guesses
+// are left out: a wrong one may meet what the text itself would not.
 void Pass::compute_each_alone(std::span<Sequence* const> sequences, PickStatistics& statistics) {
   for (Sequence* sequence : sequences) {
     const int64_t length = sequence->kept.kv.length;

@@ -89,8 +89,8 @@ void PrefixIndex::remove(Node node) {
 }
 
 bool PrefixIndex::evict() {
-  const auto oldest = std::ranges::find_if(
-      leaves_, [&](const auto& leaf) { return pool_.references(entry(leaf.second).page) == 1; });
+  const auto oldest =
+      std::ranges::find_if(leaves_, [&](const auto& leaf) { return pool_.references(entry(leaf.second).page) == 1; });
   if (oldest == leaves_.end()) return false;
   remove(oldest->second);
   return true;

@@ -18,8 +18,8 @@ struct SchedulerOptions {
 };
 
 // First come, first served: requests start in the order in which they came and stay in it. When pages run out, the
-// youngest running request gives up its own and waits again, in front of those that came later. The oldest one can so get
-// all pages there are, and whoever fits in the pool alone comes to an end.
+// youngest running request gives up its own and waits again, in front of those that came later. The oldest one can so
+// get all pages there are, and whoever fits in the pool alone comes to an end.
 class Scheduler {
  public:
   Scheduler(KvPool pool, bool reuse_prefixes, const SchedulerOptions& options)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine_soak [--seconds N] [--seed S] [--threads T]: a time of mixed requests from two threads while a third one steps:
-// joins, cancels, throwing callbacks, odd lengths, grammars, speculation, shared prefixes, tiny pools. Every result is
-// compared with the same request's alone. Prints resident memory over time; exits with 1 at the first wrong result.
+// engine_soak [--seconds N] [--seed S] [--threads T]: a time of mixed requests from two threads while a third one
+// steps: joins, cancels, throwing callbacks, odd lengths, grammars, speculation, shared prefixes, tiny pools. Every
+// result is compared with the same request's alone. Prints resident memory over time; exits with 1 at the first wrong
+// result.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -23,8 +24,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr uint64_t kMix = 64;            // different requests
-constexpr int kPerRound = 60;            // requests of each submitting thread before engine and options change
+constexpr uint64_t kMix = 64;  // different requests
+constexpr int kPerRound = 60;  // requests of each submitting thread before engine and options change
 constexpr KvType kKvTypes[] = {KvType::f32, KvType::f16, KvType::int8, KvType::int4};
 
 struct Options {
@@ -122,8 +123,8 @@ class Round {
 
 bool right(RequestMix& mix, const Outcome& outcome, KvType kv, uint64_t seed) {
   const GenerateResult& expected = mix.expected(outcome.index, kv);
-  const std::string wrong = outcome.cut_short ? difference_as_beginning(outcome.result, expected)
-                                              : difference(outcome.result, expected);
+  const std::string wrong =
+      outcome.cut_short ? difference_as_beginning(outcome.result, expected) : difference(outcome.result, expected);
   if (wrong.empty()) return true;
   fmt::print("round {}, request {}, keys and values in {}: {}\n", seed, outcome.index, name_of(kv), wrong);
   return false;

@@ -160,7 +160,8 @@ TEST_F(EngineTest, WhatCanNeverFitIsRefused) {
   options.kv_tokens = 30;  // 8 pages: 32 tokens
   Engine engine(model, tokenizer, options);
   EXPECT_EQ(engine.options().kv_tokens, 32);
-  EXPECT_TRUE(fails_with("kv_tokens = 32 tokens of prompt and output, got 33", [&] { engine.submit(request(ids(10), 24)); }));
+  EXPECT_TRUE(
+      fails_with("kv_tokens = 32 tokens of prompt and output, got 33", [&] { engine.submit(request(ids(10), 24)); }));
   EXPECT_TRUE(fails_with("got 64", [&] { engine.submit(request(ids(10), std::numeric_limits<int64_t>::max())); }));
   EXPECT_TRUE(fails_with("window of 64 tokens, got 65", [&] { engine.submit(request(ids(65), 1)); }));
   EXPECT_TRUE(fails_with("in [0, 259), got 259", [&] { engine.submit(request({3, 259}, 1)); }));
@@ -195,8 +196,7 @@ TEST_F(EngineTest, SlidesTheWindow) {
     sliding.keep = keep;
     const GenerateResult result = run(engine, sliding);
     EXPECT_EQ(result.finish_reason, "length");
-    EXPECT_EQ(result.ids,
-              testing::naive_generation(model, sliding.ids, sliding.sampling, sliding.max_tokens, keep));
+    EXPECT_EQ(result.ids, testing::naive_generation(model, sliding.ids, sliding.sampling, sliding.max_tokens, keep));
   }
   Engine engine(model, tokenizer, exact());
   Request beyond = request(ids(100), 5);

@@ -187,8 +187,10 @@ TEST_F(PageKeeperTest, NoPageIsEverWrittenUnderAnother) {
       const int64_t kept = std::max(kv.length, room - static_cast<int64_t>(random() % 3));
       keeper.settle(text.kept, std::min(kept, std::max(room, kv.length)), text.ids);
       if (random() % 5 == 0) {
-        if (random() % 2 == 0) keeper.retire(text.kept, text.ids);
-        else keeper.release(text.kept);
+        if (random() % 2 == 0)
+          keeper.retire(text.kept, text.ids);
+        else
+          keeper.release(text.kept);
         texts.erase(texts.begin() + static_cast<std::ptrdiff_t>(which));
       }
     }

@@ -12,7 +12,7 @@ using Ids = std::vector<int32_t>;
 
 TEST(PromptLookup, ContinuesAsTheLastTime) {
   EXPECT_EQ(look_up_draft(Ids{1, 2, 3, 4, 5, 9, 1, 2}, 3), (Ids{3, 4, 5}));
-  EXPECT_EQ(look_up_draft(Ids{1, 2, 3, 7, 1, 2, 4, 7, 1, 2}, 2), (Ids{4, 7}));  // the latest of equals
+  EXPECT_EQ(look_up_draft(Ids{1, 2, 3, 7, 1, 2, 4, 7, 1, 2}, 2), (Ids{4, 7}));        // the latest of equals
   EXPECT_EQ(look_up_draft(Ids{5, 1, 2, 3, 7, 6, 1, 2, 4, 7, 5, 1, 2}, 1), (Ids{3}));  // the longest match first
 }
 

@@ -145,7 +145,9 @@ std::string difference_as_beginning(const GenerateResult& got, const GenerateRes
   if (!expected.text.starts_with(got.text)) return fmt::format("text '{}' instead of '{}'", got.text, expected.text);
   for (size_t i = 0; i < got.logprobs.size(); ++i) {
     const GeneratedToken &a = got.logprobs[i], &b = expected.logprobs[i];
-    const auto same = [](const TokenLogprob& x, const TokenLogprob& y) { return x.id == y.id && x.logprob == y.logprob; };
+    const auto same = [](const TokenLogprob& x, const TokenLogprob& y) {
+      return x.id == y.id && x.logprob == y.logprob;
+    };
     if (a.id != b.id || a.logprob != b.logprob || !std::ranges::equal(a.top, b.top, same)) {
       return fmt::format("other log-probabilities of token {}", i);
     }
@@ -155,7 +157,8 @@ std::string difference_as_beginning(const GenerateResult& got, const GenerateRes
 
 std::string difference(const GenerateResult& got, const GenerateResult& expected) {
   if (std::string text = difference_as_beginning(got, expected); !text.empty()) return text;
-  if (got.ids.size() != expected.ids.size() || got.text != expected.text || got.logprobs.size() != expected.logprobs.size()) {
+  if (got.ids.size() != expected.ids.size() || got.text != expected.text ||
+      got.logprobs.size() != expected.logprobs.size()) {
     return fmt::format("{} tokens '{}' instead of {} tokens '{}'", got.ids.size(), got.text, expected.ids.size(),
                        expected.text);
   }
