@@ -34,6 +34,18 @@ void add_model(CLI::App& verb, std::string& model) {
       ->required();
 }
 
+void add_head(CLI::App& verb, std::string& head) {
+  verb.add_option("--head", head, "How logits are computed: full, screened (exact, too), int8 or int4 (approximate)")
+      ->check(CLI::IsMember({"full", "screened", "int8", "int4"}).description(""))
+      ->capture_default_str();
+}
+
+LoadOptions load_options(const std::string& head) {
+  LoadOptions options;
+  if (!head.empty()) options.head = head_type_from_name(head);
+  return options;
+}
+
 Device open_device(const CommonOptions& options) { return Device::open(options.device, {options.threads, {}}); }
 
 std::string human_count(double count) {

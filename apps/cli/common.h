@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tern/device.h"
+#include "tern/model.h"
 
 namespace tern::cli {
 
@@ -25,6 +26,11 @@ void add_common(CLI::App& verb, CommonOptions& options);
 void add_json(CLI::App& verb, CommonOptions& options, const std::string& fields);
 // The argument MODEL.
 void add_model(CLI::App& verb, std::string& model);
+
+// --head, for running a model.
+void add_head(CLI::App& verb, std::string& head);
+// What --head says; empty is no wish.
+LoadOptions load_options(const std::string& head);
 
 Device open_device(const CommonOptions& options);
 

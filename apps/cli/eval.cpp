@@ -13,7 +13,7 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string model, file, kv = "f32";
+  std::string model, file, kv = "f32", head = "full";
   int64_t window = 0;
 };
 
@@ -21,7 +21,7 @@ constexpr int64_t kDefaultWindow = 512;
 
 int evaluate_file(const Options& options) {
   const std::string text = read_text(options.file);
-  const Model model = Model::load(options.model, open_device(options.common));
+  const Model model = Model::load(options.model, open_device(options.common), load_options(options.head));
   const std::vector<int32_t> ids = Tokenizer::load(options.model).encode(text);
   const int64_t window =
       options.window > 0 ? options.window : std::min(kDefaultWindow, model.config().max_position_embeddings);
@@ -34,6 +34,7 @@ int evaluate_file(const Options& options) {
                 {"bytes", text.size()},
                 {"window", window},
                 {"kv", options.kv},
+                {"head", options.head},
                 {"tokens_per_second", result.tokens_per_second}});
   } else {
     print_out("perplexity {:.4f}, {:.4f} bits per byte, loss {:.5f} ({} tokens in windows of {}, {} tok/s)\n",
@@ -55,9 +56,11 @@ Action add_eval(CLI::App& verb) {
   verb.add_option("--kv", options->kv, "How keys and values are kept: f32, f16, int8 or int4")
       ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}).description(""))
       ->capture_default_str();
+  add_head(verb, options->head);
   add_common(verb, options->common);
   add_json(verb, options->common,
-           "perplexity, bits_per_byte, loss (nats per token), tokens (predicted), bytes, window, kv, tokens_per_second.");
+           "perplexity, bits_per_byte, loss (nats per token), tokens (predicted), bytes, window, kv, head, "
+           "tokens_per_second.");
   return [options] { return evaluate_file(*options); };
 }
 

@@ -18,7 +18,7 @@ struct Options {
 };
 
 int write_logits(const Options& options) {
-  const Model model = Model::load(options.model, open_device(options.common));
+  const Model model = Model::load(options.model, open_device(options.common), load_options("full"));
   const auto tokens = static_cast<int64_t>(options.ids.size());
   const Tensor ids = Tensor::from(options.ids, {1, tokens}, model.device());
   save_npy(options.out, squeeze(model.logits(ids), 0));

@@ -13,7 +13,7 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string model, prompt;
+  std::string model, prompt, head;
   GenerateOptions generate;
   bool no_bos = false, echo = false;
 };
@@ -41,7 +41,7 @@ int continue_prompt(const Options& options) {
   GenerateOptions generate_options = options.generate;
   generate_options.add_bos = !options.no_bos;
   generate_options.sampling.seed = options.common.seed;
-  const Model model = Model::load(options.model, open_device(options.common));
+  const Model model = Model::load(options.model, open_device(options.common), load_options(options.head));
   const Tokenizer tokenizer = Tokenizer::load(options.model);
 
   catch_interrupts();
@@ -80,6 +80,7 @@ Action add_run(CLI::App& verb) {
   verb.add_option("PROMPT", options->prompt, "The text to continue; - reads it from stdin")->type_name("")->required();
   verb.add_option("--max-tokens", generate.max_tokens, "At most this many tokens")->capture_default_str();
   add_sampling(verb, generate.sampling);
+  add_head(verb, options->head);
   verb.add_option("--stop", generate.stop, "End before this text; may be repeated")->allow_extra_args(false);
   verb.add_flag("--ignore-eos", generate.ignore_eos, "Go on after an end-of-text token");
   verb.add_flag("--no-bos", options->no_bos, "Do not put the model's begin-of-text token first");

@@ -22,9 +22,9 @@ struct ChatMessage {
 // reach anything but the variables given to it and the clock (strftime_now, local time).
 //
 // Rendered as transformers does (trim_blocks, lstrip_blocks, loop controls, no escaping, immutable sandbox), with these
-// differences: integers have 64 bits; upper, lower, title and capitalize change ASCII letters only; loops cannot be
-// recursive, and no template can include another. The text usually begins with bos_token, so encode it without adding
-// another one.
+// differences: integers have 64 bits; upper, lower, title and capitalize change ASCII letters only; safe and
+// escape give plain text, which + never escapes; loops cannot be recursive, and no template can include another. The
+// text usually begins with bos_token, so encode it without adding another one.
 class ChatTemplate {
  public:
   // The template of a model: `template_file` if given, else chat_template.jinja in the directory, else chat_template of

@@ -54,6 +54,11 @@ enum class HeadType : uint8_t {
   int4,      // approximate, 4-bit codes: by about 10 %
 };
 
+// "full", "screened", "int8", "int4".
+std::string_view name_of(HeadType type);
+// The inverse of name_of. Throws Error for an unknown name.
+HeadType head_type_from_name(std::string_view name);
+
 struct LoadOptions {
   // Unset: screened for a packed model whose head is large (16 MiB), else full. The same tokens either way.
   std::optional<HeadType> head;

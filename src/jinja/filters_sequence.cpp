@@ -228,19 +228,24 @@ const std::string& name_at(const Arguments& arguments, size_t i, const char* wha
   return arguments.positional[i].string();
 }
 
+// Jinja maps and selects what is false, none too, to nothing.
+Values iterate_true(Runtime& runtime, const Value& input) {
+  return is_true(input) ? iterate(runtime.budget, input) : Values{};
+}
+
 Value filter_map(Runtime& runtime, const Value& input, const Arguments& arguments) {
   Values items;
   if (arguments.positional.empty()) {
     const Parameters given("map", arguments, {"attribute", "default"}, 1);
     const Path path(runtime.budget, given[0]);
-    for (const Value& item : iterate(runtime.budget, input)) {
+    for (const Value& item : iterate_true(runtime, input)) {
       Value value = path.follow(runtime, item);
       items.push_back(value.is_undefined() && given.has(1) && !given[1].is_none() ? given[1] : std::move(value));
     }
   } else {
     const std::string& name = name_at(arguments, 0, "a filter for map");
     const Arguments rest = rest_of(arguments, 1);
-    for (const Value& item : iterate(runtime.budget, input)) {
+    for (const Value& item : iterate_true(runtime, input)) {
       runtime.budget.step();
       items.push_back(apply_filter(runtime, name, item, rest));
     }
@@ -256,7 +261,7 @@ Value filter_select(Runtime& runtime, const Value& input, const Arguments& argum
   const bool tested = arguments.positional.size() > kTest;
   const Arguments rest = tested ? rest_of(arguments, kTest + 1) : Arguments{};
   Values items;
-  for (const Value& item : iterate(runtime.budget, input)) {
+  for (const Value& item : iterate_true(runtime, input)) {
     const Value value = path.follow(runtime, item);
     const bool passes = tested ? apply_test(runtime, name_at(arguments, kTest, "a test"), value, rest) : is_true(value);
     if (passes == kKeeps) items.push_back(item);

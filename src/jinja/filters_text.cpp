@@ -54,7 +54,8 @@ Value filter_string(Runtime& runtime, const Value& input, const Arguments&) {
   return input.is_string() ? input : make_string(runtime.budget, to_text(runtime.budget, input));
 }
 
-// Marks text as safe in Jinja, which matters only where output is escaped; chat templates' is not.
+// In Jinja this text is marked, and + escapes what is not marked for HTML beside it (as in one published chat template,
+// by accident). Here it is plain text, as is escape's.
 Value filter_safe(Runtime& runtime, const Value& input, const Arguments& arguments) {
   return filter_string(runtime, input, arguments);
 }

@@ -148,6 +148,17 @@ class Run(CliTest):
             self.assertAlmostEqual(results[kv]["loss"], loss, delta=most)
         self.refuse("eval", self.packed, self.text, "--kv", "int3", naming="int3")
 
+    def test_heads(self):
+        losses = {head: self.succeed_json("eval", self.packed, self.text, "--window", 33, "--head", head)["loss"]
+                  for head in ("full", "screened", "int8", "int4")}
+        self.assertEqual(losses["screened"], losses["full"])
+        for head, most in (("int8", 1e-2), ("int4", 0.1)):
+            self.assertNotEqual(losses[head], losses["full"])
+            self.assertAlmostEqual(losses[head], losses["full"], delta=most)
+        for options in ([], ["--temperature", 1.2, "--top-k", 20, "--seed", 5, "--repetition-penalty", 1.1]):
+            self.assertEqual(self.generate(*options, "--head", "screened")["ids"], self.generate(*options, "--head", "full")["ids"])
+        self.refuse("run", self.packed, "The cat", "--head", "int3", naming="int3")
+
     def test_the_same_text_for_any_threads_and_either_storage(self):
         for options in ([], ["--temperature", 1.2, "--top-k", 50, "--top-p", 0.95, "--min-p", 0.01, "--seed", 5,
                              "--repetition-penalty", 1.1]):

@@ -134,6 +134,29 @@ TEST(Fused, Relu2GateIsItsCompositionExactly) {
   EXPECT_EQ(relu2_gate(x[0], x[1]).to_vector<float>(), (relu2(x[0]) * x[1]).to_vector<float>());
 }
 
+void expect_same(const QuantizedRows& a, const QuantizedRows& b) {
+  EXPECT_EQ(a.shape, b.shape);
+  EXPECT_EQ(a.q.to_vector<int8_t>(), b.q.to_vector<int8_t>());
+  EXPECT_EQ(a.scale.to_vector<float>(), b.scale.to_vector<float>());
+  EXPECT_EQ(a.sums.to_vector<int32_t>(), b.sums.to_vector<int32_t>());
+}
+
+// Any view and any leading axes.
+TEST(Fused, NormQuantizeIsItsCompositionExactly) {
+  const Device device = Device::open("cpu");
+  const OpCase c{"", {{{2, 3, 37}}, {{2, 3, 37}}, {{37}}}, nullptr, nullptr};
+  for (const Layout layout : kLayouts) {
+    SCOPED_TRACE(name_of(layout));
+    const Tensors x = bases(c, layout, device);
+    const Tensor a = view(x[0], {2, 3, 37}, layout), b = view(x[1], {2, 3, 37}, layout), w = view(x[2], {37}, layout);
+    expect_same(norm_quantize(a, w, 1e-5f), quantize_rows(rms_norm(a, w, 1e-5f)));
+    expect_same(gate_norm_quantize(a, b, w, 1e-5f), quantize_rows(rms_norm(relu2_gate(a, b), w, 1e-5f)));
+    const Tensor sum = a + b, taken = clone(a);
+    expect_same(add_norm_quantize(taken, b, w, 1e-5f), quantize_rows(rms_norm(sum, w, 1e-5f)));
+    EXPECT_EQ(taken.to_vector<float>(), sum.to_vector<float>());
+  }
+}
+
 // Fewer queries than keys, as in decoding, and a cache longer than its content: the last rows of the full result.
 TEST(Fused, AttentionOfTheLastQueriesOnACache) {
   const Device device = Device::open("cpu");

@@ -39,8 +39,20 @@ TEST(Errors, OfEveryOpGivenAnUndefinedTensor) {
   EXPECT_TRUE(fails_with("[embedding]", [&] { embedding(x, none); }));
   EXPECT_TRUE(fails_with("[cross_entropy]", [&] { cross_entropy(none, ids({0})); }));
   EXPECT_TRUE(fails_with("[quantize_rows]", [&] { quantize_rows(none); }));
+  EXPECT_TRUE(fails_with("[norm_quantize] expected weight to be defined", [&] { norm_quantize(x, none, 1e-5f); }));
+  EXPECT_TRUE(fails_with("[add_norm_quantize] expected y", [&] { add_norm_quantize(x, none, x, 1e-5f); }));
+  EXPECT_TRUE(fails_with("[gate_norm_quantize] expected gate", [&] { gate_norm_quantize(none, x, x, 1e-5f); }));
   EXPECT_TRUE(fails_with("[unpack_ternary]", [&] { unpack_ternary({}); }));
   EXPECT_TRUE(fails_with("[assign]", [&] { assign(x, none); }));
+}
+
+TEST(Errors, OfFusedNorms) {
+  const Tensor x = zeros({2, 3}), w = zeros({3});
+  EXPECT_TRUE(fails_with("expected weight of shape [3], got [2]", [&] { norm_quantize(x, zeros({2}), 1e-5f); }));
+  EXPECT_TRUE(fails_with("expected x of dtype f32", [&] { norm_quantize(zeros({2, 3}, DType::f16), w, 1e-5f); }));
+  EXPECT_TRUE(fails_with("expected y of shape [2, 3], got [3]", [&] { add_norm_quantize(x, w, w, 1e-5f); }));
+  EXPECT_TRUE(fails_with("contiguous x", [&] { add_norm_quantize(transpose(x), transpose(x), zeros({2}), 1e-5f); }));
+  EXPECT_TRUE(fails_with("expected up of shape [2, 3], got [3]", [&] { gate_norm_quantize(x, w, w, 1e-5f); }));
 }
 
 TEST(Errors, OfDtypesAndDevices) {

@@ -22,7 +22,8 @@ namespace {
 // clang-format on
 
 struct CodedTile {
-  // A second plane takes half as many instructions again as the first, which no longer hide behind the reading.
+  // A second plane would double the products (32 to 1024 weights), to take away a fifth of the bound: normal
+  // activations in one plane lose 0.55 % of their norm, weights in 6 bits 1.6 to 2.4 %. Not timed with two.
   static constexpr int kScreenPlanes = 1;
 
   typedef int16_t Int16 __attribute__((vector_size(32)));
