@@ -146,7 +146,7 @@ class Run(CliTest):
         for kv, most in (("f16", 1e-3), ("int8", 1e-2), ("int4", 0.1)):
             self.assertNotEqual(results[kv]["loss"], loss)
             self.assertAlmostEqual(results[kv]["loss"], loss, delta=most)
-        self.refuse("eval", self.packed, self.text, "--kv", "int3", naming="int3")
+        self.refuse("eval", self.packed, self.text, "--kv", "int3", naming="int3", status=2)
 
     def test_heads(self):
         losses = {head: self.succeed_json("eval", self.packed, self.text, "--window", 33, "--head", head)["loss"]

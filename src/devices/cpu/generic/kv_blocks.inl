@@ -9,6 +9,11 @@
 //         byte i of 16 holds the elements i (low half) and i + 16 (high half) of 32
 //
 // A block is contiguous and its codes come first: a decode step reads each byte once, in order.
+//
+// Why a minimum, at 5 bits an element: tried without one at 4.5, on the demo's model (f32 perplexity 145.25 over 6000
+// tokens). Minimum and scale 145.30, codes -8 … 7 with the greatest at -8 145.48, codes -7 … 7 145.38; root mean square
+// errors of keys 7.5 %, 8.0 % and 9.0 %. The best of 18 scales for codes -8 … 7 comes near (145.32, 7.6 %) for 18 times
+// the work of storing. int8 gives 145.24.
 
 constexpr int64_t kKvGroup = 32;  // elements that share an int4 scale
 
