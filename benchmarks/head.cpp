@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // The screened head beside the full one: the same tokens, how often the screen decides, and what it saves.
 //
-//   bench_head [--shape 2b-4t|MODEL] [--vocab N] [--hidden N] [--kind normal|peaked|mixed] [--states N] [--timed N]
-//              [--threads N] [--isa NAME]
+//   bench_head [--shape 2b-4t|MODEL] [--vocab N] [--hidden N] [--kind normal|peaked|mixed] [--text FILE] [--states N]
+//              [--timed N] [--threads N] [--isa NAME]
 //
 // Only the head of the model counts: a random uniform one in bf16 of bitnet-b1.58-2B-4T's shape, or a directory's.
-// Hidden states are random: `normal` (for which logits have the least spread against the bound), `peaked` (noise that
-// points at a token, as after a confident model's last norm), or half of each. First every state's token is picked both
-// ways by each sampler and compared; then picking one row at a time is timed, both ways in turn, as median and spread.
-// Also printed: the time to make the codes, and how far the int8 and int4 heads' logits are from the exact ones.
+// Hidden states are those of a directory's model on the tokens of a text, or random: `normal` (for which logits have
+// the least spread against the bound), `peaked` (noise that points at a token), or half of each; random ones are scaled
+// so that logits deviate by 2.5. First each state's token is picked both ways by one of four samplers in turn, and
+// compared; then picking one row at a time is timed, both ways in turn, as median and spread. Also printed: the time to
+// make the codes, and how far the logits of the int8 and int4 heads are from the exact ones.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "base/random.h"
 #include "engine/pick.h"
 #include "tern/ops.h"
+#include "tern/text.h"
 
 namespace {
 
@@ -58,6 +63,24 @@ std::vector<NamedSampler> samplers() {
           {"top-p 0.9, T 1", Sampler({.temperature = 1.0, .top_p = 0.9, .seed = 3})}};
 }
 
+// The final hidden states [tokens, hidden] of the tokens of a text, in windows.
+Tensor states_of_text(const Model& model, const std::string& directory, const std::string& file) {
+  std::ifstream stream(file);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  const std::vector<int32_t> ids = tern::Tokenizer::load(directory).encode(text);
+  const size_t window = static_cast<size_t>(std::min<int64_t>(256, model.config().max_position_embeddings));
+  std::vector<Tensor> parts;
+  for (size_t begin = 0; begin < ids.size(); begin += window) {
+    const auto part = std::span(ids).subspan(begin, std::min(window, ids.size() - begin));
+    tern::KvPool pool = model.make_kv_pool({.pages = 1, .page_tokens = static_cast<int64_t>(window)});
+    tern::KvSequence sequence = {{pool.acquire()}, 0};
+    const tern::SequenceStep step = {part, &sequence};
+    parts.push_back(model.hidden_states({&step, 1}, pool));
+  }
+  if (parts.empty()) throw std::runtime_error(file + ": expected a text");
+  return tern::concat(parts, 0);
+}
+
 // Hidden rows [count, hidden], the i-th by its number alone.
 class States {
  public:
@@ -68,7 +91,14 @@ class States {
     scale_ = static_cast<float>(kLogitSpread / std::sqrt(squares / static_cast<double>(logits.size())));
   }
 
+  States(const Model& model, Tensor text) : model_(model), text_(std::move(text)) {}
+
   Tensor rows(int64_t first, int64_t count) const {
+    if (text_.defined()) {
+      std::vector<int64_t> at;
+      for (int64_t i = first; i < first + count; ++i) at.push_back(i % text_.size(0));
+      return tern::embedding(text_, Tensor::from(at, {count}, model_.device()));
+    }
     const int64_t hidden = model_.config().hidden_size;
     std::vector<float> values;
     for (int64_t i = first; i < first + count; ++i) {
@@ -103,6 +133,7 @@ class States {
 
   const Model& model_;
   std::string kind_;
+  Tensor text_;
   float scale_ = 1;
 };
 
@@ -210,7 +241,7 @@ tern::ModelConfig shape_2b_4t() {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  std::string shape = "2b-4t", kind = "mixed", isa;
+  std::string shape = "2b-4t", kind = "mixed", text, isa;
   int threads = 0;
   int64_t states = 1000, timed = 15, vocabulary = 0, hidden = 0;
   CLI::App app("The screened head beside the full one");
@@ -220,6 +251,7 @@ int main(int argc, char** argv) try {
   app.add_option("--kind", kind, "Hidden states")
       ->check(CLI::IsMember({"normal", "peaked", "mixed"}))
       ->capture_default_str();
+  app.add_option("--text", text, "Hidden states of the directory's model on this text");
   app.add_option("--states", states, "States to compare; the suite of claims takes 100000")->capture_default_str();
   app.add_option("--timed", timed, "States to time")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", threads, "0: one per core");
@@ -232,8 +264,8 @@ int main(int argc, char** argv) try {
   if (hidden > 0) config.hidden_size = hidden;
   Model model = shape == "2b-4t" ? Model::create_random_packed(config, device, 1) : Model::load(shape, device);
   fmt::print("{}; head {} x {}; {} states\n", device.description(), model.config().vocab_size,
-             model.config().hidden_size, kind);
-  const States all(model, kind);
+             model.config().hidden_size, text.empty() ? kind : text);
+  const States all = text.empty() ? States(model, kind) : States(model, states_of_text(model, shape, text));
   coding(model, all);
   const bool same = compare(model, all, states) == 0;
   time_picks(model, all, timed);

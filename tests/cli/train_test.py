@@ -157,7 +157,7 @@ class Run(CliTest):
             self.assertAlmostEqual(losses[head], losses["full"], delta=most)
         for options in ([], ["--temperature", 1.2, "--top-k", 20, "--seed", 5, "--repetition-penalty", 1.1]):
             self.assertEqual(self.generate(*options, "--head", "screened")["ids"], self.generate(*options, "--head", "full")["ids"])
-        self.refuse("run", self.packed, "The cat", "--head", "int3", naming="int3")
+        self.refuse("run", self.packed, "The cat", "--head", "int3", naming="int3", status=2)
 
     def test_the_same_text_for_any_threads_and_either_storage(self):
         for options in ([], ["--temperature", 1.2, "--top-k", 50, "--top-p", 0.95, "--min-p", 0.01, "--seed", 5,
