@@ -17,10 +17,9 @@ namespace {
 //   4 bits   a bound of 4.9 standard deviations of the logits leaves nearly all; 169 MB and the whole head
 //   6 bits   1.2: leaves 2 %; 251 + 16 MB
 //   8 bits   0.3: leaves 1 in 10,000; 333 MB
-// 6 bits on a briefly trained model (2048 x 256, perplexity 147) and its own hidden states: 3.4 logits rescored a greedy
-// token, none fell back of 500.
-// A 4-bit plane first, with 2 more bits only for its survivors, reads 169 MB where the winner stands 9 deviations apart
-// and 251 elsewhere, for two passes; not tried.
+// 6 bits on a briefly trained model (2048 x 256, perplexity 147) and its own hidden states: 3.4 logits rescored a
+// greedy token, none fell back of 500. A 4-bit plane first, with 2 more bits only for its survivors, reads 169 MB where
+// the winner stands 9 deviations apart and 251 elsewhere, for two passes; not tried.
 constexpr int kScreenBits = 6;
 
 // A head below this many bytes lies in the caches of most machines.
