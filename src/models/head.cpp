@@ -3,6 +3,7 @@
 
 #include <iterator>
 #include <string_view>
+#include <string>
 #include <vector>
 
 #include "base/check.h"
@@ -27,13 +28,12 @@ constexpr int64_t kSmallHead = int64_t{16} << 20;
 
 int bits_of(HeadType type) { return type == HeadType::int8 ? 8 : type == HeadType::int4 ? 4 : kScreenBits; }
 
-void check_hidden(const ModelConfig& config, const Tensor& hidden, int rank) {
-  check(hidden.dtype() == DType::f32 && hidden.rank() == rank && hidden.shape().back() == config.hidden_size, "head",
-        "expected f32 hidden states {}{}], got {} {}", rank == 1 ? "[" : "[rows, ", config.hidden_size,
-        name_of(hidden.dtype()), to_string(hidden.shape()));
+void check_hidden(const char* op, const ModelConfig& config, const Tensor& hidden, int rank) {
+  const std::string expected = fmt::format("f32 hidden states [{}{}]", rank == 1 ? "" : "rows, ", config.hidden_size);
+  check(hidden.defined(), op, "expected {}, got none", expected);
+  check(hidden.dtype() == DType::f32 && hidden.rank() == rank && hidden.shape().back() == config.hidden_size, op,
+        "expected {}, got {} {}", expected, name_of(hidden.dtype()), to_string(hidden.shape()));
 }
-
-constexpr std::string_view kNames[] = {"full", "screened", "int8", "int4"};
 
 }  // namespace
 
@@ -69,13 +69,13 @@ HeadType Model::head() const { return architecture_->head_type; }
 void Model::set_head(HeadType type) { tern::set_head(*architecture_, type); }
 
 Tensor Model::head_logits(const Tensor& hidden) const {
-  check_hidden(config(), hidden, 2);
+  check_hidden("head_logits", config(), hidden, 2);
   return tern::head_logits(*architecture_, hidden);
 }
 
 Tensor Model::head_logits(const Tensor& hidden, std::span<const int64_t> ids) const {
-  check_hidden(config(), hidden, 1);
-  check(head() == HeadType::full || head() == HeadType::screened, "head",
+  check_hidden("head_logits", config(), hidden, 1);
+  check(head() == HeadType::full || head() == HeadType::screened, "head_logits",
         "expected an exact head for logits of single tokens, got an approximate one");
   const Tensor rows =
       Tensor::from(std::vector<int64_t>(ids.begin(), ids.end()), {static_cast<int64_t>(ids.size())}, device());
@@ -83,8 +83,8 @@ Tensor Model::head_logits(const Tensor& hidden, std::span<const int64_t> ids) co
 }
 
 LogitBounds Model::head_bounds(const Tensor& hidden) const {
-  check_hidden(config(), hidden, 2);
-  check(head() == HeadType::screened, "head", "expected a screened head for bounds of its logits, got another");
+  check_hidden("head_bounds", config(), hidden, 2);
+  check(head() == HeadType::screened, "head_bounds", "expected a screened head for bounds of its logits, got another");
   LinearBounds bounds = linear_bounds(hidden, architecture_->coded_head);
   return {std::move(bounds.low), std::move(bounds.high)};
 }
