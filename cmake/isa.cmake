@@ -1,6 +1,7 @@
-# tern_isa_source(<file> <flags…>): compiles one instruction set's kernel file with its own flags. No exceptions or
-# RTTI, and internal linkage inside: the object defines its kernel table and nothing else (tests/device/isa_symbols).
-function(tern_isa_source file)
+# tern_isa_sources(<target> <isa> <flags…>): adds isa/<isa>.cpp, <isa>_coded.cpp and <isa>_ternary.cpp, those that exist, compiled with the
+# instruction set's own flags. No exceptions or RTTI, and internal linkage inside: each object defines its kernel table and
+# nothing else, which tests/isa_symbols.py checks for all of the global property TERN_ISA_SOURCES.
+function(tern_isa_sources target isa)
   # g++ 12 needs ten minutes for one of these files at -O3 under UndefinedBehaviorSanitizer, one at -O1.
   set(level -O3)
   if(TERN_SANITIZE)
@@ -12,5 +13,11 @@ function(tern_isa_source file)
     # AddressSanitizer sees a null access all the same.
     list(APPEND options -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute)
   endif()
-  set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${options}")
+  foreach(file isa/${isa}.cpp isa/${isa}_coded.cpp isa/${isa}_ternary.cpp)
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${options}")
+      target_sources(${target} PRIVATE ${file})
+      set_property(GLOBAL APPEND PROPERTY TERN_ISA_SOURCES ${file})
+    endif()
+  endforeach()
 endfunction()

@@ -21,7 +21,7 @@ struct DeviceOptions {
   // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend
   // on it.
   int threads = 0;
-  // Instruction set of a CPU device ("scalar", "avx2", "avx512"); empty takes TERN_ISA if set, else the best of the
+  // Instruction set of a CPU device, one of Device::cpu_isas(); empty takes TERN_ISA if set, else the best of the
   // machine.
   std::string isa = {};
   // Measures this machine for about a fifth of a second and takes the layout and the tile sizes that are fastest on it.

@@ -59,7 +59,9 @@ TEST(ActiveIsa, TheArgumentGoesBeforeTheEnvironment) {
 
 TEST(ActiveIsa, UnknownOnesAreNamed) {
   const ForcedIsa forced("avx7");
-  EXPECT_TRUE(fails_with("[TERN_ISA] expected one of scalar, avx2, avx512, got 'avx7'", [] { Device::open("cpu"); }));
+  EXPECT_TRUE(fails_with("[TERN_ISA] expected one of scalar, ", [] { Device::open("cpu"); }));
+  EXPECT_TRUE(fails_with("got 'avx7'", [] { Device::open("cpu"); }));
+  for (const std::string& isa : Device::cpu_isas()) EXPECT_TRUE(fails_with(isa, [] { Device::open("cpu"); }));
   DeviceOptions options;
   options.isa = "neon9";
   EXPECT_TRUE(fails_with("[isa] expected one of", [&] { Device::open("cpu", options); }));

@@ -17,7 +17,7 @@ float row_abs_max(const float* x, int64_t cols) {
   return V::reduce_max(acc);
 }
 
-float int8_scale(float greatest) { return 1.0f / (greatest > 1e-5f ? greatest : 1e-5f) * 127.0f; }
+inline float int8_scale(float greatest) { return 1.0f / (greatest > 1e-5f ? greatest : 1e-5f) * 127.0f; }
 
 // Quantizes one row and returns Σ q. Whole vectors are stored, since q_stride leaves room.
 template <class V>

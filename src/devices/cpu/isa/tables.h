@@ -15,17 +15,29 @@ constexpr bool complete(const FloatKernels& t) {
          tern::complete(static_cast<const AttentionKernels&>(t));
 }
 
-extern const FloatKernels kScalarFloats;  // baseline x86-64
-extern const FloatKernels kAvx2Floats;    // AVX2, FMA, F16C, BMI2
-extern const FloatKernels kAvx512Floats;  // AVX-512 F, BW, VL, DQ
+extern const FloatKernels kScalarFloats;  // nothing beyond the architecture's baseline
+extern const CodedKernels kScalarCoded;
+extern const TernaryKernels kScalarTernary;
 
-extern const CodedKernels kScalarCoded;  // baseline x86-64
-extern const CodedKernels kAvx2Coded;    // AVX2, FMA, F16C
-extern const CodedKernels kAvx512Coded;  // AVX-512 F, BW, VL, DQ, VNNI
+// x86-64
+extern const FloatKernels kSse41Floats;  // SSE4.1, SSSE3
+extern const CodedKernels kSse41Coded;
+extern const TernaryKernels kSse41Ternary;
+extern const FloatKernels kAvx2Floats;  // AVX2, FMA, F16C, BMI2
+extern const CodedKernels kAvx2Coded;
+extern const TernaryKernels kAvx2Ternary;
+extern const CodedKernels kAvxVnniCoded;  // AVX2, FMA, F16C, AVX-VNNI
+extern const TernaryKernels kAvxVnniTernary;
+extern const FloatKernels kAvx512Floats;  // AVX-512 F, BW, VL, DQ, VNNI
+extern const CodedKernels kAvx512Coded;
+extern const TernaryKernels kAvx512Ternary;
+extern const TernaryKernels kAmxTernary;  // the same and AMX-TILE, AMX-INT8
 
-extern const TernaryKernels kScalarTernary;  // baseline x86-64
-extern const TernaryKernels kAvx2Ternary;    // AVX2
-extern const TernaryKernels kAvx512Ternary;  // AVX-512 F, BW, VL, DQ, VNNI
-extern const TernaryKernels kAmxTernary;     // the same and AMX-TILE, AMX-INT8
+// AArch64
+extern const FloatKernels kNeonFloats;  // nothing beyond the baseline
+extern const CodedKernels kNeonCoded;
+extern const TernaryKernels kNeonTernary;
+extern const CodedKernels kNeonDotCoded;  // dot products (ASIMDDP)
+extern const TernaryKernels kNeonDotTernary;
 
 }  // namespace tern::cpu

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The instruction sets of AArch64.
+#include <sys/auxv.h>
+
+#include "devices/cpu/isas.h"
+
+namespace tern::cpu {
+namespace {
+
+constexpr Isa kIsas[] = {
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, [] { return true; }},
+    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, [] { return true; }},  // part of the architecture
+    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary,
+     [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
+};
+
+}  // namespace
+
+std::span<const Isa> isas() { return kIsas; }
+
+}  // namespace tern::cpu
