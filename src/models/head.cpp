@@ -35,6 +35,8 @@ void check_hidden(const char* op, const ModelConfig& config, const Tensor& hidde
         "expected {}, got {} {}", expected, name_of(hidden.dtype()), to_string(hidden.shape()));
 }
 
+constexpr std::string_view kNames[] = {"full", "screened", "int8", "int4"};
+
 }  // namespace
 
 std::string_view name_of(HeadType type) { return kNames[static_cast<size_t>(type)]; }
