@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-TABLE = re.compile(r"tern::cpu::k\w+(Floats|Coded|Ternary)")
+TABLE = re.compile(r"tern::cpu::k\w+(Floats|Coded|Ternary|Probe)")
 
 
 def symbols_of_members(listing):

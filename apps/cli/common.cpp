@@ -6,21 +6,39 @@
 #include <algorithm>
 #include <cmath>
 
+#include "progress.h"
+
 namespace tern::cli {
+
+void add_device(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--device", options.device, "Device to run on (see tern devices)")
+      ->type_name("NAME")
+      ->capture_default_str();
+}
+
+void add_seed(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--seed", options.seed, "Seed of all random choices")->type_name("N")->capture_default_str();
+}
+
+void add_progress(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--progress", options.progress,
+                  "While the model is loaded: auto, bar or none; auto draws a bar on a terminal once it takes a moment")
+      ->check(CLI::IsMember({"auto", "bar", "none"}).description(""))
+      ->type_name("STYLE")
+      ->capture_default_str();
+}
 
 void add_machine(CLI::App& verb, CommonOptions& options) {
   verb.add_option("--threads", options.threads, "Threads; 0 takes all cores")
       ->check(CLI::Range(0, 4096).description(""))
       ->type_name("N")
       ->capture_default_str();
-  verb.add_option("--device", options.device, "Device to run on (see tern devices)")
-      ->type_name("NAME")
-      ->capture_default_str();
+  add_device(verb, options);
 }
 
 void add_common(CLI::App& verb, CommonOptions& options) {
   add_machine(verb, options);
-  verb.add_option("--seed", options.seed, "Seed of all random choices")->type_name("N")->capture_default_str();
+  add_seed(verb, options);
 }
 
 void add_json(CLI::App& verb, CommonOptions& options, const std::string& fields) {
@@ -28,10 +46,11 @@ void add_json(CLI::App& verb, CommonOptions& options, const std::string& fields)
   verb.footer("The object of --json: " + fields);
 }
 
-void add_model(CLI::App& verb, std::string& model) {
+void add_model(CLI::App& verb, std::string& model, CommonOptions& options) {
   verb.add_option("MODEL", model, "Hugging Face directory: config.json, *.safetensors, tokenizer.json")
       ->type_name("")
       ->required();
+  add_progress(verb, options);
 }
 
 void add_head(CLI::App& verb, std::string& head) {
@@ -46,7 +65,22 @@ LoadOptions load_options(const std::string& head) {
   return options;
 }
 
-Device open_device(const CommonOptions& options) { return Device::open(options.device, {options.threads, {}}); }
+Device open_device(const CommonOptions& options) { return Device::open(options.device, {.threads = options.threads}); }
+
+Model load_model(const std::string& directory, const CommonOptions& options, const LoadOptions& load) {
+  return load_model(directory, open_device(options), options, load);
+}
+
+Model load_model(const std::string& directory, const Device& device, const CommonOptions& options,
+                 const LoadOptions& load) {
+  LoadProgress progress(options.progress);
+  LoadOptions shown = load;
+  shown.on_progress = [&](double fraction) {
+    progress.show(fraction);
+    return true;
+  };
+  return Model::load(directory, device, shown);
+}
 
 std::string human_count(double count) {
   constexpr const char* units[] = {"", " k", " M", " G", " T"};

@@ -16,16 +16,21 @@ struct CommonOptions {
   std::string device = "cpu";
   uint64_t seed = 0;
   bool json = false;
+  std::string progress = "auto";  // of loading: auto, bar or none
 };
 
+// One option each.
+void add_device(CLI::App& verb, CommonOptions& options);
+void add_seed(CLI::App& verb, CommonOptions& options);
+void add_progress(CLI::App& verb, CommonOptions& options);
 // --threads and --device.
 void add_machine(CLI::App& verb, CommonOptions& options);
 // The same and --seed.
 void add_common(CLI::App& verb, CommonOptions& options);
 // --json; `fields` is a line on what the object holds, for the end of the help.
 void add_json(CLI::App& verb, CommonOptions& options, const std::string& fields);
-// The argument MODEL.
-void add_model(CLI::App& verb, std::string& model);
+// The argument MODEL and --progress.
+void add_model(CLI::App& verb, std::string& model, CommonOptions& options);
 
 // --head, for running a model.
 void add_head(CLI::App& verb, std::string& head);
@@ -33,6 +38,10 @@ void add_head(CLI::App& verb, std::string& head);
 LoadOptions load_options(const std::string& head);
 
 Device open_device(const CommonOptions& options);
+// The model of a directory, with a bar on standard error if that takes long enough to wonder.
+Model load_model(const std::string& directory, const CommonOptions& options, const LoadOptions& load = {});
+Model load_model(const std::string& directory, const Device& device, const CommonOptions& options,
+                 const LoadOptions& load = {});
 
 // "1.50 MB"; powers of 1000.
 std::string human_bytes(int64_t bytes);

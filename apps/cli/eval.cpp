@@ -21,7 +21,7 @@ constexpr int64_t kDefaultWindow = 512;
 
 int evaluate_file(const Options& options) {
   const std::string text = read_text(options.file);
-  const Model model = Model::load(options.model, open_device(options.common), load_options(options.head));
+  const Model model = load_model(options.model, options.common, load_options(options.head));
   const std::vector<int32_t> ids = Tokenizer::load(options.model).encode(text);
   const int64_t window =
       options.window > 0 ? options.window : std::min(kDefaultWindow, model.config().max_position_embeddings);
@@ -48,7 +48,7 @@ int evaluate_file(const Options& options) {
 
 Action add_eval(CLI::App& verb) {
   auto options = std::make_shared<Options>();
-  add_model(verb, options->model);
+  add_model(verb, options->model, options->common);
   verb.add_option("FILE", options->file, "Text to predict")->type_name("")->required();
   verb.add_option("--window", options->window,
                   "Tokens that the model sees at a time; 0 takes 512, or the model's window")

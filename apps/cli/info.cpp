@@ -41,7 +41,7 @@ Json to_json(const Model& model) {
           {"weights", weights_name(model.weights())},
           {"parameters", info.parameters},
           {"ternary_parameters", info.ternary_parameters},
-          {"zero_share", info.zero_share},
+          {"zero_share", model.zero_share()},
           {"bits_per_weight", info.bits_per_weight},
           {"ternary_bytes", info.ternary_bytes},
           {"resident_bytes", info.resident_bytes},
@@ -59,7 +59,7 @@ void print_table(const Model& model) {
   print_out("parameters          {} ({})\n", info.parameters, human_count(all));
   print_out("  ternary           {} ({:.1f}%)\n", info.ternary_parameters,
             100 * static_cast<double>(info.ternary_parameters) / all);
-  print_out("  zero among these  {:.1f}%\n", 100 * info.zero_share);
+  print_out("  zero among these  {:.1f}%\n", 100 * model.zero_share());
   print_out("bits per weight     {:.3f}\n", info.bits_per_weight);
   print_out("in memory           {} (ternary {})\n", human_bytes(info.resident_bytes), human_bytes(info.ternary_bytes));
   print_out("file size           f32 {}, f16 {}, packed {}\n", human_bytes(info.f32_bytes), human_bytes(info.f16_bytes),
@@ -74,7 +74,7 @@ void print_table(const Model& model) {
 }
 
 int show_info(const Options& options) {
-  const Model model = Model::load(options.model, open_device(options.common));
+  const Model model = load_model(options.model, options.common);
   if (options.common.json) {
     print_json(to_json(model));
   } else {
@@ -87,7 +87,7 @@ int show_info(const Options& options) {
 
 Action add_info(CLI::App& verb) {
   auto options = std::make_shared<Options>();
-  add_model(verb, options->model);
+  add_model(verb, options->model, options->common);
   add_common(verb, options->common);
   add_json(
       verb, options->common,

@@ -18,7 +18,7 @@ struct Options {
 };
 
 int write_logits(const Options& options) {
-  const Model model = Model::load(options.model, open_device(options.common), load_options("full"));
+  const Model model = load_model(options.model, options.common, load_options("full"));
   const auto tokens = static_cast<int64_t>(options.ids.size());
   const Tensor ids = Tensor::from(options.ids, {1, tokens}, model.device());
   save_npy(options.out, squeeze(model.logits(ids), 0));
@@ -35,7 +35,7 @@ int write_logits(const Options& options) {
 
 Action add_logits(CLI::App& verb) {
   auto options = std::make_shared<Options>();
-  add_model(verb, options->model);
+  add_model(verb, options->model, options->common);
   verb.add_option("--ids", options->ids, "Token ids, as \"1,2,3\"")->delimiter(',')->type_name("IDS")->required();
   verb.add_option("--out", options->out, "The .npy file to write: f32 [tokens, vocabulary]")
       ->type_name("FILE")

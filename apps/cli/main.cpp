@@ -27,6 +27,8 @@ struct Verb {
 constexpr Verb kVerbs[] = {
     {"train", "Train a ternary model on text files", add_train},
     {"run", "Continue a prompt", add_run},
+    {"chat", "Talk with a model", add_chat},
+    {"bench", "Speed of a model on this machine", add_bench},
     {"eval", "Perplexity and bits per byte of a text file", add_eval},
     {"info", "What a model is made of", add_info},
     {"pack", "Turn f32 masters into packed ternary weights", add_pack},

@@ -30,7 +30,7 @@ void copy_companions(const fs::path& from, const fs::path& to) {
 }
 
 int pack(const Options& options) {
-  const Model model = Model::load(options.model, open_device(options.common));
+  const Model model = load_model(options.model, options.common);
   create_directory_whole(options.out, [&](const fs::path& directory) {
     model.save(directory.string(), Weights::packed);
     copy_companions(options.model, directory);
@@ -52,7 +52,7 @@ int pack(const Options& options) {
 
 Action add_pack(CLI::App& verb) {
   auto options = std::make_shared<Options>();
-  add_model(verb, options->model);
+  add_model(verb, options->model, options->common);
   verb.add_option("--out", options->out, "Directory to create: uint8 codes, four to a byte, and the tokenizer")
       ->type_name("DIR")
       ->required();

@@ -15,6 +15,7 @@ namespace tern::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kRedraw(100);
+constexpr std::chrono::milliseconds kMoment(300);
 constexpr int64_t kLines = 20;  // of a whole run, where there is no bar
 constexpr int kBarWidth = 24;
 
@@ -87,6 +88,22 @@ void TrainProgress::draw(const StepReport& report) {
 void TrainProgress::clear() {
   if (drawn_) write_note("\r\x1b[K");
   drawn_ = false;
+}
+
+LoadProgress::LoadProgress(const std::string& style)
+    : bar_(style == "bar" || (style == "auto" && isatty(STDERR_FILENO) == 1)),
+      next_draw_(style == "bar" ? Clock::now() : Clock::now() + kMoment) {}
+
+LoadProgress::~LoadProgress() {
+  if (drawn_) write_note("\r\x1b[K");
+}
+
+void LoadProgress::show(double fraction) {
+  const Clock::time_point now = Clock::now();
+  if (!bar_ || now < next_draw_) return;
+  next_draw_ = now + kRedraw;
+  note("\rloading {} {:3.0f}%\x1b[K", bar(fraction, kBarWidth), 100 * fraction);
+  drawn_ = true;
 }
 
 }  // namespace tern::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person sees of a training run.
+// What a person sees of work that takes its time.
 #pragma once
 
 #include <chrono>
@@ -34,6 +34,25 @@ class TrainProgress {
   void add(const StepReport& report);
   void draw(const StepReport& report);
   void clear();
+
+  bool bar_;
+  bool drawn_ = false;
+  Clock::time_point next_draw_;
+};
+
+// A bar on standard error while a model is loaded, taken away when it goes out of scope.
+class LoadProgress {
+ public:
+  // `style` is "bar", "none" or "auto": a bar where standard error is a terminal, after a moment.
+  explicit LoadProgress(const std::string& style);
+  ~LoadProgress();
+  LoadProgress(const LoadProgress&) = delete;
+  LoadProgress& operator=(const LoadProgress&) = delete;
+
+  void show(double fraction);
+
+ private:
+  using Clock = std::chrono::steady_clock;
 
   bool bar_;
   bool drawn_ = false;

@@ -13,6 +13,8 @@ namespace tern::cli {
 // Runs a verb whose options have been parsed; returns the exit status.
 using Action = std::function<int()>;
 
+Action add_bench(CLI::App& verb);
+Action add_chat(CLI::App& verb);
 Action add_devices(CLI::App& verb);
 Action add_eval(CLI::App& verb);
 Action add_info(CLI::App& verb);

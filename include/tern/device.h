@@ -2,6 +2,7 @@
 // Device: a handle to one machine that stores tensors and runs kernels on them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,6 +31,19 @@ struct DeviceOptions {
   std::optional<TernaryLayout> ternary_layout = {};
 };
 
+// What a device can do at best, measured with all of its threads.
+struct DeviceProbe {
+  double read_gb_per_s = 0;   // reading memory that no cache holds; the best of several runs
+  double int8_peak_gops = 0;  // 10^9 multiplications and additions (two for a product) of int8 products a second, with the
+                              // instructions of the ternary product and its operands in registers; the best
+  double clock_mhz = 0;       // of one busy core
+};
+
+struct DeviceProbeOptions {
+  double seconds = 0.5;             // about
+  size_t bytes = size_t{1} << 30;   // memory to read, which should be several times the caches
+};
+
 // A cheap value: copies share the device. It owns the device's threads and memory, which live until the last tensor and
 // the last handle are gone. Safe to use from several threads.
 class Device {
@@ -56,6 +70,9 @@ class Device {
   int threads() const;
   // The layout that matrices are packed in.
   TernaryLayout ternary_layout() const;
+
+  // Throws Error when there is no memory to read.
+  DeviceProbe probe(const DeviceProbeOptions& options = {}) const;
 
   explicit operator bool() const { return backend_ != nullptr; }
   friend bool operator==(const Device& a, const Device& b) { return a.backend_ == b.backend_; }

@@ -53,6 +53,7 @@ struct TextOptions {
   SamplingOptions sampling;
   int64_t max_tokens = 128;       // 0 only takes the prompt in
   std::vector<std::string> stop;  // generation ends before the first of these that is complete; it is not in the result
+  std::vector<int32_t> stop_ids;  // tokens that end generation as the model's eos does, ignore_eos or not
   bool ignore_eos = false;
   // Put the model's bos before a prompt of text, if it is one of the tokenizer's special tokens and not there.
   bool add_bos = true;

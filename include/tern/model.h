@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -61,7 +62,10 @@ HeadType head_type_from_name(std::string_view name);
 
 struct LoadOptions {
   // Unset: screened for a packed model whose head is large (16 MiB), else full. The same tokens either way.
-  std::optional<HeadType> head;
+  std::optional<HeadType> head = {};
+  // Called now and then, on the loading thread, with the share of the weights that is ready: never less than before,
+  // and 1 at the end. Returning false ends loading with an Error.
+  std::function<bool(double fraction)> on_progress = {};
 };
 
 // low <= logit <= high for each logit, f32 [rows, vocab]; where one of them is NaN, nothing is known.
@@ -135,13 +139,20 @@ struct KvCache {
   int64_t length = 0;  // tokens seen; a smaller one takes tokens back
 };
 
+// A shape [rows, cols] (out, in) that `count` of a model's ternary matrices have.
+struct TernaryShape {
+  int64_t rows = 0, cols = 0, count = 0;
+};
+
 // What a model is made of, for people and for `tern info`.
 struct ModelInfo {
   int64_t parameters = 0;          // all weights, the tied head counted once
   int64_t ternary_parameters = 0;  // those in ternary matrices
-  double zero_share = 0;           // share of codes 0 among them
   int64_t ternary_bytes = 0;       // the ternary matrices, packed on the device
   int64_t resident_bytes = 0;      // all weights as they are held now, masters and the head's codes included
+  int64_t head_bytes = 0;          // what the output head reads for a token; a screened one reads some rows more
+  int64_t norm_bytes = 0;          // the norms' gains, which every token reads
+  std::vector<TernaryShape> ternary_shapes;  // in the order of the file, each once
   double bits_per_weight = 0;      // 8 · (packed ternary bytes + other weights' bytes) / parameters
   int64_t f32_bytes = 0, f16_bytes = 0, packed_bytes = 0;  // file sizes of the three ways to save, headers left out
 };
@@ -157,8 +168,9 @@ class Model {
   static Model load(const std::string& directory, const Device& device, const LoadOptions& options = {});
   // Fresh masters: normal(0, initializer_range) from `seed`, norms 1.
   static Model create(const ModelConfig& config, const Device& device, uint64_t seed);
-  // Random ternary codes and no masters: a model of any size to measure speed with.
-  static Model create_random_packed(const ModelConfig& config, const Device& device, uint64_t seed);
+  // Random ternary codes and no masters: a model of any size to measure speed with. Of the options only `head` counts.
+  static Model create_random_packed(const ModelConfig& config, const Device& device, uint64_t seed,
+                                    const LoadOptions& options = {});
 
   // Writes config.json and model.safetensors, each atomically; creates the directory. Packed files hold uint8 codes and
   // an f32 weight_scale that multiplies (autobitlinear, offline); masters f32 (autobitlinear, online). A packed model
@@ -169,6 +181,8 @@ class Model {
   const Device& device() const;
   Weights weights() const;
   ModelInfo info() const;
+  // Share of the codes 0 among the ternary ones, all of which are read for it; 0 without any.
+  double zero_share() const;
   bool defined() const { return architecture_ != nullptr; }
 
   // Logits f32 [batch, tokens, vocab] for ids i64 [batch, tokens]. With a cache, the ids follow the tokens it has seen,

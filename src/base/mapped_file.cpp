@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "base/check.h"
@@ -25,6 +26,14 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   check(regular, "open", "{}: expected a regular file", path);
   check(data != MAP_FAILED, "open", "{}: {}", path, std::strerror(error));
   bytes_ = {static_cast<const std::byte*>(data), size};
+}
+
+void MappedFile::release(std::span<const std::byte> bytes) const noexcept {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto at = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t begin = (at + page - 1) / page * page, end = (at + bytes.size()) / page * page;
+  // A refusal leaves the pages where they are, which is only a waste.
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

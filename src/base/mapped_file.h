@@ -22,6 +22,10 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   const std::string& path() const { return path_; }
 
+  // Says that these bytes of the mapping will not be read again soon: the whole pages among them leave the process's
+  // resident memory (not the page cache), and come back when they are read.
+  void release(std::span<const std::byte> bytes) const noexcept;
+
  private:
   std::string path_;
   std::span<const std::byte> bytes_;

@@ -13,4 +13,10 @@ inline void pause_cpu() {
 #endif
 }
 
+// Makes the compiler take the value for another one, and the computation that led to it for needed.
+template <class T>
+inline void keep_in_register(T& value) {
+  asm volatile("" : "+r"(value));
+}
+
 }  // namespace tern

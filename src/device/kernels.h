@@ -42,7 +42,9 @@ struct Exec {
   // Not to be nested.
   void (*parallel)(void* backend, int64_t count, int64_t grain, Body body, void* arg) noexcept = nullptr;
   // kScratchBytes of memory for one worker, 64-byte aligned, its content undefined at the start of each call of a body.
+  // A body's `worker` has the scratch first_worker + worker.
   std::byte* (*scratch)(void* backend, int worker) noexcept = nullptr;
+  int first_worker = 0;
   TernaryTuning ternary = {};
 };
 
@@ -502,6 +504,22 @@ struct PagedAttentionArgs {
   float* scores;
 };
 
+// ---------------------------------------------------------------- probe
+
+// What the machine can do at best (tern/device.h, DeviceProbe). *sum = Σ words modulo 2^64.
+struct ReadWordsArgs {
+  int64_t count;
+  const uint64_t* words;
+  uint64_t* sum;
+};
+
+// For each of `items`, about `products` int8 products and their sums with the instructions of ternary_matmul, in
+// registers. *sum is written and means nothing.
+struct Int8PeakArgs {
+  int64_t items, products;
+  uint64_t* sum;
+};
+
 // ---------------------------------------------------------------- the table
 
 template <class Args>
@@ -569,7 +587,18 @@ struct AttentionKernels {
   Kernel<PagedAttentionArgs> paged_attention;
 };
 
-struct Kernels : PointwiseKernels, RowKernels, MatmulKernels, CodedKernels, TernaryKernels, AttentionKernels {
+struct ProbeKernels {
+  Kernel<ReadWordsArgs> read_words;
+  Kernel<Int8PeakArgs> int8_peak;
+};
+
+struct Kernels : PointwiseKernels,
+                 RowKernels,
+                 MatmulKernels,
+                 CodedKernels,
+                 TernaryKernels,
+                 AttentionKernels,
+                 ProbeKernels {
   const char* name;  // "avx2"
 };
 
@@ -594,5 +623,6 @@ constexpr bool complete(const TernaryKernels& t) {
 constexpr bool complete(const AttentionKernels& t) {
   return t.attention && t.attention_backward && t.kv_block_bytes && t.kv_append && t.paged_attention;
 }
+constexpr bool complete(const ProbeKernels& t) { return t.read_words && t.int8_peak; }
 
 }  // namespace tern

@@ -98,6 +98,8 @@ void Generation::take(const GeneratedToken& token) {
   result_.ids.push_back(token.id);
   lookahead_.push(token.id);
   if (request_.on_token && !request_.on_token(token)) finish("cancelled");
+  const std::vector<int32_t>& ends = request_.stop_ids;
+  if (std::find(ends.begin(), ends.end(), token.id) != ends.end()) return finish("stop");
   if (!request_.ignore_eos && lookahead_.is_eos(token.id)) return finish("stop");
   emit(stops_.push(decoder_.push(token.id)));
   if (stops_.stopped()) return finish("stop");

@@ -10,6 +10,7 @@
 //
 // Where r+iq is no row (out is no multiple of 4) the bits are written as 0 and not read.
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.h"
 #include "formats/format.h"
@@ -23,19 +24,27 @@ int64_t packed_rows(int64_t rows) { return rows / kPerByte + (rows % kPerByte !=
 
 Shape packed_shape(int64_t rows, int64_t cols) { return {packed_rows(rows), cols}; }
 
-// One row from the bits at `shift`. Returns nonzero when a code was 3.
+// One row from the bits at `shift`, eight columns at a time. Returns nonzero when a code was 3.
 template <int shift>
-unsigned decode_row(const uint8_t* packed, int64_t cols, int8_t* out) {
-  uint8_t invalid = 0;
-  for (int64_t c = 0; c < cols; ++c) {
-    const auto code = static_cast<uint8_t>((packed[c] >> shift) & 3);
-    invalid = static_cast<uint8_t>(invalid | (code & (code >> 1)));
-    out[c] = static_cast<int8_t>(code - 1);
-  }
+uint64_t decode_row(const uint8_t* packed, int64_t cols, int8_t* out) {
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  uint64_t invalid = 0;
+  const auto decode_some = [&](int64_t at, size_t count) {
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, packed + at, count);
+    const uint64_t codes = (bytes >> shift) & 3 * kOnes;
+    invalid |= codes & codes >> 1;
+    // Minus 1 in every byte: the top bit keeps the borrow there.
+    bytes = ((codes | 0x80 * kOnes) - kOnes) ^ 0x80 * kOnes;
+    std::memcpy(out + at, &bytes, count);
+  };
+  int64_t at = 0;
+  for (; at + 8 <= cols; at += 8) decode_some(at, 8);
+  if (at < cols) decode_some(at, static_cast<size_t>(cols - at));
   return invalid;
 }
 
-constexpr unsigned (*kDecodeRow[kPerByte])(const uint8_t*, int64_t, int8_t*) = {&decode_row<0>, &decode_row<2>,
+constexpr uint64_t (*kDecodeRow[kPerByte])(const uint8_t*, int64_t, int8_t*) = {&decode_row<0>, &decode_row<2>,
                                                                                 &decode_row<4>, &decode_row<6>};
 
 void decode_rows(std::span<const uint8_t> packed, int64_t rows, int64_t cols, int64_t row_begin, int64_t row_count,

@@ -45,19 +45,24 @@ SafetensorsInfo SafetensorsFile::info(std::string_view name) const {
   return {found.dtype->name, found.dtype->dtype, found.shape, found.end - found.begin};
 }
 
+std::span<const std::byte> SafetensorsFile::bytes(std::string_view name) const {
+  const SafetensorsEntry& found = entry(name);
+  return file_->bytes().subspan(found.begin, found.end - found.begin);
+}
+
 Tensor SafetensorsFile::tensor(std::string_view name, const Device& device) const {
   const SafetensorsEntry& found = entry(name);
   if (!found.dtype->dtype) {
     fail(kOp, "{}: tensor {}: expected a dtype that Tern reads, got {}", path(), quote_name(name), found.dtype->name);
   }
   const DType dtype = *found.dtype->dtype;
-  const auto bytes = file_->bytes().subspan(found.begin, found.end - found.begin);
-  if (dtype == DType::boolean && !are_booleans(bytes)) {
+  const std::span<const std::byte> data = bytes(name);
+  if (dtype == DType::boolean && !are_booleans(data)) {
     fail(kOp, "{}: tensor {}: expected BOOL values 0 and 1, got others", path(), quote_name(name));
   }
-  const bool in_place = device.name() == "cpu" && !bytes.empty() && is_aligned(bytes.data(), dtype);
-  return in_place ? view_of(file_, bytes, found.shape, dtype, device)
-                  : Tensor::from_bytes(bytes, found.shape, dtype, device);
+  const bool in_place = device.name() == "cpu" && !data.empty() && is_aligned(data.data(), dtype);
+  return in_place ? view_of(file_, data, found.shape, dtype, device)
+                  : Tensor::from_bytes(data, found.shape, dtype, device);
 }
 
 }  // namespace tern

@@ -43,6 +43,10 @@ class SafetensorsFile {
   // written to; where the data is not aligned for its type it is a copy. Throws Error, with near names, when there is
   // no such tensor, when Tern has no such type, and when a BOOL is neither 0 nor 1.
   Tensor tensor(std::string_view name, const Device& device) const;
+  // The tensor's bytes in the mapping, as they lie in the file. Throws Error, with near names, when there is none.
+  std::span<const std::byte> bytes(std::string_view name) const;
+  // Says that the tensor will not be read again soon: its pages leave the process's resident memory.
+  void release(std::string_view name) const { file_->release(bytes(name)); }
   // The strings under __metadata__.
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
 
@@ -67,6 +71,8 @@ class SafetensorsSet {
   // As in SafetensorsFile.
   SafetensorsInfo info(std::string_view name) const { return require(name).info(name); }
   Tensor tensor(std::string_view name, const Device& device) const { return require(name).tensor(name, device); }
+  std::span<const std::byte> bytes(std::string_view name) const { return require(name).bytes(name); }
+  void release(std::string_view name) const { require(name).release(name); }
 
   const std::vector<SafetensorsFile>& files() const { return files_; }
 

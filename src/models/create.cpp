@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models with fresh weights.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <span>
 #include <vector>
 
 #include "base/random.h"
+#include "device/parallel.h"
 #include "models/architecture.h"
 #include "models/head.h"
+#include "ops/pack_rows.h"
 
 namespace tern {
 namespace {
@@ -41,17 +47,57 @@ class Initializer final : public WeightVisitor {
   uint64_t count_ = 0;
 };
 
-// Codes at about the frequencies of a trained model: 6 of 16 are 0, 5 each are -1 and +1.
-Tensor random_codes(int64_t rows, int64_t cols, Random random, const Device& device) {
-  constexpr int8_t kCodes[16] = {0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1};
-  std::vector<int8_t> codes(static_cast<size_t>(rows * cols));
-  uint64_t bits = 0;
-  for (size_t i = 0; i < codes.size(); ++i) {
-    if (i % 16 == 0) bits = random.bits();
-    codes[i] = kCodes[bits & 15];
-    bits >>= 4;
+constexpr int64_t kCodesPerWord = 16;
+
+// 16 codes from 64 random bits, at about the frequencies of a trained model: 6 of 16 are 0, 5 each are -1 and +1.
+void random_codes(uint64_t bits, int8_t* codes) {
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  for (int half = 0; half < 2; ++half) {
+    const uint64_t u = (bits >> (4 * half)) & 0x0f * kOnes;            // eight numbers below 16
+    const uint64_t from_6 = ((u + (128 - 6) * kOnes) >> 7) & kOnes;    // 1 where u >= 6
+    const uint64_t from_11 = ((u + (128 - 11) * kOnes) >> 7) & kOnes;  // 1 where u >= 11
+    const uint64_t eight = from_6 + from_11 * 0xfe;                    // 0, 1, or 1 - 2 in every byte
+    std::memcpy(codes + 8 * half, &eight, sizeof eight);
   }
-  return Tensor::from(codes, {rows, cols}, device);
+}
+
+// A row's words of random bits have numbers of their own, so a row does not depend on those before it.
+void random_row(uint64_t stream, int64_t row, std::span<int8_t> codes) {
+  const auto cols = static_cast<int64_t>(codes.size());
+  auto word = static_cast<uint64_t>(row * ((cols + kCodesPerWord - 1) / kCodesPerWord));
+  int64_t col = 0;
+  for (; col + kCodesPerWord <= cols; col += kCodesPerWord)
+    random_codes(random_bits(stream, word++), codes.data() + col);
+  if (col == cols) return;
+  int8_t tail[kCodesPerWord];
+  random_codes(random_bits(stream, word), tail);
+  std::memcpy(codes.data() + col, tail, static_cast<size_t>(cols - col));
+}
+
+// Of a finite number, rounded to nearest even; inline, since there are hundreds of millions.
+bf16 to_bf16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  bf16 out;
+  out.bits = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+  return out;
+}
+
+// Uniform in (-half_width, half_width), 16 bits each.
+Tensor random_bf16(const Shape& shape, double half_width, uint64_t stream, const Device& device) {
+  constexpr int64_t kBlock = 1 << 16;  // elements, four to a word of random bits
+  const Tensor out = Tensor::empty(shape, DType::bf16, device);
+  const float step = static_cast<float>(half_width / 32768);
+  parallel_blocks(device, (shape.numel() + kBlock - 1) / kBlock, [&](int, int64_t block) {
+    std::vector<bf16> values(static_cast<size_t>(std::min(kBlock, shape.numel() - block * kBlock)));
+    for (size_t i = 0; i < values.size(); i += 4) {
+      uint64_t bits = random_bits(stream, (static_cast<uint64_t>(block * kBlock) + i) / 4);
+      for (size_t j = i; j < std::min(i + 4, values.size()); ++j, bits >>= 16) {
+        values[j] = to_bf16((static_cast<float>(static_cast<int16_t>(bits)) + 0.5f) * step);
+      }
+    }
+    device.memory().copy_to_device(out.data<bf16>() + block * kBlock, values.data(), values.size() * sizeof(bf16));
+  });
+  return out;
 }
 
 class RandomPacked final : public WeightVisitor {
@@ -64,15 +110,18 @@ class RandomPacked final : public WeightVisitor {
       weight = DenseWeight(Tensor::full(shape, 1.0, DType::f32, model_.device()), false);
       return;
     }
-    Random random = stream(seed_, count_++);
     const double half_width = model_.config().initializer_range * 1.7320508;  // of a uniform with that deviation
-    std::vector<bf16> values(static_cast<size_t>(shape.numel()));
-    for (bf16& value : values) value = bf16(static_cast<float>((random.uniform() * 2 - 1) * half_width));
-    weight = DenseWeight(Tensor::from(values, shape, model_.device()), false);
+    weight = DenseWeight(random_bf16(shape, half_width, random_bits(seed_, count_++), model_.device()), false);
   }
   void ternary(const std::string&, BitLinear& linear, int64_t rows, int64_t cols) override {
-    const Tensor codes = random_codes(rows, cols, stream(seed_, count_++), model_.device());
-    linear = BitLinear(pack_ternary(codes, static_cast<float>(model_.config().initializer_range)));
+    const uint64_t stream = random_bits(seed_, count_++);
+    const auto scale = static_cast<float>(model_.config().initializer_range);
+    linear = BitLinear(
+        pack_ternary_rows(rows, cols, scale, model_.device(), [&](int64_t row, int64_t count, std::span<int8_t> codes) {
+          for (int64_t r = 0; r < count; ++r) {
+            random_row(stream, row + r, codes.subspan(static_cast<size_t>(r * cols), static_cast<size_t>(cols)));
+          }
+        }));
   }
 
  private:
@@ -97,11 +146,12 @@ Model Model::create(const ModelConfig& config, const Device& device, uint64_t se
   return Model(std::move(model));
 }
 
-Model Model::create_random_packed(const ModelConfig& config, const Device& device, uint64_t seed) {
+Model Model::create_random_packed(const ModelConfig& config, const Device& device, uint64_t seed,
+                                  const LoadOptions& options) {
   std::shared_ptr<Architecture> model = make(config, device, Weights::packed);
   RandomPacked filler(*model, seed);
   model->visit(filler);
-  tern::set_head(*model, default_head(*model));
+  tern::set_head(*model, options.head.value_or(default_head(*model)));
   return Model(std::move(model));
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counting a model's weights.
-#include <algorithm>
-
 #include "models/architecture.h"
+#include "ops/pack_rows.h"
 
 namespace tern {
 namespace {
@@ -15,20 +14,18 @@ class Counter final : public WeightVisitor {
     info.parameters += shape.numel();
     info.resident_bytes += bytes_of(weight.leaf());
     dense_bytes_ += bytes_of(weight.leaf());
+    if (shape.rank() == 1) info.norm_bytes += bytes_of(weight.leaf());
   }
   void ternary(const std::string&, BitLinear& linear, int64_t rows, int64_t cols) override {
     info.parameters += rows * cols;
     info.ternary_parameters += rows * cols;
-    const std::vector<int8_t> codes = linear.codes().codes.to_vector<int8_t>();
-    zeros_ += std::count(codes.begin(), codes.end(), int8_t{0});
+    count_shape(rows, cols);
     const int64_t packed = bytes_of(linear.packed().bytes);
     info.ternary_bytes += packed;
     info.resident_bytes += packed + (linear.has_master() ? rows * cols * 5 : 0);  // the f32 master and its i8 codes
     file_codes_ += (rows + 3) / 4 * cols + 4;
   }
   void finish() {
-    info.zero_share =
-        info.ternary_parameters > 0 ? static_cast<double>(zeros_) / static_cast<double>(info.ternary_parameters) : 0.0;
     info.f32_bytes = info.parameters * 4;
     info.f16_bytes = info.parameters * 2;
     info.packed_bytes = file_codes_ + dense_bytes_;
@@ -39,7 +36,28 @@ class Counter final : public WeightVisitor {
   ModelInfo info;
 
  private:
-  int64_t zeros_ = 0, dense_bytes_ = 0, file_codes_ = 0;
+  void count_shape(int64_t rows, int64_t cols) {
+    for (TernaryShape& shape : info.ternary_shapes) {
+      if (shape.rows == rows && shape.cols == cols) {
+        ++shape.count;
+        return;
+      }
+    }
+    info.ternary_shapes.push_back({rows, cols, 1});
+  }
+
+  int64_t dense_bytes_ = 0, file_codes_ = 0;
+};
+
+class ZeroCounter final : public WeightVisitor {
+ public:
+  void dense(const std::string&, DenseWeight&, const Shape&) override {}
+  void ternary(const std::string&, BitLinear& linear, int64_t rows, int64_t cols) override {
+    zeros += count_zeros(linear.packed());
+    all += rows * cols;
+  }
+
+  int64_t zeros = 0, all = 0;
 };
 
 }  // namespace
@@ -48,10 +66,18 @@ ModelInfo Model::info() const {
   Counter counter;
   architecture_->visit(counter);
   counter.finish();
-  if (const CodedWeight& head = architecture_->coded_head; head.defined()) {
-    for (const Tensor* part : {&head.bytes, &head.error, &head.norm}) counter.info.resident_bytes += bytes_of(*part);
-  }
+  const CodedWeight& coded = architecture_->coded_head;
+  int64_t codes = 0;
+  if (coded.defined()) codes = bytes_of(coded.bytes) + bytes_of(coded.error) + bytes_of(coded.norm);
+  counter.info.resident_bytes += codes;
+  counter.info.head_bytes = coded.defined() ? codes : bytes_of(architecture_->head().leaf());
   return counter.info;
+}
+
+double Model::zero_share() const {
+  ZeroCounter counter;
+  architecture_->visit(counter);
+  return counter.all > 0 ? static_cast<double>(counter.zeros) / static_cast<double>(counter.all) : 0.0;
 }
 
 }  // namespace tern

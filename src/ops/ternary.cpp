@@ -7,32 +7,71 @@
 #include <span>
 #include <vector>
 
+#include "device/parallel.h"
 #include "ops/call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
 #include "ops/gradients.h"
 #include "ops/matmul.h"
+#include "ops/pack_rows.h"
 #include "tern/ops.h"
 
 namespace tern {
 namespace {
 
-constexpr int64_t kLongestRow = 1 << 24;       // below it, every int8 x ternary sum fits into int32
-constexpr int64_t kCheckedElements = 1 << 18;  // codes read on the host at a time
+constexpr int64_t kLongestRow = 1 << 24;     // below it, every int8 x ternary sum fits into int32
+constexpr int64_t kBlockElements = 1 << 17;  // codes that a thread packs at a time: they stay in its cache
 
-void check_codes(const Tensor& codes) {
-  check_inputs("pack_ternary", DType::i8, {{"codes", codes}});
-  check_rank("pack_ternary", {"codes", codes}, 2);
-  const int64_t rows = codes.shape()[0], cols = codes.shape()[1];
-  const int64_t step = std::max<int64_t>(1, kCheckedElements / std::max<int64_t>(1, cols));
-  for (int64_t row = 0; row < rows; row += step) {
-    const std::vector<int8_t> values = slice(codes, 0, row, row + step).to_vector<int8_t>();
-    const auto bad = std::find_if(values.begin(), values.end(), [](int8_t code) { return code < -1 || code > 1; });
-    if (bad == values.end()) continue;
-    const int64_t at = bad - values.begin();
-    fail("pack_ternary", "expected codes in {{-1, 0, 1}}, got {} at [{}, {}]", *bad, row + at / cols, at % cols);
+// Whether all of 8 bytes are codes.
+bool are_codes(const int8_t* eight) {
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  uint64_t bytes;
+  std::memcpy(&bytes, eight, sizeof bytes);
+  // Plus 1 in every byte, then each has to be 0, 1 or 2.
+  const uint64_t u = ((bytes & 0x7f * kOnes) + kOnes) ^ (bytes & 0x80 * kOnes);
+  return ((u & 0xfc * kOnes) | (u & (u >> 1) & kOnes)) == 0;
+}
+
+// Codes of rows that begin at `row` of a matrix with `cols` columns.
+void check_codes(std::span<const int8_t> codes, int64_t row, int64_t cols) {
+  size_t at = 0;
+  while (at + 8 <= codes.size() && are_codes(codes.data() + at)) at += 8;
+  for (; at < codes.size(); ++at) {
+    if (codes[at] >= -1 && codes[at] <= 1) continue;
+    const auto place = static_cast<int64_t>(at);
+    fail("pack_ternary", "expected codes in {{-1, 0, 1}}, got {} at [{}, {}]", codes[at], row + place / cols,
+         place % cols);
   }
+}
+
+// Rows that a thread works on at a time: whole tiles.
+int64_t block_rows(int64_t cols, int64_t tile_rows) {
+  return std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, cols) / tile_rows) * tile_rows;
+}
+
+// Packs the blocks of rows of a matrix, each on one thread: codes_of(worker, row, rows) gives the address of a block's
+// codes on the device.
+template <class CodesOf>
+PackedTernary pack_blocks(int64_t rows, int64_t cols, float scale, const Device& device, const CodesOf& codes_of) {
+  check(cols < kLongestRow, "pack_ternary", "expected fewer than {} columns, got {}", kLongestRow, cols);
+  const Backend& backend = device.backend();
+  const Kernels& kernels = backend.kernels();
+  const TernaryLayout layout = device.ternary_layout();
+  const auto bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(layout, rows, cols));
+  const PackedTernary w{Tensor::empty({bytes}, DType::u8, device), rows, cols, scale, layout};
+  const int64_t block = block_rows(cols, kernels.ternary_tile_rows);
+  parallel_blocks(device, (rows + block - 1) / block, [&](int worker, int64_t i) {
+    const int64_t row = i * block, count = std::min(block, rows - row);
+    kernels.ternary_pack(one_worker(backend.exec(), worker), {.layout = layout,
+                                                              .rows = rows,
+                                                              .cols = cols,
+                                                              .row_begin = row,
+                                                              .row_count = count,
+                                                              .codes = codes_of(worker, row, count),
+                                                              .packed = w.bytes.data<uint8_t>()});
+  });
+  return w;
 }
 
 void check_packed(const char* op, const PackedTernary& w) {
@@ -194,22 +233,39 @@ Tensor ternary_codes(const Tensor& w, float scale) {
 }
 
 PackedTernary pack_ternary(const Tensor& codes, float scale) {
-  check_codes(codes);
+  check_inputs("pack_ternary", DType::i8, {{"codes", codes}});
+  check_rank("pack_ternary", {"codes", codes}, 2);
   const Tensor from = dense(codes);
+  const Device& device = codes.device();
   const int64_t rows = codes.shape()[0], cols = codes.shape()[1];
-  check(cols < kLongestRow, "pack_ternary", "expected fewer than {} columns, got {}", kLongestRow, cols);
-  const TernaryLayout layout = codes.device().ternary_layout();
-  const size_t bytes = codes.device().backend().kernels().ternary_packed_bytes(layout, rows, cols);
-  const Tensor packed = Tensor::empty({static_cast<int64_t>(bytes)}, DType::u8, codes.device());
-  call(codes.device(), &Kernels::ternary_pack,
-       {.layout = layout,
-        .rows = rows,
-        .cols = cols,
-        .row_begin = 0,
-        .row_count = rows,
-        .codes = from.data<int8_t>(),
-        .packed = packed.data<uint8_t>()});
-  return {packed, rows, cols, scale, layout};
+  std::vector<std::vector<int8_t>> seen(static_cast<size_t>(device.threads()));
+  return pack_blocks(rows, cols, scale, device, [&](int worker, int64_t row, int64_t count) {
+    const int8_t* const block = from.data<int8_t>() + row * cols;
+    std::vector<int8_t>& host = seen[static_cast<size_t>(worker)];
+    host.resize(static_cast<size_t>(count * cols));
+    device.memory().copy_to_host(host.data(), block, host.size());
+    check_codes(host, row, cols);
+    return block;
+  });
+}
+
+PackedTernary pack_ternary_rows(int64_t rows, int64_t cols, float scale, const Device& device,
+                                const TernaryRows& source) {
+  struct Room {
+    std::vector<int8_t> host;
+    Tensor device;
+  };
+  std::vector<Room> rooms(static_cast<size_t>(device.threads()));
+  return pack_blocks(rows, cols, scale, device, [&](int worker, int64_t row, int64_t count) {
+    Room& room = rooms[static_cast<size_t>(worker)];
+    room.host.resize(static_cast<size_t>(count * cols));
+    source(row, count, room.host);
+    if (!room.device.defined() || room.device.numel() < count * cols) {
+      room.device = Tensor::empty({count * cols}, DType::i8, device);
+    }
+    device.memory().copy_to_device(room.device.raw(), room.host.data(), room.host.size());
+    return room.device.data<int8_t>();
+  });
 }
 
 Tensor unpack_ternary(const PackedTernary& w) {
@@ -226,6 +282,37 @@ Tensor unpack_ternary(const PackedTernary& w) {
   return codes;
 }
 
+int64_t count_zeros(const PackedTernary& w) {
+  check_packed("count_zeros", w);
+  const Device& device = w.bytes.device();
+  const Backend& backend = device.backend();
+  const int64_t block = block_rows(w.cols, backend.kernels().ternary_tile_rows);
+  struct Room {
+    Tensor device;
+    std::vector<int8_t> host;
+    int64_t zeros = 0;
+  };
+  std::vector<Room> rooms(static_cast<size_t>(device.threads()));
+  parallel_blocks(device, (w.rows + block - 1) / block, [&](int worker, int64_t i) {
+    Room& room = rooms[static_cast<size_t>(worker)];
+    const int64_t row = i * block, count = std::min(block, w.rows - row);
+    if (!room.device.defined()) room.device = Tensor::empty({block * w.cols}, DType::i8, device);
+    backend.kernels().ternary_unpack(one_worker(backend.exec(), worker), {.layout = w.layout,
+                                                                          .rows = w.rows,
+                                                                          .cols = w.cols,
+                                                                          .row_begin = row,
+                                                                          .row_count = count,
+                                                                          .packed = w.bytes.data<uint8_t>(),
+                                                                          .codes = room.device.data<int8_t>()});
+    room.host.resize(static_cast<size_t>(count * w.cols));
+    device.memory().copy_to_host(room.host.data(), room.device.raw(), room.host.size());
+    room.zeros += std::count(room.host.begin(), room.host.end(), int8_t{0});
+  });
+  int64_t zeros = 0;
+  for (const Room& room : rooms) zeros += room.zeros;
+  return zeros;
+}
+
 Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w) {
   check_operands("ternary_linear", x, w);
   return multiply(x, w, false);
@@ -233,8 +320,8 @@ Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w) {
 
 std::vector<Tensor> ternary_linear(const QuantizedRows& x, std::initializer_list<const PackedTernary*> weights) {
   const auto count = static_cast<int64_t>(weights.size());
-  check(count >= 1 && count <= kMostTernaryParts, "ternary_linear", "expected 1 to {} matrices, got {}", kMostTernaryParts,
-        count);
+  check(count >= 1 && count <= kMostTernaryParts, "ternary_linear", "expected 1 to {} matrices, got {}",
+        kMostTernaryParts, count);
   for (const PackedTernary* w : weights) check_operands("ternary_linear", x, *w);
   return multiply(x, std::span(weights.begin(), weights.size()), false);
 }

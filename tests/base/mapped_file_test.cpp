@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
 #include "support/fails_with.h"
 #include "support/temporary_directory.h"
@@ -32,6 +33,18 @@ TEST(MappedFile, OutlivesTheName) {
   const MappedFile file(directory.write("a", "hello"));
   std::filesystem::remove(file.path());
   EXPECT_EQ(text(file), "hello");
+}
+
+TEST(MappedFile, ReleasedPagesComeBack) {
+  const TemporaryDirectory directory;
+  std::string content;
+  for (int i = 0; i < 50000; ++i) content += static_cast<char>('a' + i % 23);
+  const MappedFile file(directory.write("a", content));
+  for (const auto& [at, size] : {std::pair<size_t, size_t>{0, 0}, {0, 50000}, {1, 1}, {4095, 8194}, {49999, 1}}) {
+    EXPECT_EQ(text(file), content);
+    file.release(file.bytes().subspan(at, size));
+    EXPECT_EQ(text(file), content);
+  }
 }
 
 TEST(MappedFile, NamesThePathOfWhatItCannotMap) {

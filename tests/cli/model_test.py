@@ -61,6 +61,16 @@ class Models(CliTest):
             self.assertTrue(0 < info["zero_share"] < 1)
             self.assertIn(str(info["parameters"]), self.succeed("info", DATA / "hf" / fixture).stdout)
 
+    def test_a_bar_while_loading(self):
+        model = DATA / "hf" / "tiny-packed-bitlinear"
+        quiet = self.succeed("info", model)
+        self.assertEqual(quiet.stderr, "")
+        bar = self.succeed("info", model, "--progress", "bar")
+        self.assertEqual(bar.stdout, quiet.stdout)
+        self.assertRegex(bar.stderr, r"^\rloading \[=*>? *\] +\d+%")
+        self.assertTrue(bar.stderr.endswith("\r\x1b[K"))
+        self.assertEqual(self.succeed("info", model, "--progress", "none").stderr, "")
+
     def test_pack(self):
         for model in ("tiny", "tied"):
             masters = self.directory / f"{model}-masters"

@@ -18,7 +18,7 @@ SOURCE = pathlib.Path(os.environ["TERN_SOURCE"])
 DATA = SOURCE / "tests" / "data"
 FIXTURES = [f"{model}-{variant}" for model in ("tiny", "tied")
             for variant in ("online", "packed-autobitlinear", "packed-bitlinear")]
-VERBS = ["train", "run", "eval", "info", "pack", "logits", "tokenize", "devices"]
+VERBS = ["train", "run", "chat", "bench", "eval", "info", "pack", "logits", "tokenize", "devices"]
 
 
 def tern(*arguments, stdin="", env=None, timeout=300):

@@ -177,9 +177,16 @@ class Run(CliTest):
             result = self.succeed("run", self.packed, "The cat", "--max-tokens", 30, "--ignore-eos", "--temperature", 2,
                                   "--seed", 3, *echo)
             self.assertEqual(result.stdout, ("The cat" if echo else "") + whole["text"] + "\n")
-            self.assertRegex(result.stderr, r"prefill \d+ tokens, .* tok/s; decode 30 tokens, .* tok/s; end: length")
+            self.assertRegex(result.stderr, r"prefill \d+ tokens, .* tok/s; decode 30 tokens, .* tok/s, .* a token, .* GB/s; .* resident; end: length")
         self.assertEqual(whole["finish_reason"], "length")
-        self.assertGreater(whole["decode_tokens_per_second"], 0)
+        for field in ("load_s", "prefill_tokens_per_s", "decode_tokens_per_s", "decode_gb_per_s", "resident_mb"):
+            self.assertGreater(whole[field], 0, field)
+        info = self.succeed_json("info", self.packed)
+        config = info["config"]
+        cached = 2 * 4 * config["num_hidden_layers"] * config["num_key_value_heads"] * config["head_dim"]
+        # 29 tokens behind the first: each reads the weights, the tied embedding as the head, and what is in the cache.
+        read = info["packed_bytes"] + cached * (whole["prompt_tokens"] + 15)
+        self.assertLess(abs(whole["bytes_per_token"] / read - 1), 0.25)  # device layouts pad small matrices
 
     def test_prompts(self):
         self.assertEqual(self.generate(prompt="-", stdin="The cat")["ids"], self.generate()["ids"])

@@ -2,9 +2,12 @@
 // The ternary ops against the formulas of b1.58, in integers and doubles.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
+#include "ops/pack_rows.h"
 #include "support/fails_with.h"
 #include "tern/autograd.h"
 #include "tern/ops.h"
@@ -119,6 +122,77 @@ TEST(PackTernary, NamesACodeThatIsNone) {
   EXPECT_TRUE(fails_with("got 2 at [4, 69999]", [&] { pack_ternary(Tensor::from(codes, {5, 70000}, cpu()), 1.0f); }));
   codes[70001] = -128;
   EXPECT_TRUE(fails_with("got -128 at [1, 1]", [&] { pack_ternary(Tensor::from(codes, {5, 70000}, cpu()), 1.0f); }));
+}
+
+std::vector<uint8_t> bytes_of(const PackedTernary& w) { return w.bytes.to_vector<uint8_t>(); }
+
+TEST(PackTernaryRows, GivesTheBytesOfTheWholeMatrix) {
+  for (const int setting : {0, 1, 2, 3}) {
+    const TernaryLayout layout = setting % 2 == 0 ? TernaryLayout::two_bit : TernaryLayout::base3;
+    const Device device = Device::open("cpu", {.threads = 1 + setting, .ternary_layout = layout});
+    for (const auto& [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{
+             {0, 3}, {3, 0}, {1, 1}, {15, 17}, {17, 65}, {1031, 1009}, {33, 8209}, {3, 131073}}) {
+      const std::vector<int8_t> codes = some_codes(rows * cols, 9);
+      std::vector<std::atomic<int>> asked(static_cast<size_t>(rows));
+      const PackedTernary packed = pack_ternary_rows(
+          rows, cols, 0.25f, device, [&, width = cols](int64_t row, int64_t count, std::span<int8_t> out) {
+            ASSERT_EQ(out.size(), static_cast<size_t>(count * width));
+            std::copy_n(codes.begin() + row * width, count * width, out.begin());
+            for (int64_t r = row; r < row + count; ++r) ++asked[static_cast<size_t>(r)];
+          });
+      EXPECT_EQ(bytes_of(packed), bytes_of(pack_ternary(Tensor::from(codes, {rows, cols}, device), 0.25f)))
+          << rows << " x " << cols;
+      EXPECT_EQ(packed.scale, 0.25f);
+      EXPECT_TRUE(std::all_of(asked.begin(), asked.end(), [](const auto& count) { return count == 1; }));
+    }
+  }
+}
+
+TEST(PackTernaryRows, ThrowsWhatTheLowestRowsThrew) {
+  for (const int threads : {1, 4}) {
+    const Device device = Device::open("cpu", {.threads = threads});
+    EXPECT_TRUE(fails_with("row 400 of", [&] {
+      pack_ternary_rows(2000, 10007, 1.0f, device, [](int64_t row, int64_t count, std::span<int8_t> out) {
+        std::fill(out.begin(), out.end(), int8_t{0});
+        for (const int64_t bad : {400, 401, 700, 1999}) {
+          if (row <= bad && bad < row + count) throw Error("[test] row " + std::to_string(bad) + " of the source");
+        }
+      });
+    }));
+  }
+}
+
+TEST(CountZeros, CountsThem) {
+  for (const TernaryLayout layout : {TernaryLayout::two_bit, TernaryLayout::base3}) {
+    const Device device = Device::open("cpu", {.threads = 3, .ternary_layout = layout});
+    for (const auto& [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{{0, 3}, {3, 0}, {1, 1}, {17, 65}, {1031, 1009}}) {
+      const std::vector<int8_t> codes = some_codes(rows * cols, 11);
+      EXPECT_EQ(count_zeros(pack_ternary(Tensor::from(codes, {rows, cols}, device), 1.0f)),
+                std::count(codes.begin(), codes.end(), int8_t{0}));
+    }
+  }
+}
+
+TEST(PackTernary, NamesTheFirstOfManyCodesThatAreNone) {
+  for (const int threads : {1, 4}) {
+    std::vector<int8_t> codes(2000 * 1000, -1);
+    for (const size_t at : {777001, 777002, 1000000, 1999999}) codes[at] = 3;
+    const Tensor matrix = Tensor::from(codes, {2000, 1000}, Device::open("cpu", {.threads = threads}));
+    EXPECT_TRUE(fails_with("got 3 at [777, 1]", [&] { pack_ternary(matrix, 1.0f); }));
+  }
+  for (int value = -128; value < 128; ++value) {
+    for (const int64_t at : {0, 7, 8, 16}) {
+      std::vector<int8_t> codes(17, 1);
+      codes[static_cast<size_t>(at)] = static_cast<int8_t>(value);
+      const Tensor row = Tensor::from(codes, {1, 17}, cpu());
+      if (value >= -1 && value <= 1) {
+        EXPECT_EQ(unpack_ternary(pack_ternary(row, 1.0f)).to_vector<int8_t>(), codes);
+      } else {
+        EXPECT_TRUE(fails_with("got " + std::to_string(value) + " at [0, " + std::to_string(at) + "]",
+                               [&] { pack_ternary(row, 1.0f); }));
+      }
+    }
+  }
 }
 
 struct Problem {

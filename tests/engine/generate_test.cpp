@@ -112,6 +112,17 @@ TEST_F(Generate, EndsAtEosUnlessToldToIgnoreIt) {
   EXPECT_EQ(result.text, tokenizer.decode(std::span(ids.data(), static_cast<size_t>(first - ids.begin())), true));
 }
 
+TEST_F(Generate, EndsAtAStopTokenEvenIfEosIsIgnored) {
+  const std::vector<int32_t> ids = run(tokens(20)).ids;
+  const auto first = std::find(ids.begin(), ids.end(), ids[7]);
+  GenerateOptions options = tokens(20);
+  options.stop_ids = {-1, ids[7]};
+  const GenerateResult result = run(options);
+  EXPECT_EQ(result.ids, std::vector<int32_t>(ids.begin(), first + 1));
+  EXPECT_EQ(result.finish_reason, "stop");
+  EXPECT_EQ(result.text, tokenizer.decode(std::span(ids.data(), static_cast<size_t>(first - ids.begin())), true));
+}
+
 TEST_F(Generate, EndsBeforeAStopText) {
   const std::string text = run(tokens(40)).text;
   GenerateOptions options = tokens(40);

@@ -2,6 +2,7 @@
 // Loading: what a wrong directory is told, and that saving and loading lose nothing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -97,6 +98,108 @@ TEST(Load, NamesWhatIsWrongWithTheWeights) {
                        [](Weightmap& w, const Device& d) { w["lm_head.weight"] = Tensor::zeros({1}, DType::f32, d); }),
             "no error")
       << "a tied head's copy is passed over, as transformers does";
+}
+
+TEST(Load, NamesTheFirstCodeThatIsNone) {
+  ModelConfig config;
+  config.hidden_size = 520;
+  config.intermediate_size = 1301;  // several blocks of rows, the last of a few
+  config.num_hidden_layers = 1;
+  config.vocab_size = 11;
+  const std::string up = "model.layers.0.mlp.up_proj.weight";  // bytes [326, 520], 4 x 326 rows of which 3 are none
+  const TemporaryDirectory directory;
+  Model::create_random_packed(config, Device::open(), 1).save(directory.path(), Weights::packed);
+  const Device device = Device::open();
+  const Weightmap weights = read_weights(directory.path(), device);
+  struct Case {
+    std::vector<int64_t> rows;
+    int64_t col;
+    const char* where;
+  };
+  for (const Case& bad :
+       {Case{{0}, 0, "row 0, column 0"}, Case{{1300}, 519, "row 1300, column 519"},
+        Case{{977, 978, 1200}, 7, "row 977, column 7"}, Case{{652, 651}, 300, "row 651, column 300"}}) {
+    Weightmap changed = weights;
+    std::vector<uint8_t> bytes = weights.at(up).to_vector<uint8_t>();
+    for (const int64_t row : bad.rows) {
+      bytes[static_cast<size_t>(row % 326 * 520 + bad.col)] |= static_cast<uint8_t>(3 << 2 * (row / 326));
+    }
+    changed[up] = Tensor::from(bytes, {326, 520}, device);
+    const TemporaryDirectory broken;
+    std::filesystem::copy(directory.path() + "/config.json", broken.path() + "/config.json");
+    write_weights(broken.path(), changed);
+    for (const int threads : {1, 3}) {
+      try {
+        Model::load(broken.path(), Device::open("cpu", {.threads = threads}));
+        ADD_FAILURE() << "expected an error at " << bad.where;
+      } catch (const Error& error) {
+        expect_mentions(error.what(), {"[load]", broken.path().c_str(), up.c_str(), "got 3 at", bad.where});
+      }
+    }
+  }
+}
+
+TEST(Load, TellsItsProgress) {
+  const Device device = Device::open();
+  for (const char* name : kFixtures) {
+    std::vector<double> seen;
+    LoadOptions options;
+    options.on_progress = [&](double fraction) {
+      seen.push_back(fraction);
+      return true;
+    };
+    Model::load(fixture(name), device, options);
+    ASSERT_GT(seen.size(), 10u);
+    EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+    EXPECT_GT(seen.front(), 0);
+    EXPECT_LT(seen[seen.size() - 2], 1);
+    EXPECT_EQ(seen.back(), 1);
+  }
+}
+
+TEST(Load, CanBeCancelledAtEveryStep) {
+  const Device device = Device::open();
+  for (const char* name : {"tiny-online", "tied-packed-bitlinear"}) {
+    for (int stop = 0;; ++stop) {
+      int calls = 0;
+      LoadOptions options;
+      options.on_progress = [&](double) { return calls++ < stop; };
+      try {
+        Model::load(fixture(name), device, options);
+        EXPECT_EQ(calls, stop);
+        break;
+      } catch (const Error& error) {
+        expect_mentions(error.what(), {"[load]", name, "cancelled"});
+        EXPECT_EQ(calls, stop + 1);
+      }
+    }
+  }
+}
+
+TEST(Load, MutatedFilesLoadOrAreErrors) {
+  const Device device = Device::open();
+  for (const std::string name : {"tied-packed-autobitlinear", "tiny-online"}) {
+    const std::string whole = read_file(fixture(name) + "/model.safetensors", uint64_t{1} << 30);
+    uint64_t state = 12345;
+    for (int round = 0; round < 60; ++round) {
+      const TemporaryDirectory directory;
+      std::filesystem::copy(fixture(name) + "/config.json", directory.path() + "/config.json");
+      std::string changed = whole;
+      for (int flips = 0; flips < 1 + round % 5; ++flips) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        const size_t place = (state >> 33) % (round % 3 == 0 ? 4096 : changed.size());  // the header or anywhere
+        changed[place] = static_cast<char>(changed[place] ^ (1 << (state >> 20) % 8));
+      }
+      if (round % 7 == 6) changed.resize(changed.size() - 1 - (state >> 40) % 1000);
+      directory.write("model.safetensors", changed);
+      try {
+        const Model model = Model::load(directory.path(), device);
+        EXPECT_EQ(model.logits(Tensor::zeros({1, 1}, DType::i64, device)).numel(), model.config().vocab_size);
+      } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find(directory.path()), std::string::npos) << error.what();
+      }
+    }
+  }
 }
 
 TEST(Load, NamesMissingFiles) {

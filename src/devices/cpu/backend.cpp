@@ -62,8 +62,12 @@ class CpuBackend final : public Backend {
   }
   void release(void* data, size_t) noexcept override { std::free(data); }
   void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
-  void copy_to_device(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
-  void copy_to_host(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_to_device(void* to, const void* from, size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void copy_to_host(void* to, const void* from, size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
 
  private:
   static void parallel(void* self, int64_t count, int64_t grain, Exec::Body body, void* arg) noexcept {

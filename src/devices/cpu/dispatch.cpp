@@ -22,6 +22,7 @@ const std::vector<Kernels>& tables() {
       static_cast<AttentionKernels&>(table) = *isa.floats;
       static_cast<CodedKernels&>(table) = *isa.coded;
       static_cast<TernaryKernels&>(table) = *isa.ternary;
+      static_cast<ProbeKernels&>(table) = *isa.probe;
       table.name = isa.name;
     }
     return made;

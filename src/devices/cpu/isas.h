@@ -14,6 +14,7 @@ struct Isa {
   const FloatKernels* floats;
   const CodedKernels* coded;
   const TernaryKernels* ternary;
+  const ProbeKernels* probe;
   bool (*supported)();  // by this machine and its operating system
 };
 

@@ -8,9 +8,9 @@ namespace tern::cpu {
 namespace {
 
 constexpr Isa kIsas[] = {
-    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, [] { return true; }},
-    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, [] { return true; }},  // part of the architecture
-    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary,
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, [] { return true; }},
+    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, [] { return true; }},  // part of the architecture
+    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe,
      [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
 };
 

@@ -5,7 +5,7 @@
 namespace tern::cpu {
 namespace {
 
-constexpr Isa kIsas[] = {{"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, [] { return true; }}};
+constexpr Isa kIsas[] = {{"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, [] { return true; }}};
 
 }  // namespace
 

@@ -43,7 +43,7 @@ void parallel_with_scratch(const Exec& exec, int64_t count, int64_t cost, const 
   } target = {exec, body};
   const Exec::Body call = [](void* arg, int worker, int64_t begin, int64_t end) {
     const Target& t = *static_cast<const Target*>(arg);
-    t.body(t.exec.scratch(t.exec.backend, worker), begin, end);
+    t.body(t.exec.scratch(t.exec.backend, t.exec.first_worker + worker), begin, end);
   };
   exec.parallel(exec.backend, count, grain_of(exec, count, cost, 1), call, &target);
 }

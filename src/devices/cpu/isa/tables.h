@@ -40,4 +40,8 @@ extern const TernaryKernels kNeonTernary;
 extern const CodedKernels kNeonDotCoded;  // dot products (ASIMDDP)
 extern const TernaryKernels kNeonDotTernary;
 
+// Each on the instructions of its ternary products.
+extern const ProbeKernels kScalarProbe, kSse41Probe, kAvx2Probe, kAvxVnniProbe, kAvx512Probe, kAmxProbe;
+extern const ProbeKernels kNeonProbe, kNeonDotProbe;
+
 }  // namespace tern::cpu

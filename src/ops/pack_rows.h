@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packing a ternary matrix that never exists as a whole tensor of codes: from a file's rows, or from random numbers; and looking at one in pieces.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "tern/ops.h"
+
+namespace tern {
+
+// Writes the codes, each -1, 0 or +1, of rows [row, row + rows) to `codes`, row after row. Called from several threads
+// at once; may throw.
+using TernaryRows = std::function<void(int64_t row, int64_t rows, std::span<int8_t> codes)>;
+
+// The matrix in the device's layout, as pack_ternary gives it for the same codes. The source is asked once for every
+// row, a block at a time, on the device's threads. If it throws, so does this, with what the lowest rows threw.
+PackedTernary pack_ternary_rows(int64_t rows, int64_t cols, float scale, const Device& device,
+                                const TernaryRows& source);
+
+// How many codes of the matrix are 0.
+int64_t count_zeros(const PackedTernary& w);
+
+}  // namespace tern
