@@ -65,10 +65,9 @@ class Bench(CliTest):
 
     def test_layouts_and_instruction_sets(self):
         isas = self.succeed_json("devices")["devices"][0]["isas"]
-        for isa in isas:
-            for layout in ("two_bit", "base3"):
-                run = self.succeed_json("bench", *TINY, "--no-kernels", "--isa", isa, "--layout", layout)["runs"][0]
-                self.assertEqual((run["isa"], run["layout"]), (isa, layout))
+        for isa, layout in [*((isa, "two_bit") for isa in isas), (isas[-1], "base3")]:
+            run = self.succeed_json("bench", *TINY, "--no-kernels", "--isa", isa, "--layout", layout)["runs"][0]
+            self.assertEqual((run["isa"], run["layout"]), (isa, layout))
 
     def test_a_model(self):
         for fixture in ("tiny-packed-bitlinear", "tied-online"):
