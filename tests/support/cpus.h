@@ -15,12 +15,16 @@
 
 namespace tern::testing {
 
-// Every instruction set of this machine with 1, 2 and 3 threads; scalar with 1 thread comes first.
-inline std::vector<Device> cpus() {
-  std::vector<Device> devices;
-  for (const std::string& isa : Device::cpu_isas()) {
-    for (int threads = 1; threads <= 3; ++threads) devices.push_back(Device::open("cpu", {threads, isa}));
-  }
+// Every instruction set of this machine with 1, 2 and 3 threads; scalar with 1 thread comes first. Opened once:
+// qemu-user keeps memory for every thread that ever ran, and threads of their own for each case came to gigabytes.
+inline const std::vector<Device>& cpus() {
+  static const std::vector<Device> devices = [] {
+    std::vector<Device> opened;
+    for (const std::string& isa : Device::cpu_isas()) {
+      for (int threads = 1; threads <= 3; ++threads) opened.push_back(Device::open("cpu", {threads, isa}));
+    }
+    return opened;
+  }();
   return devices;
 }
 
