@@ -14,7 +14,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -26,26 +25,19 @@
 #include "engine/pick.h"
 #include "tern/ops.h"
 #include "tern/text.h"
+#include "timing.h"
 
 namespace {
 
+using tern::benchmarks::now;
+using tern::benchmarks::Spread;
+using tern::benchmarks::spread;
 using tern::HeadType;
 using tern::Model;
 using tern::PickRequest;
 using tern::PickStatistics;
 using tern::Sampler;
 using tern::Tensor;
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-struct Spread {
-  double median, low, high;
-};
-
-Spread spread(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return {values[values.size() / 2], values.front(), values.back()};
-}
 
 std::string milliseconds(const Spread& s) {
   return fmt::format("{:8.3f} ms ({:.3f} to {:.3f})", s.median * 1e3, s.low * 1e3, s.high * 1e3);
@@ -223,7 +215,7 @@ void coding(Model& model, const States& states) {
     }
     fmt::print(
         "{:<9} coded in {:.3f} s; all logits of a row {}; off by {:.2e} of their size (mean square), at most {:.2e}\n",
-        name, seconds, milliseconds(spread == 0 ? Spread{} : ::spread(times)), std::sqrt(squares / spread), largest);
+        name, seconds, milliseconds(spread == 0 ? Spread{} : tern::benchmarks::spread(times)), std::sqrt(squares / spread), largest);
   }
 }
 

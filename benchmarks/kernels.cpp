@@ -13,7 +13,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -23,14 +22,18 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
 #include "device/backend.h"
 #include "tern/device.h"
+#include "timing.h"
 
 namespace {
 
+using tern::benchmarks::now;
+using tern::benchmarks::Spread;
 using tern::Device;
 using tern::DType;
 using tern::Kernels;
@@ -41,12 +44,6 @@ struct Options {
   std::string isa, filter;
   bool json = false;
 };
-
-struct Spread {
-  double median, low, high;
-};
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // The value after "key :" in a /proc file.
 std::string proc_value(const char* path, const std::string& key) {
@@ -110,7 +107,7 @@ class Bench {
 
   void head() {
     const std::string machine = proc_value("/proc/cpuinfo", "model name");
-    bandwidth_ = read_bandwidth();
+    bandwidth_ = device_.probe({.bytes = std::max(size_t{512} << 20, 4 * cache_bytes())}).read_gb_per_s;
     if (options_.json) {
       print({{"machine", machine},
              {"isa", device_.isa()},
@@ -157,30 +154,7 @@ class Bench {
       for (int64_t i = 0; i < calls; ++i) run(call++);
       seconds.push_back((now() - begin) / static_cast<double>(calls));
     }
-    std::sort(seconds.begin(), seconds.end());
-    return {seconds[seconds.size() / 2], seconds.front(), seconds.back()};
-  }
-
-  // GB/s of summing a buffer that no cache holds, with all threads: the best of the repetitions.
-  double read_bandwidth() const {
-    const int64_t words = static_cast<int64_t>(std::max(size_t{512} << 20, 4 * cache_bytes()) / sizeof(uint64_t));
-    const Bytes buffer = filled<uint64_t>(device_, words, [](int64_t i) { return static_cast<uint64_t>(i); });
-    struct Job {
-      const uint64_t* words;
-      std::vector<uint64_t> sums;
-    } job{buffer.as<uint64_t>(), std::vector<uint64_t>(static_cast<size_t>(device_.threads()) * 8)};
-    const auto body = [](void* arg, int worker, int64_t begin, int64_t end) {
-      Job& j = *static_cast<Job*>(arg);
-      uint64_t sums[16] = {};
-      for (int64_t i = begin; i + 16 <= end; i += 16) {
-        for (int64_t l = 0; l < 16; ++l) sums[l] += j.words[i + l];
-      }
-      for (uint64_t sum : sums) j.sums[static_cast<size_t>(worker) * 8] += sum;
-    };
-    const tern::Exec& exec = device_.backend().exec();
-    const Spread s = measure([&](int64_t) { exec.parallel(exec.backend, words, int64_t{1} << 17, body, &job); });
-    if (job.sums[0] == 0) throw std::runtime_error("expected a sum of the buffer");
-    return static_cast<double>(buffer.size()) / s.low * 1e-9;
+    return tern::benchmarks::spread(std::move(seconds));
   }
 
   Options options_;

@@ -6,18 +6,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <vector>
 
 #include "tern/autograd.h"
 #include "tern/train.h"
+#include "timing.h"
 
 namespace {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+using tern::benchmarks::now;
 
 struct Phases {
   double quantize, forward, backward, optimizer;

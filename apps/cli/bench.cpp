@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <set>
 
 #include "common.h"
 #include "figures.h"
@@ -107,8 +108,7 @@ Model make_model(const Options& options, const Device& device) {
 
 Device open_device(const Options& options, int threads) {
   DeviceOptions device{.threads = threads, .isa = options.isa, .tune = options.layout == "auto"};
-  if (options.layout == "two_bit") device.ternary_layout = TernaryLayout::two_bit;
-  if (options.layout == "base3") device.ternary_layout = TernaryLayout::base3;
+  if (options.layout != "auto") device.ternary_layout = ternary_layout_from_name(options.layout);
   return Device::open(options.common.device, device);
 }
 
@@ -117,11 +117,7 @@ void measure_kernels(const Options& options, const Device& device, Run& run) {
     const double share =
         static_cast<double>(shape.rows * shape.cols) / static_cast<double>(run.info.ternary_parameters);
     const auto bytes = static_cast<int64_t>(share * static_cast<double>(run.info.ternary_bytes));
-    for (const int64_t inputs : {int64_t{1}, options.prompts[0]}) {
-      if (inputs == 1 && !run.kernels.empty() && run.kernels.back().shape.rows == shape.rows &&
-          run.kernels.back().shape.cols == shape.cols) {
-        continue;
-      }
+    for (const int64_t inputs : std::set<int64_t>{1, options.prompts[0]}) {
       run.kernels.push_back({shape, inputs, bytes, ternary_seconds(device, shape, inputs, options.repetitions)});
     }
   }
@@ -132,7 +128,7 @@ Run measure(const Options& options, int threads) {
   Run run;
   run.isa = device.isa();
   run.threads = device.threads();
-  run.layout = device.ternary_layout() == TernaryLayout::base3 ? "base3" : "two_bit";
+  run.layout = name_of(device.ternary_layout());
   run.probe = device.probe({.bytes = static_cast<size_t>(options.read_mb) << 20});
 
   const double start = now();
@@ -148,7 +144,7 @@ Run measure(const Options& options, int threads) {
                     most, window(options)));
   }
   const KvType kv = options.kv_type();
-  run.kv_bytes_per_token = model.make_kv_pool({.type = kv, .pages = 1}).bytes_per_token();
+  run.kv_bytes_per_token = model.kv_bytes_per_token({.type = kv});
   check_decoding(model, kv);
 
   const DecodeRate decode = decode_rate(model, kv, 1, options.depth, options.decode, options.repetitions);
@@ -325,9 +321,7 @@ Action add_bench(CLI::App& verb) {
   verb.add_option("--seconds", options->repetitions.seconds, "and for at least so long")
       ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
       ->capture_default_str();
-  verb.add_option("--kv", options->kv, "How keys and values are kept: f32, f16, int8 or int4")
-      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}).description(""))
-      ->capture_default_str();
+  add_kv(verb, options->kv);
   add_head(verb, options->head);
   verb.add_option("--layout", options->layout, "How ternary weights are held: two_bit, base3, or auto, the faster one")
       ->check(CLI::IsMember({"auto", "two_bit", "base3"}).description(""))

@@ -236,9 +236,7 @@ Action add_chat(CLI::App& verb) {
       ->type_name("FILE");
   add_sampling(verb, options->text);
   add_head(verb, options->head);
-  verb.add_option("--kv", options->kv, "How keys and values are kept: f32, f16, int8 or int4")
-      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}).description(""))
-      ->capture_default_str();
+  add_kv(verb, options->kv);
   add_common(verb, options->common);
   add_json(verb, options->common, "");
   verb.footer(std::string(kOptionsFooter) + kFigureFields + ".");

@@ -53,6 +53,12 @@ void add_model(CLI::App& verb, std::string& model, CommonOptions& options) {
   add_progress(verb, options);
 }
 
+void add_kv(CLI::App& verb, std::string& kv) {
+  verb.add_option("--kv", kv, "How keys and values are kept: f32, f16, int8 or int4")
+      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}).description(""))
+      ->capture_default_str();
+}
+
 void add_head(CLI::App& verb, std::string& head) {
   verb.add_option("--head", head, "How logits are computed: full, screened (exact, too), int8 or int4 (approximate)")
       ->check(CLI::IsMember({"full", "screened", "int8", "int4"}).description(""))

@@ -32,7 +32,8 @@ void add_json(CLI::App& verb, CommonOptions& options, const std::string& fields)
 // The argument MODEL and --progress.
 void add_model(CLI::App& verb, std::string& model, CommonOptions& options);
 
-// --head, for running a model.
+// --kv and --head, for running a model.
+void add_kv(CLI::App& verb, std::string& kv);
 void add_head(CLI::App& verb, std::string& head);
 // What --head says; empty is no wish.
 LoadOptions load_options(const std::string& head);

@@ -53,9 +53,7 @@ Action add_eval(CLI::App& verb) {
   verb.add_option("--window", options->window,
                   "Tokens that the model sees at a time; 0 takes 512, or the model's window")
       ->check(CLI::Validator(CLI::NonNegativeNumber).description(""));
-  verb.add_option("--kv", options->kv, "How keys and values are kept: f32, f16, int8 or int4")
-      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}).description(""))
-      ->capture_default_str();
+  add_kv(verb, options->kv);
   add_head(verb, options->head);
   add_common(verb, options->common);
   add_json(verb, options->common,

@@ -13,7 +13,7 @@ double rate(double amount, double seconds) { return amount > 0 && seconds > 0 ? 
 
 double bytes_per_token(const Model& model, KvType kv, double length) {
   const ModelInfo info = model.info();
-  const int64_t cached = model.make_kv_pool({.type = kv, .pages = 1}).bytes_per_token();
+  const int64_t cached = model.kv_bytes_per_token({.type = kv});
   return static_cast<double>(info.ternary_bytes + info.head_bytes + info.norm_bytes) +
          static_cast<double>(cached) * length;
 }

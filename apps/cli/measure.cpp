@@ -29,25 +29,20 @@ std::vector<int32_t> some_ids(int64_t count, int64_t first, int64_t vocabulary) 
 // Sequences of up to `capacity` tokens each, all of them new.
 class Sequences {
  public:
-  Sequences(const Model& model, KvType kv, size_t count, int64_t capacity) : model_(model), kv_(count) {
-    const int64_t page = KvPoolOptions{}.page_tokens, each = (capacity + page - 1) / page;
-    pool_ = model.make_kv_pool({.type = kv, .pages = static_cast<int64_t>(count) * each, .page_tokens = page});
-    for (KvSequence& sequence : kv_) {
-      for (int64_t i = 0; i < each; ++i) sequence.pages.push_back(pool_.acquire());
-    }
-  }
+  Sequences(const Model& model, KvType kv, int64_t count, int64_t capacity)
+      : model_(model), cache_(model.make_cache(count, capacity, kv)) {}
 
   // The hidden states of `each` more tokens of every sequence, ids having those of the first sequence first.
   std::vector<float> run(std::span<const int32_t> ids, size_t each) {
     std::vector<SequenceStep> steps;
-    for (size_t i = 0; i < kv_.size(); ++i) steps.push_back({ids.subspan(i * each, each), &kv_[i]});
-    return model_.hidden_states(steps, pool_).to_vector<float>();
+    std::vector<KvSequence>& all = cache_.sequences;
+    for (size_t i = 0; i < all.size(); ++i) steps.push_back({ids.subspan(i * each, each), &all[i]});
+    return model_.hidden_states(steps, cache_.pool).to_vector<float>();
   }
 
  private:
   const Model& model_;
-  KvPool pool_;
-  std::vector<KvSequence> kv_;
+  KvCache cache_;
 };
 
 // An engine, which wants a tokenizer, for requests that are ids.

@@ -18,6 +18,11 @@ class DeviceMemory;
 // How a device may hold ternary matrices: 2 bits a weight, or 1.6 (five weights in a byte) for more arithmetic.
 enum class TernaryLayout : uint8_t { two_bit, base3 };
 
+// "two_bit", "base3".
+std::string_view name_of(TernaryLayout layout);
+// The inverse of name_of. Throws Error for an unknown name.
+TernaryLayout ternary_layout_from_name(std::string_view name);
+
 struct DeviceOptions {
   // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend
   // on it.

@@ -36,8 +36,7 @@ class Grammar {
   // JSON texts that are instances of a schema, a subset of JSON Schema draft 2020-12.
   //
   //   any type   type (one or a list), enum, const, anyOf, oneOf (read as anyOf), allOf (where its parts can be
-  //   merged),
-  //              $ref to "#…" (recursive ones too), $defs, definitions, true, false
+  //              merged), $ref to "#…" (recursive ones too), $defs, definitions, true, false
   //   objects    properties, in the order of the schema; required; additionalProperties
   //   arrays     items, prefixItems, minItems, maxItems
   //   strings    minLength, maxLength; or pattern; or format: date, time, date-time, uuid, ipv4
@@ -50,9 +49,8 @@ class Grammar {
   //  - enum and const are written in the shortest way; so are texts of a pattern, of which the parts that ECMA-262 and
   //    automata share are understood: classes, groups, |, quantifiers, ^ and $ at the ends; no look-around, no
   //    back-references, no \b, no \p.
-  //  - White space: none, one blank, or a line break and up to 32 blanks or tabs after { [ , and before } ]; none or
-  //  one
-  //    blank after a colon. Numbers: up to 20 digits before the point, 24 after it, 3 in the exponent; under bounds 15
+  //  - White space: none, one blank, or a line break and up to 32 blanks or tabs after { [ , and before } ];
+  //    none or one blank after a colon. Numbers: up to 20 digits before the point, 24 after it, 3 in the exponent; under bounds 15
   //    digits after the point and no exponent.
   //
   // Annotations (title, description, default, examples, deprecated, readOnly, writeOnly, $comment, $schema, the root's

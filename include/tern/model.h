@@ -85,6 +85,8 @@ struct KvPoolOptions {
   int64_t page_tokens = 32;  // tokens of a page
 };
 
+struct KvSequence;
+
 // Keys and values of many sequences, in pages of page_tokens tokens; a page has the share of every layer. Pages are
 // known by numbers from 0 on and have reference counts, so that sequences can share them. Made by Model::make_kv_pool.
 // Moved, not copied; not thread-safe. Memory that no token was ever written to is not touched.
@@ -102,6 +104,7 @@ class KvPool {
   int64_t free_pages() const;
   int64_t bytes() const;            // of all pages
   int64_t bytes_per_token() const;  // rounded up
+  int64_t pages_for(int64_t tokens) const;
 
   // A page with one reference; its content is undefined. Throws Error when none is free.
   int32_t acquire();
@@ -112,6 +115,8 @@ class KvPool {
   int64_t references(int32_t page) const;
   // The content of one page into another, for copy on write.
   void copy_page(int32_t from, int32_t to);
+  // Cuts a sequence back to its first `length` tokens, if it has more, and releases the pages behind them.
+  void truncate(KvSequence& sequence, int64_t length);
 
  private:
   friend class Model;
@@ -131,7 +136,7 @@ struct SequenceStep {
   KvSequence* kv;
 };
 
-// Keys and values of the tokens seen so far, in f32, of `batch` sequences of one length. Made by Model::make_cache.
+// Keys and values of the tokens seen so far of `batch` sequences of one length. Made by Model::make_cache.
 struct KvCache {
   KvPool pool;
   std::vector<KvSequence> sequences;
@@ -186,15 +191,17 @@ class Model {
   bool defined() const { return architecture_ != nullptr; }
 
   // Logits f32 [batch, tokens, vocab] for ids i64 [batch, tokens]. With a cache, the ids follow the tokens it has seen,
-  // and it takes them in; logits equal those of one pass over the whole sequence, bit for bit. Throws Error when an id
-  // is out of range, or a sequence longer than max_position_embeddings or the cache.
+  // and it takes them in; with a cache in f32, logits equal those of one pass over the whole sequence, bit for bit.
+  // Throws Error when an id is out of range, or a sequence longer than max_position_embeddings or the cache.
   Tensor logits(const Tensor& ids, KvCache* cache = nullptr) const;
   // The same for the last token only: [batch, vocab].
   Tensor next_logits(const Tensor& ids, KvCache* cache) const;
-  KvCache make_cache(int64_t batch, int64_t capacity) const;
+  KvCache make_cache(int64_t batch, int64_t capacity, KvType kv = KvType::f32) const;
 
   // ---- many sequences at once
   KvPool make_kv_pool(const KvPoolOptions& options) const;
+  // KvPool::bytes_per_token of such a pool, however many pages it has.
+  int64_t kv_bytes_per_token(const KvPoolOptions& options) const;
   // One pass over all sequences: final normalized hidden states f32 [Σ ids, hidden_size], rows in the order of the
   // steps. The tokens follow the kv->length that each sequence has, which moves on. kv->pages must hold the pages for
   // length + ids tokens, and those that are written be owned alone (one reference). A row's bits depend neither on the

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "base/check.h"
+#include "base/named_enum.h"
 
 namespace tern {
 namespace {
@@ -14,12 +14,7 @@ constexpr std::array<std::string_view, kDTypeCount> kNames = {"f32", "bf16", "f1
 
 std::string_view name_of(DType dtype) { return kNames[static_cast<size_t>(dtype)]; }
 
-DType dtype_from_name(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<DType>(i);
-  }
-  fail("dtype", "expected one of {}, got '{}'", fmt::join(kNames, ", "), name);
-}
+DType dtype_from_name(std::string_view name) { return enum_from_name<DType>("dtype", kNames, name); }
 
 bf16::bf16(float value) {
   const uint32_t from = std::bit_cast<uint32_t>(value);

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "base/check.h"
+#include "base/named_enum.h"
 
 namespace tern {
 namespace {
@@ -14,11 +14,6 @@ constexpr std::array<std::string_view, 4> kNames = {"f32", "f16", "int8", "int4"
 
 std::string_view name_of(KvType type) { return kNames[static_cast<size_t>(type)]; }
 
-KvType kv_type_from_name(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<KvType>(i);
-  }
-  fail("kv type", "expected one of {}, got '{}'", fmt::join(kNames, ", "), name);
-}
+KvType kv_type_from_name(std::string_view name) { return enum_from_name<KvType>("kv type", kNames, name); }
 
 }  // namespace tern

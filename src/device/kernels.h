@@ -6,9 +6,8 @@
 // The same arguments give the same bits on every instruction set and thread count (docs/numerics.md): integer sums are
 // exact, and float sums follow one of two orders:
 //   chain   acc = fma(a[k], b[k], acc) for k ascending, from 0 or from the accumulated value;
-//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l) (or acc_l +
-//   x[k]
-//           for plain sums), then lanes fold by halves: l += l+8, l += l+4, l += l+2, l += l+1.
+//   lanes   lane l of 16 takes the elements k ≡ l (mod 16) in ascending k, acc_l = fma(a[k], b[k], acc_l)
+//           (or acc_l + x[k] for plain sums), then lanes fold by halves: l += l+8, l += l+4, l += l+2, l += l+1.
 // fma is the correctly rounded fused operation everywhere; + * / sqrt are IEEE; exp, log and tanh are the polynomials
 // of devices/cpu/generic/math.inl; no flush to zero, no reassociation.
 #pragma once
@@ -231,15 +230,13 @@ struct RopeArgs {
   float* y;
 };
 
+// The row stride of int8 activations: whole tiles of 16, 20 and 64 columns.
+inline constexpr int64_t quantized_stride(int64_t cols) { return ((cols + 19) / 20 * 20 + 63) / 64 * 64; }
+
 // int8 absmax quantization per row (b1.58): scale = (1 / max(max|x|, 1e-5))·127, two roundings, which is what PyTorch
 // makes of `127 / tensor`; q = clamp(round_half_even(x·scale), -128, 127).
-// q has row stride q_stride = quantized_stride(cols); the tail of each row is filled with 0. sums[r] = Σ q of
-// the row.
+// q has row stride q_stride = quantized_stride(cols); the tail of each row is filled with 0. sums[r] = Σ q of the row.
 // NaN quantizes to 0; an infinity makes scale 0 and the row 0.
-inline constexpr int64_t quantized_stride(int64_t cols) {
-  return ((cols + 19) / 20 * 20 + 63) / 64 * 64;  // whole tiles of 16, 20 and 64 columns
-}
-
 struct QuantizeRowsArgs {
   int64_t rows, cols, q_stride;
   const float* x;
@@ -323,8 +320,10 @@ struct LinearRowsArgs {
 
 // Products with a matrix of small codes, within proven bounds of the exact ones: the cheap heads, and the screen of a
 // lossless one. With blocks of 64 columns, b = k / 64:
-//   weights       ŵ[j, k] = factor[j] · multiple[j, b] · (2·u[j, k] + 1 - 2^bits),  u in [0, 2^bits), multiple in [0,
-//   127] activations   x̂[r, k] = scale[r, b] · q[r, k],  |q| <= 127 in one plane, 127·128 in two (q = 128·high + low)
+//   weights       ŵ[j, k] = factor[j] · multiple[j, b] · (2·u[j, k] + 1 - 2^bits),
+//                 u in [0, 2^bits), multiple in [0, 127]
+//   activations   x̂[r, k] = scale[r, b] · q[r, k],
+//                 |q| <= 127 in one plane, 127·128 in two (q = 128·high + low)
 
 inline constexpr int64_t kCodedBlock = 64;
 
@@ -432,11 +431,15 @@ struct TernaryMatmulArgs {
 
 // ---------------------------------------------------------------- attention
 
+// What kScratchBytes hold.
+inline constexpr int64_t kLargestHead = 2048, kMostKeys = int64_t{1} << 19;
+
 // Causal grouped-query attention. q, out [batch, q_tokens, heads, dim] contiguous; k, v [batch, kv_tokens, kv_heads,
 // dim] with batch stride kv_batch_stride and contiguous rows. Query i sees keys 0 … kv_tokens - q_tokens + i. Head h
 // uses key head h / (heads / kv_heads). Per query: s_j = (q·k_j, lanes order)·scale, p_j = exp(s_j - max), Σp in lanes
 // order, out = (chain over j of p_j·v_j) / Σp. A query's result does not depend on the others, nor on keys it does not
-// see. lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= 2^19; dim <= 2048.
+// see. lse [batch, heads, q_tokens] = max + log Σp, unless null. q_tokens <= kv_tokens <= kMostKeys;
+// dim <= kLargestHead.
 struct AttentionArgs {
   int64_t batch, heads, kv_heads, q_tokens, kv_tokens, dim, kv_batch_stride;
   const float *q, *k, *v;
@@ -445,9 +448,10 @@ struct AttentionArgs {
 };
 
 // Gradients of AttentionArgs (q_tokens == kv_tokens, k and v contiguous). Overwrites dq, dk, dv, shaped like q, k, v.
-// p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order; ds_ij = (p_ij·(dp_ij -
-// D_i))·scale. dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i, dv_j = chain of p_ij·d_out_i,
-// over the heads of the group ascending and within a head over i ascending. dim <= 2048.
+// p_ij = exp(s_ij - lse_i); dp_ij = d_out_i·v_j and D_i = d_out_i·out_i in lanes order;
+// ds_ij = (p_ij·(dp_ij - D_i))·scale. dq_i = chain over j ascending of ds_ij·k_j. dk_j = chain of ds_ij·q_i,
+// dv_j = chain of p_ij·d_out_i, over the heads of the group ascending and within a head over i ascending.
+// dim <= kLargestHead.
 struct AttentionBackwardArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   const float *q, *k, *v, *out, *lse, *d_out;
@@ -491,7 +495,8 @@ struct KvAppendArgs {
 };
 
 // AttentionArgs for each sequence alone, over keys and values as they are read from its pages, after KvAppendArgs has
-// stored those of this pass. q is rotated first; q, out [rows, heads, dim]. length + rows <= 2^19; dim <= 2048, even.
+// stored those of this pass. q is rotated first; q, out [rows, heads, dim]. length + rows <= kMostKeys;
+// dim <= kLargestHead, even.
 struct PagedAttentionArgs {
   KvPages kv;
   PagedBatch batch;

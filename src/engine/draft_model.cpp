@@ -25,14 +25,6 @@ bool DraftModel::reserve(KvSequence& kv, int64_t tokens) {
   return true;
 }
 
-void DraftModel::truncate(KvSequence& kv, int64_t length) {
-  kv.length = std::min(kv.length, length);
-  while ((std::ssize(kv.pages) - 1) * pool_.page_tokens() >= kv.length && !kv.pages.empty()) {
-    pool_.release(kv.pages.back());
-    kv.pages.pop_back();
-  }
-}
-
 std::vector<DraftModel::Run> DraftModel::catch_up(std::span<const Job> jobs) {
   std::vector<Run> runs;
   for (const Job& job : jobs) {

@@ -30,7 +30,7 @@ class DraftModel {
   // the pool, gets none this time. Guesses are drawn as the tokens will be: with the same filters and random numbers.
   void propose(std::span<const Job> jobs);
   // Cuts a past back to `length` tokens and gives back the pages behind it.
-  void truncate(KvSequence& kv, int64_t length);
+  void truncate(KvSequence& kv, int64_t length) { pool_.truncate(kv, length); }
 
  private:
   struct Run {

@@ -40,8 +40,8 @@ EngineOptions checked(EngineOptions options, const Model& model) {
   }
   if (options.kv_tokens == 0) {
     const int64_t window = model.config().max_position_embeddings;
-    const KvPool one = model.make_kv_pool({.type = options.kv, .pages = 1, .page_tokens = options.page_tokens});
-    const int64_t affordable = std::max(window, kDefaultPoolBytes / one.bytes_per_token());
+    const int64_t bytes = model.kv_bytes_per_token({.type = options.kv, .page_tokens = options.page_tokens});
+    const int64_t affordable = std::max(window, kDefaultPoolBytes / bytes);
     options.kv_tokens = std::min(affordable, options.max_sequences * window);
   }
   options.kv_tokens = (options.kv_tokens + options.page_tokens - 1) / options.page_tokens * options.page_tokens;

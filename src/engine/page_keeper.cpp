@@ -19,7 +19,7 @@ int64_t PageKeeper::share_pages(KeptSequence& sequence, std::span<const int32_t>
   while (sequence.kv.length + page_tokens <= last) {
     const auto node = index_.find(sequence.node, part(ids, sequence.kv.length, page_tokens));
     if (!node) break;
-    drop_pages(sequence, sequence.indexed);
+    pool_.truncate(sequence.kv, sequence.kv.length);
     pool_.retain(index_.page(*node));
     sequence.kv.pages.push_back(index_.page(*node));
     sequence.kv.length += page_tokens;
@@ -60,16 +60,9 @@ int64_t PageKeeper::reserve(KeptSequence& sequence, int64_t tokens) {
   return std::ssize(pages) * page_tokens;
 }
 
-void PageKeeper::drop_pages(KeptSequence& sequence, int64_t pages) {
-  while (std::ssize(sequence.kv.pages) > pages) {
-    pool_.release(sequence.kv.pages.back());
-    sequence.kv.pages.pop_back();
-  }
-}
-
 void PageKeeper::settle(KeptSequence& sequence, int64_t length, std::span<const int32_t> ids) {
   sequence.kv.length = length;
-  drop_pages(sequence, pages_for(length));
+  pool_.truncate(sequence.kv, length);
   const int64_t page_tokens = pool_.page_tokens();
   while (reuse_ && (sequence.indexed + 1) * page_tokens <= length) {
     int32_t& page = sequence.kv.pages[static_cast<size_t>(sequence.indexed)];
@@ -84,7 +77,7 @@ void PageKeeper::settle(KeptSequence& sequence, int64_t length, std::span<const 
 }
 
 void PageKeeper::release(KeptSequence& sequence) {
-  drop_pages(sequence, 0);
+  pool_.truncate(sequence.kv, 0);
   sequence = {};
 }
 

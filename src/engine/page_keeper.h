@@ -26,7 +26,6 @@ class PageKeeper {
 
   KvPool& pool() { return pool_; }
   const KvPool& pool() const { return pool_; }
-  int64_t pages_for(int64_t tokens) const { return (tokens + pool_.page_tokens() - 1) / pool_.page_tokens(); }
 
   // Lengthens a text that ends with a page by the full pages of `ids` that the index has, but for the last token: that
   // has to go through the model. Returns the number of tokens gained.
@@ -53,7 +52,6 @@ class PageKeeper {
   bool make_room();
   // Fewer tokens of a page than these are computed, not copied.
   int64_t smallest_copy() const { return (pool_.page_tokens() + 3) / 4; }
-  void drop_pages(KeptSequence& sequence, int64_t pages);
 
   KvPool pool_;
   PrefixIndex index_;

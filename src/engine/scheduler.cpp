@@ -23,7 +23,7 @@ void Scheduler::admit() {
     Sequence& first = *waiting_.front();
     const std::span<const int32_t> context = first.generation.context();
     const int64_t found = keeper_.share_pages(first.kept, context);
-    const int64_t missing = keeper_.pages_for(std::ssize(context)) - std::ssize(first.kept.kv.pages);
+    const int64_t missing = keeper_.pool().pages_for(std::ssize(context)) - std::ssize(first.kept.kv.pages);
     if (!running_.empty() && missing > keeper_.available()) return keeper_.release(first.kept);
     count_cached(first, found);
     running_.push_back(std::move(waiting_.front()));

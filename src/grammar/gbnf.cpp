@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/code_point.h"
 #include "text/utf8.h"
 
 namespace tern {
@@ -238,7 +239,7 @@ class GbnfParser {
     const size_t begin = at_;
     take('"');
     std::string bytes;
-    while (!take('"')) append_utf8_char(parse_char(begin, "a closing \""), bytes);
+    while (!take('"')) append_code_point(parse_char(begin, "a closing \""), bytes);
     return tree_.text(bytes);
   }
 

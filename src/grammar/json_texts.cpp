@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/code_point.h"
 #include "text/utf8.h"
 
 namespace tern {
@@ -39,7 +40,7 @@ bool contains(const std::vector<CharRange>& ranges, char32_t code) {
 
 std::string spelled(char32_t code) {
   std::string text;
-  append_utf8_char(code, text);
+  append_code_point(code, text);
   const std::string quoted = nlohmann::json(text).dump();
   return quoted.substr(1, quoted.size() - 2);
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/code_point.h"
 #include "text/utf8.h"
 
 namespace tern {

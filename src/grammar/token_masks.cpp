@@ -12,6 +12,22 @@ constexpr size_t kMaskBytes = size_t{16} << 20;
 
 }  // namespace
 
+template <class Visit>
+void TokenMasks::descend(StateTable& states, uint32_t begin, uint32_t end, const Visit& visit) {
+  const std::span<const TokenTrie::Node> trie = trie_->nodes();
+  for (uint32_t i = begin; i < end && i + 1 < trie.size();) {
+    const TokenTrie::Node& node = trie[i];
+    const uint32_t state = states.step(path_[node.depth - 1], node.byte);
+    if (state == StateTable::kDead) {
+      i = node.next;
+      continue;
+    }
+    path_[node.depth] = state;
+    visit(i, state);
+    ++i;
+  }
+}
+
 TokenMasks::TokenMasks(std::shared_ptr<const TokenTrie> trie) : trie_(std::move(trie)), path_(trie_->longest() + 1) {}
 
 void TokenMasks::allowed(StateTable& states, uint32_t state, TokenMask& mask) {
@@ -59,19 +75,11 @@ const TokenMasks::LocalMask& TokenMasks::local_mask(StateTable& states, std::spa
   LocalMask local{TokenMask(trie_->vocab_size()), {}, 0};
   path_[0] = states.local_start(nodes);
   const std::span<const TokenTrie::Node> trie = trie_->nodes();
-  for (uint32_t i = 1; i + 1 < trie.size();) {
-    const TokenTrie::Node& node = trie[i];
-    const uint32_t state = states.step(path_[node.depth - 1], node.byte);
-    if (state == StateTable::kDead) {
-      i = node.next;
-      continue;
-    }
-    path_[node.depth] = state;
-    for (const int32_t id : trie_->tokens(i)) local.tokens.set(id);
-    if (states.returns(state) && node.next > i + 1) local.returns.push_back(i);
+  descend(states, 1, static_cast<uint32_t>(trie.size()), [&](uint32_t node, uint32_t state) {
+    for (const int32_t id : trie_->tokens(node)) local.tokens.set(id);
+    if (states.returns(state) && trie[node].next > node + 1) local.returns.push_back(node);
     local.depth = std::max(local.depth, states.depth(state));
-    ++i;
-  }
+  });
   const size_t bytes = local.tokens.words().size_bytes() + local.returns.size() * sizeof(uint32_t);
   if (of_nodes_.size() * (bytes + 1) >= kMaskBytes) of_nodes_.clear();
   return of_nodes_.emplace(std::move(nodes), std::move(local)).first->second;
@@ -80,17 +88,9 @@ const TokenMasks::LocalMask& TokenMasks::local_mask(StateTable& states, std::spa
 void TokenMasks::walk(StateTable& states, uint32_t below, uint32_t state, TokenMask& mask) {
   const std::span<const TokenTrie::Node> trie = trie_->nodes();
   path_[trie[below].depth] = state;
-  for (uint32_t i = below + 1; i < trie[below].next && i + 1 < trie.size();) {
-    const TokenTrie::Node& node = trie[i];
-    const uint32_t next = states.step(path_[node.depth - 1], node.byte);
-    if (next == StateTable::kDead) {
-      i = node.next;
-      continue;
-    }
-    path_[node.depth] = next;
-    for (const int32_t id : trie_->tokens(i)) mask.set(id);
-    ++i;
-  }
+  descend(states, below + 1, trie[below].next, [&](uint32_t node, uint32_t) {
+    for (const int32_t id : trie_->tokens(node)) mask.set(id);
+  });
 }
 
 }  // namespace tern

@@ -40,6 +40,10 @@ class TokenMasks {
   const LocalMask& local_mask(StateTable& states, std::span<const Frame> group);
   // Adds the tokens below a trie node that lead from a state to one that is not dead.
   void walk(StateTable& states, uint32_t below, uint32_t state, TokenMask& mask);
+  // Calls visit(node, state) for those of the trie nodes [begin, end) whose text leads to a state that is not dead, from
+  // the state that path_ holds for the node above them.
+  template <class Visit>
+  void descend(StateTable& states, uint32_t begin, uint32_t end, const Visit& visit);
 
   std::shared_ptr<const TokenTrie> trie_;
   std::map<std::vector<uint32_t>, LocalMask> of_nodes_;

@@ -31,17 +31,6 @@ std::vector<CharRange> complement(std::vector<CharRange> ranges) {
 
 std::vector<CharRange> normalized(std::vector<CharRange> ranges) { return complement(complement(std::move(ranges))); }
 
-void append_utf8_char(char32_t code, std::string& text) {
-  const auto put = [&](char32_t byte) { text.push_back(static_cast<char>(byte)); };
-  if (code < 0x80) return put(code);
-  if (code >= 0x10000) put(0xF0 | code >> 18);
-  if (code >= 0x10000) put(0x80 | (code >> 12 & 0x3F));
-  if (code >= 0x800 && code < 0x10000) put(0xE0 | code >> 12);
-  if (code >= 0x800) put(0x80 | (code >> 6 & 0x3F));
-  if (code < 0x800) put(0xC0 | code >> 6);
-  put(0x80 | (code & 0x3F));
-}
-
 ExprId GrammarTree::add(Expr expr) {
   check(exprs_.size() < kMostExprs, "grammar", "expected at most {} expressions, got more", kMostExprs);
   for (const ExprId part : expr.parts) expr.depth = std::max(expr.depth, exprs_[part].depth + 1);

@@ -21,9 +21,6 @@ std::vector<CharRange> complement(std::vector<CharRange> ranges);
 // The same characters as ranges that ascend and do not overlap, without surrogates.
 std::vector<CharRange> normalized(std::vector<CharRange> ranges);
 
-// Appends a code point as UTF-8.
-void append_utf8_char(char32_t code, std::string& text);
-
 using ExprId = uint32_t;
 using RuleId = uint32_t;
 

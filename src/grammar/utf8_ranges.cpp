@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "base/code_point.h"
+
 namespace tern {
 
 void append_utf8_sequences(CharRange range, std::vector<Utf8Sequence>& sequences) {
@@ -26,8 +28,8 @@ void append_utf8_sequences(CharRange range, std::vector<Utf8Sequence>& sequences
     }
   }
   std::string first, last;
-  append_utf8_char(range.first, first);
-  append_utf8_char(range.last, last);
+  append_code_point(range.first, first);
+  append_code_point(range.last, last);
   Utf8Sequence sequence{{}, static_cast<uint32_t>(first.size())};
   for (size_t i = 0; i < first.size(); ++i)
     sequence.bytes[i] = {static_cast<uint8_t>(first[i]), static_cast<uint8_t>(last[i])};

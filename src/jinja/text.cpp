@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/code_point.h"
+
 namespace tern::jinja {
 namespace {
 
@@ -34,29 +36,12 @@ size_t code_point_length(std::string_view text, size_t at) {
 }
 
 uint32_t code_point_at(std::string_view text, size_t at) {
-  const size_t bytes = code_point_length(text, at);
-  const uint32_t lead = static_cast<uint8_t>(text[at]);
-  if (bytes == 1) return lead;
-  uint32_t code = lead & (0x7Fu >> bytes);
-  for (size_t i = 1; i < bytes; ++i) code = code << 6 | (static_cast<uint8_t>(text[at + i]) & 0x3Fu);
-  return code;
+  return code_point(text.substr(at, code_point_length(text, at)));
 }
 
 void append_code_point(uint32_t code, std::string& text) {
-  const auto put = [&](uint32_t byte) { text.push_back(static_cast<char>(byte)); };
   if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) code = 0xFFFD;
-  if (code < 0x80) return put(code);
-  if (code < 0x800) {
-    put(0xC0 | code >> 6);
-  } else if (code < 0x10000) {
-    put(0xE0 | code >> 12);
-    put(0x80 | (code >> 6 & 0x3F));
-  } else {
-    put(0xF0 | code >> 18);
-    put(0x80 | (code >> 12 & 0x3F));
-    put(0x80 | (code >> 6 & 0x3F));
-  }
-  put(0x80 | (code & 0x3F));
+  tern::append_code_point(code, text);
 }
 
 size_t count_code_points(std::string_view text) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/head.h"
 
-#include <iterator>
-#include <string_view>
+#include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/check.h"
+#include "base/named_enum.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -35,18 +36,13 @@ void check_hidden(const char* op, const ModelConfig& config, const Tensor& hidde
         "expected {}, got {} {}", expected, name_of(hidden.dtype()), to_string(hidden.shape()));
 }
 
-constexpr std::string_view kNames[] = {"full", "screened", "int8", "int4"};
+constexpr std::array<std::string_view, 4> kNames = {"full", "screened", "int8", "int4"};
 
 }  // namespace
 
 std::string_view name_of(HeadType type) { return kNames[static_cast<size_t>(type)]; }
 
-HeadType head_type_from_name(std::string_view name) {
-  for (size_t i = 0; i < std::size(kNames); ++i) {
-    if (kNames[i] == name) return static_cast<HeadType>(i);
-  }
-  fail("head", "expected one of {}, got '{}'", fmt::join(kNames, ", "), name);
-}
+HeadType head_type_from_name(std::string_view name) { return enum_from_name<HeadType>("head", kNames, name); }
 
 HeadType default_head(const Architecture& model) {
   const Tensor& weight = model.head().get(false);

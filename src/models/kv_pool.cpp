@@ -19,6 +19,8 @@ size_t used(const std::vector<int32_t>& references, int32_t page) {
   return static_cast<size_t>(page);
 }
 
+int64_t per_token(int64_t page_bytes, int64_t page_tokens) { return (page_bytes + page_tokens - 1) / page_tokens; }
+
 void check_distinct(std::vector<const KvSequence*> sequences, std::vector<int32_t> written) {
   std::sort(sequences.begin(), sequences.end(), std::less<>());
   check(std::adjacent_find(sequences.begin(), sequences.end()) == sequences.end(), "hidden_states",
@@ -44,7 +46,8 @@ int64_t KvPool::page_tokens() const { return state_->kv.page_tokens; }
 int64_t KvPool::pages() const { return state_->kv.pages; }
 int64_t KvPool::free_pages() const { return std::ssize(state_->free); }
 int64_t KvPool::bytes() const { return state_->kv.bytes.numel(); }
-int64_t KvPool::bytes_per_token() const { return (state_->kv.page_bytes + page_tokens() - 1) / page_tokens(); }
+int64_t KvPool::bytes_per_token() const { return per_token(state_->kv.page_bytes, page_tokens()); }
+int64_t KvPool::pages_for(int64_t tokens) const { return tern::pages_for(tokens, page_tokens()); }
 
 int32_t KvPool::acquire() {
   check(!state_->free.empty(), "kv pool", "expected a free page, all {} are in use", pages());
@@ -74,6 +77,30 @@ void KvPool::copy_page(int32_t from, int32_t to) {
          slice(state_->kv.bytes, 0, from * bytes, (from + 1) * bytes));
 }
 
+void KvPool::truncate(KvSequence& sequence, int64_t length) {
+  sequence.length = std::min(sequence.length, length);
+  while (std::ssize(sequence.pages) > pages_for(sequence.length)) {
+    release(sequence.pages.back());
+    sequence.pages.pop_back();
+  }
+}
+
+int64_t Model::kv_bytes_per_token(const KvPoolOptions& options) const {
+  const ModelConfig& c = config();
+  const int64_t page = kv_page_bytes(options.type, c.num_hidden_layers, c.num_key_value_heads, c.head_dim(),
+                                     options.page_tokens, device());
+  return per_token(page, options.page_tokens);
+}
+
+KvPool Model::make_kv_pool(const KvPoolOptions& options) const {
+  const ModelConfig& c = config();
+  KvPool pool;
+  pool.state_ = std::make_unique<KvPool::State>(make_paged_kv(options.type, options.pages, c.num_hidden_layers,
+                                                              c.num_key_value_heads, c.head_dim(), options.page_tokens,
+                                                              device()));
+  return pool;
+}
+
 void check_steps(const ModelConfig& config, const Device& device, std::span<const SequenceStep> steps,
                  const PagedKv& kv, std::span<const int32_t> references) {
   constexpr const char* kOp = "hidden_states";
@@ -94,7 +121,7 @@ void check_steps(const ModelConfig& config, const Device& device, std::span<cons
     const int64_t window = config.max_position_embeddings, count = std::ssize(step.ids);
     check(s.length >= 0 && s.length <= window - count, kOp,
           "expected at most max_position_embeddings = {} tokens, got {} after {}", window, count, s.length);
-    const int64_t pages = (s.length + count + kv.page_tokens - 1) / kv.page_tokens;
+    const int64_t pages = pages_for(s.length + count, kv.page_tokens);
     check(std::ssize(s.pages) >= pages, kOp, "expected {} pages for {} tokens, got {}", pages, s.length + count,
           s.pages.size());
     for (int64_t i = 0; i < pages; ++i) {

@@ -81,13 +81,14 @@ Tensor Model::next_logits(const Tensor& ids, KvCache* cache) const {
   return tern::head_logits(*architecture_, last);
 }
 
-KvCache Model::make_cache(int64_t batch, int64_t capacity) const {
+KvCache Model::make_cache(int64_t batch, int64_t capacity, KvType kv) const {
   check(batch >= 1 && capacity >= 1, "cache", "expected batch and capacity of at least 1, got {} and {}", batch,
         capacity);
-  constexpr int64_t kPageTokens = 32;
-  const int64_t each = (capacity + kPageTokens - 1) / kPageTokens;
+  KvPoolOptions options{.type = kv};
+  const int64_t each = pages_for(capacity, options.page_tokens);
+  options.pages = batch * each;
   KvCache cache;
-  cache.pool = make_kv_pool({.type = KvType::f32, .pages = batch * each, .page_tokens = kPageTokens});
+  cache.pool = make_kv_pool(options);
   cache.batch = batch;
   cache.capacity = capacity;
   cache.sequences.resize(static_cast<size_t>(batch));
@@ -95,15 +96,6 @@ KvCache Model::make_cache(int64_t batch, int64_t capacity) const {
     for (int64_t i = 0; i < each; ++i) sequence.pages.push_back(cache.pool.acquire());
   }
   return cache;
-}
-
-KvPool Model::make_kv_pool(const KvPoolOptions& options) const {
-  const ModelConfig& c = config();
-  KvPool pool;
-  pool.state_ = std::make_unique<KvPool::State>(make_paged_kv(options.type, options.pages, c.num_hidden_layers,
-                                                              c.num_key_value_heads, c.head_dim(), options.page_tokens,
-                                                              device()));
-  return pool;
 }
 
 Tensor Model::hidden_states(std::span<const SequenceStep> steps, KvPool& pool) const {

@@ -9,9 +9,6 @@
 namespace tern {
 namespace {
 
-// What the kernels' scratch memory holds (kernels.h, AttentionArgs).
-constexpr int64_t kLargestHead = 2048, kMostKeys = int64_t{1} << 19;
-
 void check_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   check_floats("attention", {{"q", q}, {"k", k}, {"v", v}});
   check_rank("attention", {"q", q}, 4);

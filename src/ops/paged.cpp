@@ -11,12 +11,10 @@
 namespace tern {
 namespace {
 
-// What the kernels' scratch memory holds (kernels.h, PagedAttentionArgs).
-constexpr int64_t kLargestHead = 2048, kMostKeys = int64_t{1} << 19;
+// Of pages, layers, heads, their extent and tokens of a page: page numbers are i32.
+constexpr int64_t kMostNumber = INT32_MAX;
 // Room for shared scores beyond this is not made: so many rows keep all threads busy by themselves.
 constexpr int64_t kMostScores = int64_t{4} << 20;
-
-int64_t pages_for(const PagedKv& kv, int64_t tokens) { return (tokens + kv.page_tokens - 1) / kv.page_tokens; }
 
 KvPages pages_of(const PagedKv& kv, int64_t layer) {
   return {.type = kv.type,
@@ -42,8 +40,9 @@ void check_sequence(const PagedKv& kv, const PagedRows& s, int64_t positions) {
         "expected at least one row after at least 0 tokens, got {} after {}", s.rows, s.length);
   check(end <= std::min(positions, kMostKeys), "paged pass", "expected a sequence of at most {} tokens, got {}",
         std::min(positions, kMostKeys), end);
-  check(std::ssize(s.pages) >= pages_for(kv, end), "paged pass", "expected {} pages for {} tokens, got {}",
-        pages_for(kv, end), end, s.pages.size());
+  const int64_t pages = pages_for(end, kv.page_tokens);
+  check(std::ssize(s.pages) >= pages, "paged pass", "expected {} pages for {} tokens, got {}", pages, end,
+        s.pages.size());
   for (const int32_t page : s.pages) {
     check(page >= 0 && page < kv.pages, "paged pass", "expected pages in [0, {}), got {}", kv.pages, page);
   }
@@ -59,23 +58,29 @@ void check_operands(const char* op, const PagedKv& kv, int64_t layer, const Page
 
 }  // namespace
 
-PagedKv make_paged_kv(KvType type, int64_t pages, int64_t layers, int64_t kv_heads, int64_t head_dim,
-                      int64_t page_tokens, const Device& device) {
-  constexpr int64_t kMost = INT32_MAX;
-  for (const int64_t number : {pages, layers, kv_heads, head_dim, page_tokens}) {
-    check(number >= 1 && number <= kMost, "kv pages",
-          "expected pages, layers, heads, their extent and tokens of a page in [1, {}], got {}, {}, {}, {} and {}",
-          kMost, pages, layers, kv_heads, head_dim, page_tokens);
+int64_t kv_page_bytes(KvType type, int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t page_tokens,
+                      const Device& device) {
+  for (const int64_t number : {layers, kv_heads, head_dim, page_tokens}) {
+    check(number >= 1 && number <= kMostNumber, "kv pages",
+          "expected layers, heads, their extent and tokens of a page in [1, {}], got {}, {}, {} and {}", kMostNumber, layers,
+          kv_heads, head_dim, page_tokens);
   }
   check(head_dim % 2 == 0 && head_dim <= kLargestHead && page_tokens <= kMostKeys, "kv pages",
         "expected an even head extent of at most {} and pages of at most {} tokens, got {} and {}", kLargestHead,
         kMostKeys, head_dim, page_tokens);
-  const size_t block = device.backend().kernels().kv_block_bytes(type, page_tokens, head_dim);
-  int64_t page_bytes = static_cast<int64_t>(block), all = 0;
-  check(!__builtin_mul_overflow(page_bytes, 2 * kv_heads, &page_bytes) &&
-            !__builtin_mul_overflow(page_bytes, layers, &page_bytes) &&
-            !__builtin_mul_overflow(page_bytes, pages, &all),
-        "kv pages", "expected pages that fit into memory, got {} of {} tokens", pages, page_tokens);
+  auto bytes = static_cast<int64_t>(device.backend().kernels().kv_block_bytes(type, page_tokens, head_dim));
+  check(!__builtin_mul_overflow(bytes, 2 * kv_heads, &bytes) && !__builtin_mul_overflow(bytes, layers, &bytes),
+        "kv pages", "expected pages that fit into memory, got one of {} tokens", page_tokens);
+  return bytes;
+}
+
+PagedKv make_paged_kv(KvType type, int64_t pages, int64_t layers, int64_t kv_heads, int64_t head_dim,
+                      int64_t page_tokens, const Device& device) {
+  check(pages >= 1 && pages <= kMostNumber, "kv pages", "expected pages in [1, {}], got {}", kMostNumber, pages);
+  const int64_t page_bytes = kv_page_bytes(type, layers, kv_heads, head_dim, page_tokens, device);
+  int64_t all = 0;
+  check(!__builtin_mul_overflow(page_bytes, pages, &all), "kv pages",
+        "expected pages that fit into memory, got {} of {} tokens", pages, page_tokens);
   return {type, pages, layers, kv_heads, head_dim, page_tokens, page_bytes, Tensor::empty({all}, DType::u8, device)};
 }
 
@@ -93,7 +98,7 @@ PagedPass make_paged_pass(const PagedKv& kv, std::span<const PagedRows> sequence
   for (const PagedRows& s : sequences) {
     check_sequence(kv, s, cos.shape()[0]);
     numbers.insert(numbers.end(), {rows, s.rows, s.length, std::ssize(tables)});
-    tables.insert(tables.end(), s.pages.begin(), s.pages.begin() + pages_for(kv, s.length + s.rows));
+    tables.insert(tables.end(), s.pages.begin(), s.pages.begin() + pages_for(s.length + s.rows, kv.page_tokens));
     rows += s.rows;
     scores += std::min(heads * s.rows * (s.length + s.rows + 32), kMostScores + 1);
   }

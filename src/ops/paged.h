@@ -19,7 +19,14 @@ struct PagedKv {
   Tensor bytes;  // u8 [pages · page_bytes]
 };
 
-// Throws Error when a number is below 1, or the pages do not fit into memory.
+// How many pages of page_tokens tokens hold so many tokens.
+constexpr int64_t pages_for(int64_t tokens, int64_t page_tokens) { return (tokens + page_tokens - 1) / page_tokens; }
+
+// Bytes of a page on a device. Throws Error when a number is below 1 or a page does not fit into memory.
+int64_t kv_page_bytes(KvType type, int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t page_tokens,
+                      const Device& device);
+
+// Throws Error as kv_page_bytes, and when there are no pages or they do not fit into memory.
 PagedKv make_paged_kv(KvType type, int64_t pages, int64_t layers, int64_t kv_heads, int64_t head_dim,
                       int64_t page_tokens, const Device& device);
 

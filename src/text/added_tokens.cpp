@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/code_point.h"
 #include "text/utf8.h"
 
 namespace tern {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/byte_level.h"
 
+#include "base/code_point.h"
 #include "text/utf8.h"
 
 namespace tern {

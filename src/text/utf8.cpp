@@ -89,23 +89,6 @@ size_t append_utf8(std::string_view bytes, bool last, std::string& text) {
   return at;
 }
 
-char32_t code_point(std::string_view character) {
-  const auto byte = [&](size_t i) { return static_cast<char32_t>(static_cast<uint8_t>(character[i])); };
-  if (character.size() == 1) return byte(0);
-  char32_t code = byte(0) & (0x7Fu >> character.size());
-  for (size_t i = 1; i < character.size(); ++i) code = code << 6 | (byte(i) & 0x3F);
-  return code;
-}
-
-void append_code_point(char32_t code, std::string& text) {
-  if (code < 0x80) {
-    text.push_back(static_cast<char>(code));
-  } else {
-    text.push_back(static_cast<char>(0xC0 | code >> 6));
-    text.push_back(static_cast<char>(0x80 | (code & 0x3F)));
-  }
-}
-
 bool is_space(char32_t code) {
   return (code >= 0x09 && code <= 0x0D) || code == 0x20 || code == 0x85 || code == 0xA0 || code == 0x1680 ||
          (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F ||

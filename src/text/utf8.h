@@ -28,10 +28,6 @@ size_t non_utf8_prefix(std::string_view bytes);
 // `last`; else all but a character cut off at the end.
 size_t append_utf8(std::string_view bytes, bool last, std::string& text);
 
-// The code point of one well-formed character.
-char32_t code_point(std::string_view character);
-// Appends a code point below U+0800.
-void append_code_point(char32_t code, std::string& text);
 // Unicode's White_Space property.
 bool is_space(char32_t code);
 

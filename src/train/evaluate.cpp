@@ -16,7 +16,6 @@ namespace {
 constexpr int64_t kLogitsAtOnce = int64_t{1} << 24;  // 64 MiB of f32
 constexpr int64_t kRowsAtOnce = 16;
 constexpr int64_t kKvAtOnce = int64_t{1} << 28;  // bytes of keys and values
-constexpr int64_t kPageTokens = 32;
 
 // `rows` windows, one after the other in the text, each with `length` tokens to predict.
 struct Group {
@@ -29,27 +28,18 @@ struct Group {
   }
 };
 
-int64_t pages_for(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
-
 // As many windows at once as logits and keys and values have room for.
 int64_t most_rows(const Model& model, int64_t length, KvType kv) {
-  const KvPool one = model.make_kv_pool({.type = kv, .pages = 1, .page_tokens = kPageTokens});
   const int64_t by_logits = kLogitsAtOnce / (length * model.config().vocab_size);
-  const int64_t by_kv = kKvAtOnce / (pages_for(length) * one.bytes());
+  const int64_t by_kv = kKvAtOnce / (length * model.kv_bytes_per_token({.type = kv}));
   return std::clamp<int64_t>(std::min(by_logits, by_kv), 1, kRowsAtOnce);
 }
 
-// Windows as sequences of one pool.
+// Windows as sequences of one cache.
 class Windows {
  public:
   Windows(const Model& model, int64_t rows, int64_t length, KvType kv)
-      : model_(model),
-        pool_(model.make_kv_pool({.type = kv, .pages = rows * pages_for(length), .page_tokens = kPageTokens})),
-        sequences_(static_cast<size_t>(rows)) {
-    for (KvSequence& sequence : sequences_) {
-      for (int64_t i = 0; i < pages_for(length); ++i) sequence.pages.push_back(pool_.acquire());
-    }
-  }
+      : model_(model), cache_(model.make_cache(rows, length, kv)) {}
 
   // Adds the losses of the group's tokens to `sum` in the order of the text. Windows too long for their logits to be
   // held at once go in chunks, which gives the same bits.
@@ -57,7 +47,7 @@ class Windows {
     const int64_t chunk =
         std::clamp<int64_t>(kLogitsAtOnce / (group.rows * model_.config().vocab_size), 1, group.length);
     std::vector<float> losses(static_cast<size_t>(group.rows * group.length));
-    for (KvSequence& sequence : sequences_) sequence.length = 0;
+    for (KvSequence& sequence : cache_.sequences) sequence.length = 0;
     for (int64_t begin = 0; begin < group.length; begin += chunk) {
       const int64_t count = std::min(chunk, group.length - begin);
       const std::vector<float> part = losses_of(group, begin, count);
@@ -74,17 +64,16 @@ class Windows {
     std::vector<SequenceStep> steps;
     std::vector<int64_t> next;
     for (int64_t row = 0; row < group.rows; ++row) {
-      steps.push_back({group.part(row, begin, count), &sequences_[static_cast<size_t>(row)]});
+      steps.push_back({group.part(row, begin, count), &cache_.sequences[static_cast<size_t>(row)]});
       const auto targets = group.part(row, begin + 1, count);
       next.insert(next.end(), targets.begin(), targets.end());
     }
-    const Tensor logits = model_.head_logits(model_.hidden_states(steps, pool_));
+    const Tensor logits = model_.head_logits(model_.hidden_states(steps, cache_.pool));
     return cross_entropy_rows(logits, Tensor::from(next, {std::ssize(next)}, model_.device())).to_vector<float>();
   }
 
   const Model& model_;
-  KvPool pool_;
-  std::vector<KvSequence> sequences_;
+  KvCache cache_;
 };
 
 void check_arguments(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window) {

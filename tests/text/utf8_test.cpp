@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/code_point.h"
 #include "text/utf8.h"
 
 #include <gtest/gtest.h>
@@ -55,6 +56,9 @@ TEST(Utf8, KnowsEveryCodePoint) {
     ASSERT_EQ(utf8_prefix(bytes) == bytes.size(), valid) << static_cast<uint32_t>(code);
     if (!valid) continue;
     ASSERT_EQ(code_point(bytes), code);
+    std::string appended;
+    append_code_point(code, appended);
+    ASSERT_EQ(appended, bytes);
   }
 }
 

@@ -46,8 +46,8 @@ class CpuBackend final : public Backend {
     exec_.threads = pool_.threads();
     exec_.parallel = &parallel;
     exec_.scratch = &scratch;
-    if (options.tune) exec_.ternary = measured_tuning(*kernels_, exec_);
     if (options.ternary_layout) exec_.ternary.layout = *options.ternary_layout;
+    if (options.tune) exec_.ternary = measured_tuning(*kernels_, exec_, options.ternary_layout);
   }
 
   std::string_view name() const override { return "cpu"; }

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
+#include <span>
 #include <vector>
 
 namespace tern::cpu {
@@ -29,28 +29,24 @@ class Product {
     y_.resize(static_cast<size_t>(std::max(most_columns_, kManyRows * kFewColumns)));
   }
 
-  // Seconds of the best of `runs` products of one row with the whole matrix.
-  double vector_seconds(const TernaryTuning& tuning, int runs) { return seconds(tuning, 1, most_columns_, runs); }
-  // The same of many rows with a few of its columns, which caches hold.
-  double matrix_seconds(const TernaryTuning& tuning, int runs) { return seconds(tuning, kManyRows, kFewColumns, runs); }
+  // Seconds of a product of one row with the whole matrix, which comes from memory.
+  double vector_seconds(const TernaryTuning& tuning) { return seconds(tuning, 1, most_columns_); }
+  // Of many rows with a few of its columns, which caches hold.
+  double matrix_seconds(const TernaryTuning& tuning) { return seconds(tuning, kManyRows, kFewColumns); }
 
  private:
   static constexpr int64_t kFewColumns = 256;
 
-  double seconds(const TernaryTuning& tuning, int64_t rows, int64_t n, int runs) {
+  double seconds(const TernaryTuning& tuning, int64_t rows, int64_t n) {
     using Clock = std::chrono::steady_clock;
     Exec exec = exec_;
     exec.ternary = tuning;
     uint8_t* const aligned = packed_.data() + (4096 - reinterpret_cast<uintptr_t>(packed_.data()) % 4096);
     const TernaryMatmulArgs args = {rows,         kCols, stride_, q_.data(), scale_.data(), sums_.data(), 1,
                                     {{tuning.layout, aligned, n, 1.0f, y_.data(), nullptr}}};
-    double best = 1e30;
-    for (int run = 0; run < runs; ++run) {
-      const Clock::time_point start = Clock::now();
-      kernels_.ternary_matmul(exec, args);
-      best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
-    }
-    return best;
+    const Clock::time_point start = Clock::now();
+    kernels_.ternary_matmul(exec, args);
+    return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
   const Kernels& kernels_;
@@ -62,54 +58,65 @@ class Product {
   std::vector<int32_t> sums_;
 };
 
-}  // namespace
+struct Choice {
+  TernaryTuning tuning;
+  double seconds = 1e30;  // the least so far
+};
 
-TernaryTuning measured_tuning(const Kernels& kernels, const Exec& exec) {
-  Product product(kernels, exec);
+// Measures the choices in turn, so that what else the machine does meets all of them.
+template <class Seconds>
+void measure(std::vector<Choice>& choices, int turns, const Seconds& seconds) {
+  for (int turn = 0; turn < turns; ++turn) {
+    for (Choice& choice : choices) choice.seconds = std::min(choice.seconds, seconds(choice.tuning));
+  }
+}
 
-  // In turn, so that what else the machine does meets all of them.
-  constexpr int64_t kAhead[] = {int64_t{1} << 10, int64_t{4} << 10, int64_t{16} << 10};
-  constexpr TernaryLayout kLayouts[] = {TernaryLayout::two_bit, TernaryLayout::base3};
-  constexpr int kTurns = 3;
+// The first of the choices that no later one beats by the factor margin(later one, it).
+template <class Margin>
+TernaryTuning fastest(const std::vector<Choice>& choices, const Margin& margin) {
+  const Choice* best = &choices[0];
+  for (const Choice& choice : choices) {
+    if (choice.seconds < margin(choice, *best) * best->seconds) best = &choice;
+  }
+  return best->tuning;
+}
+
+// Layout and prefetch distance, by a matrix-vector product.
+TernaryTuning vector_tuning(Product& product, std::span<const TernaryLayout> layouts) {
+  std::vector<Choice> choices;
+  for (const TernaryLayout layout : layouts) {
+    for (const int64_t ahead : {int64_t{1} << 10, int64_t{4} << 10, int64_t{16} << 10}) {
+      choices.push_back({{.layout = layout, .prefetch_bytes = ahead}});
+    }
+  }
+  measure(choices, 3, [&](const TernaryTuning& tuning) { return product.vector_seconds(tuning); });
   // base3 moves 0.8 of the bytes. Ahead by less than half of that it lost in whole models: 14.3 against 19.0 tokens/s on
   // two threads of one Zen 3 core.
-  constexpr double kBase3Margin = 0.9, kMargin = 0.97;
-  TernaryTuning best;
-  double least = 1e30;
-  double taken[std::size(kLayouts)][std::size(kAhead)];
-  for (auto& row : taken) std::fill(std::begin(row), std::end(row), 1e30);
-  for (int turn = 0; turn < kTurns; ++turn) {
-    for (size_t layout = 0; layout < std::size(kLayouts); ++layout) {
-      for (size_t ahead = 0; ahead < std::size(kAhead); ++ahead) {
-        TernaryTuning tuning;
-        tuning.layout = kLayouts[layout];
-        tuning.prefetch_bytes = kAhead[ahead];
-        taken[layout][ahead] = std::min(taken[layout][ahead], product.vector_seconds(tuning, 1));
-      }
-    }
-  }
-  for (size_t layout = 0; layout < std::size(kLayouts); ++layout) {
-    for (size_t ahead = 0; ahead < std::size(kAhead); ++ahead) {
-      if (taken[layout][ahead] >= (kLayouts[layout] == best.layout ? 1.0 : kBase3Margin) * least) continue;
-      least = taken[layout][ahead];
-      best.layout = kLayouts[layout];
-      best.prefetch_bytes = kAhead[ahead];
-    }
-  }
-  least = 1e30;
-  TernaryTuning blocks = best;
+  constexpr double kBase3Margin = 0.9;
+  return fastest(choices, [](const Choice& later, const Choice& best) {
+    return later.tuning.layout == best.tuning.layout ? 1.0 : kBase3Margin;
+  });
+}
+
+}  // namespace
+
+TernaryTuning measured_tuning(const Kernels& kernels, const Exec& exec, std::optional<TernaryLayout> layout) {
+  Product product(kernels, exec);
+  constexpr TernaryLayout kLayouts[] = {TernaryLayout::two_bit, TernaryLayout::base3};
+  const TernaryTuning best =
+      vector_tuning(product, layout ? std::span<const TernaryLayout>(&*layout, 1) : std::span<const TernaryLayout>(kLayouts));
+  std::vector<Choice> blocks;
   for (const int64_t rows : {128, 256, 512}) {
     for (const int64_t quads : {80, 160, 320, 640}) {
       TernaryTuning tuning = best;
       tuning.block_rows = rows;
       tuning.block_quads = quads;
-      const double needed = product.matrix_seconds(tuning, 2);
-      if (needed >= kMargin * least) continue;
-      least = needed;
-      blocks = tuning;
+      blocks.push_back({tuning});
     }
   }
-  return blocks;
+  measure(blocks, 2, [&](const TernaryTuning& tuning) { return product.matrix_seconds(tuning); });
+  constexpr double kMargin = 0.97;
+  return fastest(blocks, [](const Choice&, const Choice&) { return kMargin; });
 }
 
 }  // namespace tern::cpu

@@ -85,7 +85,7 @@ struct AttentionBlock {
   // Rows for which the scratch memory has room.
   static int64_t fitting(int64_t keys, int64_t dim) {
     constexpr int64_t kFloats = int64_t{kScratchBytes / sizeof(float)};
-    static_assert(fixed_floats(2048) + row_floats(1 << 19, 2048) <= kFloats);  // the limits of AttentionArgs
+    static_assert(fixed_floats(kLargestHead) + row_floats(kMostKeys, kLargestHead) <= kFloats);
     return smaller((kFloats - fixed_floats(dim)) / row_floats(keys, dim), kRows);
   }
 

@@ -3,9 +3,8 @@
 //
 // The instruction set gives Dot:
 //   Int32, Words                GNU vectors of int32_t and uint16_t: one register each
-//   add_quads(sum, u, q)        sum[lane] += Σ u[quad][4·lane + s]·q[4·quad + s], quad and s = 0 … 3: bytes u of 6
-//   bits,
-//                               |q| <= 127
+//   add_quads(sum, u, q)        sum[lane] += Σ u[quad][4·lane + s]·q[4·quad + s], quad and s = 0 … 3:
+//                               bytes u of 6 bits, |q| <= 127
 
 template <class V, class Dot>
 struct CodedDotTile {

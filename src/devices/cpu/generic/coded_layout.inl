@@ -21,8 +21,8 @@ constexpr int64_t kCodedSteps = kCodedBlock / 16;
 constexpr int64_t coded_words(int bits) { return bits / 2; }
 constexpr int64_t coded_step_bytes(int bits) { return coded_words(bits) * 64; }
 constexpr int64_t coded_block_bytes(int bits) { return kCodedSteps * coded_step_bytes(bits); }
-int64_t coded_blocks(int64_t cols) { return (cols + kCodedBlock - 1) / kCodedBlock; }
-int64_t coded_groups(int64_t rows) { return (rows + kCodedRows - 1) / kCodedRows; }
+int64_t coded_blocks(int64_t cols) { return ceil_div(cols, kCodedBlock); }
+int64_t coded_groups(int64_t rows) { return ceil_div(rows, kCodedRows); }
 
 // Where the three parts of a packed matrix begin.
 template <class Byte, class Multiple, class Factor>

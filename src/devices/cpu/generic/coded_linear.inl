@@ -3,8 +3,7 @@
 //
 // The instruction set gives struct CodedTile (isa/<name>_coded.cpp):
 //   dot<bits, planes>(codes, q, plane, sums)   sums[p] = Σ u·q over one block, in each lane of its 16 rows, for the
-//   plane p
-//                                              of q, `plane` bytes after the one before; exact in int32
+//                                              plane p of q, `plane` bytes after the one before; exact in int32
 //   kScreenPlanes                              CodedKernels::screen_planes
 
 // What |y - l| is at most, for the exact product l of CodedLinearArgs: from_error·w_error[j] + from_norm·w_norm[j].
@@ -12,9 +11,8 @@
 // With u = 2^-24, γ(n) = n·u / (1 - n·u), X = ‖x‖, D = ‖x - x̂‖, N = ‖w‖, E = ‖w - ŵ‖ (so ‖x̂‖ <= X + D, ‖ŵ‖ <= N + E):
 //   coding      x·w - x̂·ŵ = x·(w - ŵ) + (x - x̂)·ŵ, at most X·E + D·(N + E) by Cauchy and Schwarz;
 //   y           each block's term takes at most blocks + 4 roundings (float(I), float(multiple)·scale, one fma for
-//   itself
-//               and each block after it, ·factor): off by at most γ(blocks + 4)·Σ|x̂||ŵ| <= γ(blocks + 4)·(X + D)·(N +
-//               E);
+//               itself and each block after it, ·factor): off by at most
+//               γ(blocks + 4)·Σ|x̂||ŵ| <= γ(blocks + 4)·(X + D)·(N + E);
 //   linear      each product takes at most k/16 + 1 fma's and 4 additions: off by at most γ(k/16 + 5)·X·N;
 //   low, high   one rounding of y ∓ ε, at most u·(|y| + ε), and three in ε itself: four more roundings to each of the
 //               above, and 4·u·(X + D)·(N + E) for |y|.
@@ -60,6 +58,9 @@ void finish_coded(const CodedLinearArgs& args, const CodedBound& bound, typename
   if (args.high) store<V>(args.high + at, V::add(y, margin), n);
 }
 
+// Activation rows that share one reading of the codes.
+constexpr int64_t kCodedRowBlock = 512;
+
 // Rows [row, row + kRows) of activations by one group: each block's codes serve all of them while they are near.
 template <class V, class T, int kBits, int kPlanes, int kRows>
 void coded_group(const CodedLinearArgs& args, const CodedReader& parts, const CodedBound* bounds, int64_t row,
@@ -96,26 +97,31 @@ void coded_group(const CodedLinearArgs& args, const CodedReader& parts, const Co
   }
 }
 
+// Rows [row, row + rows) of activations by groups [begin, end), their bounds made once.
+template <class V, class T, int kBits, int kPlanes>
+void coded_groups_of(const CodedLinearArgs& args, const CodedReader& parts, int64_t row, int64_t rows, int64_t begin,
+                     int64_t end) {
+  constexpr int kRows = 4;
+  CodedBound bounds[kCodedRowBlock];
+  for (int64_t r = 0; r < rows; ++r) {
+    bounds[r] =
+        coded_bound(static_cast<double>(args.x_norm[row + r]), static_cast<double>(args.x_error[row + r]), args.k);
+  }
+  for (int64_t group = begin; group < end; ++group) {
+    int64_t r = 0;
+    for (; r + kRows <= rows; r += kRows) {
+      coded_group<V, T, kBits, kPlanes, kRows>(args, parts, bounds + r, row + r, group);
+    }
+    for (; r < rows; ++r) coded_group<V, T, kBits, kPlanes, 1>(args, parts, bounds + r, row + r, group);
+  }
+}
+
 template <class V, class T, int kBits, int kPlanes>
 void coded_linear_of(const Exec& exec, const CodedLinearArgs& args) {
   const CodedReader parts(args.packed, args.n, args.k, kBits);
-  constexpr int kRows = 4;
   parallel_for(exec, coded_groups(args.n), args.rows * args.k * kCodedRows / 8, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t group = begin; group < end; ++group) {
-      for (int64_t row = 0; row < args.rows;) {
-        CodedBound bounds[kRows];
-        const int64_t rows = args.rows - row >= kRows ? kRows : 1;
-        for (int64_t r = 0; r < rows; ++r) {
-          bounds[r] = coded_bound(static_cast<double>(args.x_norm[row + r]), static_cast<double>(args.x_error[row + r]),
-                                  args.k);
-        }
-        if (rows == kRows) {
-          coded_group<V, T, kBits, kPlanes, kRows>(args, parts, bounds, row, group);
-        } else {
-          coded_group<V, T, kBits, kPlanes, 1>(args, parts, bounds, row, group);
-        }
-        row += rows;
-      }
+    for (int64_t row = 0; row < args.rows; row += kCodedRowBlock) {
+      coded_groups_of<V, T, kBits, kPlanes>(args, parts, row, smaller(kCodedRowBlock, args.rows - row), begin, end);
     }
   });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Splitting work among the threads of an Exec.
 
-int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t unit) { return ceil_div(a, unit) * unit; }
 
@@ -12,18 +12,23 @@ int64_t grain_of(const Exec& exec, int64_t count, int64_t cost, int64_t unit) {
   const int64_t share = count / (exec.threads * int64_t{4}) + 1;
   const int64_t least = kSmallest / (cost > 0 ? cost : 1) + 1;
   const int64_t grain = exec.threads == 1 || count < 2 * least ? count : share > least ? share : least;
-  return grain < unit ? unit : (grain + unit - 1) / unit * unit;
+  return grain < unit ? unit : round_up(grain, unit);
 }
 
-// Calls body(begin, end) on ranges that cover [0, count), from the threads of exec. `cost`: element operations of an item;
-// ranges start at multiples of `unit`.
+// Calls body(begin, end) on ranges of at most `grain` that cover [0, count), from the threads of exec.
 template <class Body>
-void parallel_for(const Exec& exec, int64_t count, int64_t cost, int64_t unit, const Body& body) {
+void parallel_in_ranges(const Exec& exec, int64_t count, int64_t grain, const Body& body) {
   const Body* target = &body;
   const Exec::Body call = [](void* arg, int, int64_t begin, int64_t end) {
     (**static_cast<const Body**>(arg))(begin, end);
   };
-  exec.parallel(exec.backend, count, grain_of(exec, count, cost, unit), call, &target);
+  exec.parallel(exec.backend, count, grain, call, &target);
+}
+
+// The same with ranges for items of about `cost` element operations each; they start at multiples of `unit`.
+template <class Body>
+void parallel_for(const Exec& exec, int64_t count, int64_t cost, int64_t unit, const Body& body) {
+  parallel_in_ranges(exec, count, grain_of(exec, count, cost, unit), body);
 }
 
 // Calls body(row) for every row, in parallel; a row costs `cost` element operations.

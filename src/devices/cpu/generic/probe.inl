@@ -1,23 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels that do nothing but keep the machine busy, to measure what it can do at best.
 //
-// The instruction set gives struct Int8Peak (isa/<name>_probe.cpp):
-//   kProducts       int8 products of one step
-//   run(steps)      that many steps with the instructions of its ternary products, in registers; returns something of it
+// The instruction set gives struct Product (isa/<name>_probe.cpp), one instruction of its ternary products and its sum:
+//   kProducts       int8 products of it
+//   kSums           how many of them are under way at once: enough to hide its latency, few enough for the registers
+//   Sum, Operand    registers; operand(value) fills one
+//   keep(u)         makes the compiler take u for another value
+//   add(sum, u, q)  sum += u·q
+//   some(sum)       something of it
+// or, instead of that, a struct like ProductChain.
 
-// Calls body(begin, end) on ranges of `grain`: small ones, so that no thread waits long for another.
-template <class Body>
-void for_ranges(const Exec& exec, int64_t count, int64_t grain, const Body& body) {
-  const Body* target = &body;
-  const Exec::Body call = [](void* arg, int, int64_t begin, int64_t end) {
-    (**static_cast<const Body**>(arg))(begin, end);
-  };
-  exec.parallel(exec.backend, count, grain, call, &target);
-}
+// Steps of kSums products each, in registers.
+template <class P>
+struct ProductChain {
+  static constexpr int64_t kProducts = P::kSums * P::kProducts;
+
+  static uint32_t run(int64_t steps) {
+    typename P::Sum sums[P::kSums] = {};
+    typename P::Operand u = P::operand(2);
+    const typename P::Operand q = P::operand(3);
+    for (int64_t step = 0; step < steps; ++step) {
+      for (typename P::Sum& sum : sums) {
+        P::keep(u);  // a value of its own for every product
+        P::add(sum, u, q);
+      }
+    }
+    uint32_t all = 0;
+    for (const typename P::Sum& sum : sums) all += P::some(sum);
+    return all;
+  }
+};
 
 void read_words(const Exec& exec, const ReadWordsArgs& args) noexcept {
   *args.sum = 0;
-  for_ranges(exec, args.count, int64_t{1} << 17, [&](int64_t begin, int64_t end) {
+  parallel_in_ranges(exec, args.count, int64_t{1} << 17, [&](int64_t begin, int64_t end) {
     uint64_t lanes[16] = {};  // enough sums under way for a vector unit to wait for nothing but memory
     int64_t i = begin;
     for (; i + 16 <= end; i += 16) {
@@ -33,7 +49,7 @@ void read_words(const Exec& exec, const ReadWordsArgs& args) noexcept {
 template <class P>
 void int8_peak(const Exec& exec, const Int8PeakArgs& args) noexcept {
   *args.sum = 0;
-  for_ranges(exec, args.items, 1, [&](int64_t begin, int64_t end) {
+  parallel_in_ranges(exec, args.items, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       __atomic_fetch_add(args.sum, uint64_t{P::run(args.products / P::kProducts)}, __ATOMIC_RELAXED);
     }

@@ -27,9 +27,9 @@ constexpr int64_t tile_quads(TernaryLayout layout) { return layout == TernaryLay
 constexpr int64_t tile_cols(TernaryLayout layout) { return 4 * tile_quads(layout); }
 
 int64_t ternary_tiles(TernaryLayout layout, int64_t cols) {
-  return (cols + tile_cols(layout) - 1) / tile_cols(layout);
+  return ceil_div(cols, tile_cols(layout));
 }
-int64_t ternary_groups(int64_t rows) { return (rows + kTernaryRows - 1) / kTernaryRows; }
+int64_t ternary_groups(int64_t rows) { return ceil_div(rows, kTernaryRows); }
 
 int64_t ternary_group_bytes(TernaryLayout layout, int64_t cols) {
   const int64_t tiles = ternary_tiles(layout, cols) * kTernaryTileBytes;

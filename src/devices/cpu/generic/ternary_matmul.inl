@@ -98,7 +98,7 @@ struct TernaryBlocks {
   const TernaryMatmulArgs& args;
   int64_t width;
 
-  int64_t of_part(int part) const { return (ternary_groups(args.part[part].n) + width - 1) / width; }
+  int64_t of_part(int part) const { return ceil_div(ternary_groups(args.part[part].n), width); }
   int64_t count() const {
     int64_t sum = 0;
     for (int part = 0; part < args.parts; ++part) sum += of_part(part);
@@ -198,7 +198,7 @@ void ternary_matmul_blocks(const Exec& exec, const TernaryMatmulArgs& args) {
   const TernaryTuning& tuning = exec.ternary;
   const TernaryBlocks blocks = {args, T::kMaxGroups};
   const int64_t columns = blocks.count();
-  const int64_t row_blocks = (args.rows + tuning.block_rows - 1) / tuning.block_rows;
+  const int64_t row_blocks = ceil_div(args.rows, tuning.block_rows);
   const int64_t rows_each = smaller(args.rows, tuning.block_rows);
   const int64_t cost = args.k * T::kMaxGroups * (rows_each + 2) / 2;
   parallel_with_scratch(exec, row_blocks * columns, cost, [&](std::byte* scratch, int64_t begin, int64_t end) {

@@ -9,7 +9,11 @@
 namespace tern::cpu {
 namespace {
 
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/probe.inl"
+// clang-format on
 
 // The memory operand of ldtilecfg (Intel SDM, volume 1, chapter 18): eight tiles of 16 rows of 64 bytes.
 struct alignas(64) WholeTiles {
@@ -18,7 +22,7 @@ struct alignas(64) WholeTiles {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-struct Int8Peak {
+struct TileProducts {
   static constexpr int64_t kProducts = 6 * 16 * 16 * 64;
 
   static uint32_t run(int64_t steps) {
@@ -49,7 +53,7 @@ struct Int8Peak {
 
 }  // namespace
 
-constexpr ProbeKernels kAmxProbe = probe_kernels<Int8Peak>();
+constexpr ProbeKernels kAmxProbe = probe_kernels<TileProducts>();
 static_assert(complete(kAmxProbe));
 
 }  // namespace tern::cpu

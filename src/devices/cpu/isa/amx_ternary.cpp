@@ -69,14 +69,14 @@ struct AmxTile : GenericTernaryTile<AmxTile> {
     fill(u, 5 * count);
   }
   static void fill(uint8_t* u, int64_t quads) {
-    const int64_t whole = (quads + kQuads - 1) / kQuads * kQuads;
+    const int64_t whole = round_up(quads, kQuads);
     memset(u + quads * kQuadBytes, 0, static_cast<size_t>((whole - quads) * kQuadBytes));
   }
 
   static void multiply(int64_t rows, int64_t groups, const uint8_t* u, int64_t u_stride, int64_t quads, const int8_t* q,
                        int64_t q_stride, uint32_t* acc) {
     if (rows < kFewestRows) return Avx512Tile::multiply(rows, groups, u, u_stride, quads, q, q_stride, acc);
-    const int64_t steps = (quads + kQuads - 1) / kQuads;
+    const int64_t steps = ceil_div(quads, kQuads);
     int64_t row = 0;
     if (rows >= 32) configure(16, 16);
     for (; row + 32 <= rows; row += 32) {

@@ -2,8 +2,6 @@
 // CodedTile on AVX2: unsigned x signed byte products in pairs (vpmaddubsw), added in int16 as long as they cannot wrap:
 // with |q| <= 127 a pair is at most 2·15·127 = 3810 for half bytes and 2·63·127 = 16002 for 6 bits; 8 bits go as two
 // half bytes.
-//
-// Accumulators are vectors of their element type for g++ 12's sake (see avx2_ternary.cpp).
 #include <immintrin.h>
 #include <math.h>
 #include <stdint.h>
@@ -19,15 +17,13 @@ namespace {
 // clang-format off
 #include "devices/cpu/isa/avx2_vector.inl"
 #include "devices/cpu/generic/coded_kernels.inl"
+#include "devices/cpu/isa/avx2_pairs.inl"
 // clang-format on
 
-struct CodedTile {
+struct CodedTile : BytePairs {
   // A second plane would double the products (32 to 1024 weights), to take away a fifth of the bound: normal
   // activations in one plane lose 0.55 % of their norm, weights in 6 bits 1.6 to 2.4 %. Not timed with two.
   static constexpr int kScreenPlanes = 1;
-
-  typedef int16_t Int16 __attribute__((vector_size(32)));
-  typedef int32_t Int32 __attribute__((vector_size(32)));
 
   template <int kBits, int kPlanes>
   static void dot(const uint8_t* codes, const int8_t* q, int64_t plane, V::I* sums) {
@@ -47,20 +43,7 @@ struct CodedTile {
   }
 
  private:
-  static __m256i load(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   static __m256i mask(int bits) { return _mm256_set1_epi8(static_cast<char>(bits)); }
-
-  // Four activations in every lane.
-  static __m256i four(const int8_t* q) {
-    int32_t bits;
-    memcpy(&bits, q, sizeof bits);
-    return _mm256_set1_epi32(bits);
-  }
-  static Int16 pairs(__m256i u, __m256i q) { return reinterpret_cast<Int16>(_mm256_maddubs_epi16(u, q)); }
-  // Two int16 pair sums to the int32 of their lane.
-  static Int32 widen(Int16 v) {
-    return reinterpret_cast<Int32>(_mm256_madd_epi16(reinterpret_cast<__m256i>(v), _mm256_set1_epi16(1)));
-  }
 
   // One step of 8 rows; acc[2p] for plane p.
   template <int kBits, int kPlanes>

@@ -2,9 +2,6 @@
 // Ternary products on AVX2: unsigned x signed byte products in pairs (vpmaddubsw), added in int16 and widened before
 // they could wrap. A pair of digits up to 2 with activations in [-128, 127] lies in [-512, 508], so 64 of them fit in
 // int16.
-//
-// Accumulators are vectors of their element type, not __m256i: g++ 12 copies an accumulator that changes its type in
-// each round of a loop, and spills (the GEMM ran at 170 instead of 280 GOP/s on a Zen 3).
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,32 +19,13 @@ namespace {
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/ternary_layout.inl"
 #include "devices/cpu/generic/ternary_matmul.inl"
+#include "devices/cpu/generic/ternary_int16_tile.inl"
+#include "devices/cpu/isa/avx2_pairs.inl"
 // clang-format on
 
-struct TernaryTile : GenericTernaryTile<TernaryTile> {
+struct TernaryTile : Int16TernaryTile<TernaryTile>, BytePairs {
   static constexpr int64_t kMaxRows = 6;  // 12 accumulators of 16 registers
-  static constexpr int64_t kMaxGroups = 1;
   static constexpr int64_t kFewRows = 4;  // 8 accumulators beside the digits as they come
-
-  typedef int16_t Int16 __attribute__((vector_size(32)));
-  typedef int32_t Int32 __attribute__((vector_size(32)));
-
-  static __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
-  static void store(void* p, __m256i v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
-
-  // Four activations in every lane.
-  static __m256i four(const void* q) {
-    int32_t bits;
-    memcpy(&bits, q, sizeof bits);
-    return _mm256_set1_epi32(bits);
-  }
-
-  static Int16 pairs(__m256i u, __m256i q) { return reinterpret_cast<Int16>(_mm256_maddubs_epi16(u, q)); }
-
-  // Two int16 pair sums to the int32 of their lane.
-  static Int32 widen(Int16 v) {
-    return reinterpret_cast<Int32>(_mm256_madd_epi16(reinterpret_cast<__m256i>(v), _mm256_set1_epi16(1)));
-  }
 
   static void prefetch(const uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
@@ -216,18 +194,7 @@ struct TernaryTile : GenericTernaryTile<TernaryTile> {
     }
   }
 
-  template <int kRows, int kGroups>
-  static void multiply_tile(const uint8_t* u, int64_t, int64_t quads, const int8_t* q, int64_t q_stride, uint32_t* acc) {
-    static_assert(kGroups == 1);
-    constexpr int64_t kQuadsInInt16 = 64;
-    while (quads > 0) {
-      const int64_t some = smaller(quads, kQuadsInInt16);
-      multiply_int16<kRows>(u, some, q, q_stride, acc);
-      u += some * kQuadBytes;
-      q += some * 4;
-      quads -= some;
-    }
-  }
+  static constexpr int64_t kQuadsInInt16 = 64;
 
   // quads > 0. A function of its own: inlined, g++ 12 keeps values of the loop around it in the registers that the 16
   // accumulators and operands need, and spills two accumulators.

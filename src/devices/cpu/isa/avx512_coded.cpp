@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CodedTile on AVX-512 VNNI: vpdpbusd adds four byte products to each int32 lane, so a row keeps its lane throughout.
-// Accumulators are vectors of their element type for g++ 12's sake (see avx2_ternary.cpp).
+// Accumulators are vectors of their element type for g++ 12's sake (see avx2_pairs.inl).
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 on its own intrinsics (its bug 105593)
 #pragma GCC diagnostic ignored "-Wuninitialized"

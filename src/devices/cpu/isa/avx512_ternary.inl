@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TernaryTile on AVX-512 VNNI: vpdpbusd adds four byte products to each int32 lane, so a row of a tile keeps its lane
-// throughout. Accumulators are vectors of their element type for g++ 12's sake (see avx2_ternary.cpp).
+// throughout. Accumulators are vectors of their element type for g++ 12's sake (see avx2_pairs.inl).
 
 struct Avx512Tile : GenericTernaryTile<Avx512Tile> {
   static constexpr int64_t kMaxRows = 12;

@@ -9,32 +9,29 @@
 namespace tern::cpu {
 namespace {
 
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/probe.inl"
+// clang-format on
 
-struct Int8Peak {
-  typedef uint32_t Sums __attribute__((vector_size(32)));
+struct Product {
+  typedef int32_t Sum __attribute__((vector_size(32)));
+  using Operand = __m256i;
   static constexpr int kSums = 10;
-  static constexpr int64_t kProducts = kSums * 32;
+  static constexpr int64_t kProducts = 32;
 
-  static uint32_t run(int64_t steps) {
-    Sums sums[kSums] = {};
-    __m256i u = _mm256_set1_epi8(2);
-    const __m256i q = _mm256_set1_epi8(3);
-    for (int64_t step = 0; step < steps; ++step) {
-      for (Sums& sum : sums) {
-        asm volatile("" : "+x"(u));  // a value of its own for every product
-        sum = reinterpret_cast<Sums>(_mm256_dpbusd_avx_epi32(reinterpret_cast<__m256i>(sum), u, q));
-      }
-    }
-    Sums all = {};
-    for (const Sums& sum : sums) all += sum;
-    return static_cast<uint32_t>(all[0]);
+  static Operand operand(int8_t value) { return _mm256_set1_epi8(value); }
+  static void keep(Operand& u) { asm volatile("" : "+x"(u)); }
+  static void add(Sum& sum, Operand u, Operand q) {
+    sum = reinterpret_cast<Sum>(_mm256_dpbusd_avx_epi32(reinterpret_cast<__m256i>(sum), u, q));
   }
+  static uint32_t some(const Sum& sum) { return static_cast<uint32_t>(sum[0]); }
 };
 
 }  // namespace
 
-constexpr ProbeKernels kAvxVnniProbe = probe_kernels<Int8Peak>();
+constexpr ProbeKernels kAvxVnniProbe = probe_kernels<ProductChain<Product>>();
 static_assert(complete(kAvxVnniProbe));
 
 }  // namespace tern::cpu

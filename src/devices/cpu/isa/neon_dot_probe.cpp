@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The probe kernels on NEON: sdot, as in neon_dot_ternary.cpp.
+// The probe kernels on NEON with dot products: sdot, as in neon_dot_ternary.cpp.
 #include <arm_neon.h>
 #include <stdint.h>
 
@@ -9,32 +9,29 @@
 namespace tern::cpu {
 namespace {
 
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/probe.inl"
+// clang-format on
 
-struct Int8Peak {
-  typedef uint32_t Sums __attribute__((vector_size(16)));
+struct Product {
+  typedef int32_t Sum __attribute__((vector_size(16)));
+  using Operand = int8x16_t;
   static constexpr int kSums = 16;
-  static constexpr int64_t kProducts = kSums * 16;
+  static constexpr int64_t kProducts = 16;
 
-  static uint32_t run(int64_t steps) {
-    Sums sums[kSums] = {};
-    int8x16_t u = vdupq_n_s8(2);
-    const int8x16_t q = vdupq_n_s8(3);
-    for (int64_t step = 0; step < steps; ++step) {
-      for (Sums& sum : sums) {
-        asm volatile("" : "+w"(u));  // a value of its own for every product
-        sum = reinterpret_cast<Sums>(vdotq_s32(reinterpret_cast<int32x4_t>(sum), u, q));
-      }
-    }
-    Sums all = {};
-    for (const Sums& sum : sums) all += sum;
-    return static_cast<uint32_t>(all[0]);
+  static Operand operand(int8_t value) { return vdupq_n_s8(value); }
+  static void keep(Operand& u) { asm volatile("" : "+w"(u)); }
+  static void add(Sum& sum, Operand u, Operand q) {
+    sum = reinterpret_cast<Sum>(vdotq_s32(reinterpret_cast<int32x4_t>(sum), u, q));
   }
+  static uint32_t some(const Sum& sum) { return static_cast<uint32_t>(sum[0]); }
 };
 
 }  // namespace
 
-constexpr ProbeKernels kNeonDotProbe = probe_kernels<Int8Peak>();
+constexpr ProbeKernels kNeonDotProbe = probe_kernels<ProductChain<Product>>();
 static_assert(complete(kNeonDotProbe));
 
 }  // namespace tern::cpu

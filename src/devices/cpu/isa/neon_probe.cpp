@@ -9,31 +9,27 @@
 namespace tern::cpu {
 namespace {
 
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/probe.inl"
+// clang-format on
 
-struct Int8Peak {
+struct Product {
+  using Sum = int16x8_t;
+  using Operand = int8x8_t;
   static constexpr int kSums = 16;
-  static constexpr int64_t kProducts = kSums * 8;
+  static constexpr int64_t kProducts = 8;
 
-  static uint32_t run(int64_t steps) {
-    int16x8_t sums[kSums] = {};
-    int8x8_t u = vdup_n_s8(2);
-    const int8x8_t q = vdup_n_s8(3);
-    for (int64_t step = 0; step < steps; ++step) {
-      for (int16x8_t& sum : sums) {
-        asm volatile("" : "+w"(u));  // a value of its own for every product
-        sum = vmlal_s8(sum, u, q);
-      }
-    }
-    int16x8_t all = vdupq_n_s16(0);
-    for (const int16x8_t& sum : sums) all = vaddq_s16(all, sum);
-    return static_cast<uint32_t>(vgetq_lane_s16(all, 0));
-  }
+  static Operand operand(int8_t value) { return vdup_n_s8(value); }
+  static void keep(Operand& u) { asm volatile("" : "+w"(u)); }
+  static void add(Sum& sum, Operand u, Operand q) { sum = vmlal_s8(sum, u, q); }
+  static uint32_t some(const Sum& sum) { return static_cast<uint32_t>(vgetq_lane_s16(sum, 0)); }
 };
 
 }  // namespace
 
-constexpr ProbeKernels kNeonProbe = probe_kernels<Int8Peak>();
+constexpr ProbeKernels kNeonProbe = probe_kernels<ProductChain<Product>>();
 static_assert(complete(kNeonProbe));
 
 }  // namespace tern::cpu

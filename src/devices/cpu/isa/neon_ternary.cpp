@@ -16,11 +16,11 @@ namespace {
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/ternary_layout.inl"
 #include "devices/cpu/generic/ternary_matmul.inl"
+#include "devices/cpu/generic/ternary_int16_tile.inl"
 // clang-format on
 
-struct TernaryTile : GenericTernaryTile<TernaryTile> {
+struct TernaryTile : Int16TernaryTile<TernaryTile> {
   static constexpr int64_t kMaxRows = 2;  // 16 accumulators of 32 registers
-  static constexpr int64_t kMaxGroups = 1;
   static constexpr int kParts = 4;  // registers of a tile, 4 rows each
 
   // Sums of 4 rows: an int16 a column, in two registers.
@@ -58,17 +58,6 @@ struct TernaryTile : GenericTernaryTile<TernaryTile> {
   }
 
   static constexpr int64_t kTilesInInt16 = 32;  // a tile adds 4 products
-
-  static void dot(const uint8_t* tiles, int64_t count, const int8_t* q, int64_t ahead, uint32_t* out) {
-    memset(out, 0, kTernaryRows * sizeof *out);
-    while (count > 0) {
-      const int64_t some = smaller(count, kTilesInInt16);
-      dot_int16(tiles, some, q, ahead, out);
-      tiles += some * kTernaryTileBytes;
-      q += some * 16;
-      count -= some;
-    }
-  }
 
   static void dot_int16(const uint8_t* tiles, int64_t count, const int8_t* q, int64_t ahead, uint32_t* out) {
     Sums sums[kParts];
@@ -113,19 +102,6 @@ struct TernaryTile : GenericTernaryTile<TernaryTile> {
   }
 
   static constexpr int64_t kQuadsInInt16 = 128;
-
-  template <int kRows, int kGroups>
-  static void multiply_tile(const uint8_t* u, int64_t, int64_t quads, const int8_t* q, int64_t q_stride,
-                            uint32_t* acc) {
-    static_assert(kGroups == 1);
-    while (quads > 0) {
-      const int64_t some = smaller(quads, kQuadsInInt16);
-      multiply_int16<kRows>(u, some, q, q_stride, acc);
-      u += some * kQuadBytes;
-      q += some * 4;
-      quads -= some;
-    }
-  }
 
   template <int kRows>
   static void multiply_int16(const uint8_t* u, int64_t quads, const int8_t* q, int64_t q_stride, uint32_t* acc) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The probe kernels on SSSE3: pmaddubsw and an int16 addition, as in sse41_ternary.cpp.
+// The probe kernels on SSE4.1: pmaddubsw and an int16 addition, as in sse41_ternary.cpp.
 #include <tmmintrin.h>
 #include <stdint.h>
 
@@ -9,32 +9,29 @@
 namespace tern::cpu {
 namespace {
 
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/probe.inl"
+// clang-format on
 
-struct Int8Peak {
-  typedef uint16_t Sums __attribute__((vector_size(16)));
+struct Product {
+  typedef uint16_t Sum __attribute__((vector_size(16)));
+  using Operand = __m128i;
   static constexpr int kSums = 8;
-  static constexpr int64_t kProducts = kSums * 16;
+  static constexpr int64_t kProducts = 16;
 
-  static uint32_t run(int64_t steps) {
-    Sums sums[kSums] = {};
-    __m128i u = _mm_set1_epi8(2);
-    const __m128i q = _mm_set1_epi8(3);
-    for (int64_t step = 0; step < steps; ++step) {
-      for (Sums& sum : sums) {
-        asm volatile("" : "+x"(u));  // a value of its own for every product
-        sum += reinterpret_cast<Sums>(_mm_maddubs_epi16(u, q));
-      }
-    }
-    Sums all = {};
-    for (const Sums& sum : sums) all += sum;
-    return static_cast<uint32_t>(all[0]);
+  static Operand operand(int8_t value) { return _mm_set1_epi8(value); }
+  static void keep(Operand& u) { asm volatile("" : "+x"(u)); }
+  static void add(Sum& sum, Operand u, Operand q) {
+    sum += reinterpret_cast<Sum>(_mm_maddubs_epi16(u, q));
   }
+  static uint32_t some(const Sum& sum) { return sum[0]; }
 };
 
 }  // namespace
 
-constexpr ProbeKernels kSse41Probe = probe_kernels<Int8Peak>();
+constexpr ProbeKernels kSse41Probe = probe_kernels<ProductChain<Product>>();
 static_assert(complete(kSse41Probe));
 
 }  // namespace tern::cpu

@@ -17,11 +17,11 @@ namespace {
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/ternary_layout.inl"
 #include "devices/cpu/generic/ternary_matmul.inl"
+#include "devices/cpu/generic/ternary_int16_tile.inl"
 // clang-format on
 
-struct TernaryTile : GenericTernaryTile<TernaryTile> {
+struct TernaryTile : Int16TernaryTile<TernaryTile> {
   static constexpr int64_t kMaxRows = 3;  // 12 accumulators of 16 registers
-  static constexpr int64_t kMaxGroups = 1;
   static constexpr int kParts = 4;  // registers of a tile, 4 rows each
 
   static __m128i load(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
@@ -43,17 +43,6 @@ struct TernaryTile : GenericTernaryTile<TernaryTile> {
 
   // A tile adds 4 pairs to an int16.
   static constexpr int64_t kTilesInInt16 = 16;
-
-  static void dot(const uint8_t* tiles, int64_t count, const int8_t* q, int64_t ahead, uint32_t* out) {
-    memset(out, 0, kTernaryRows * sizeof *out);
-    while (count > 0) {
-      const int64_t some = count < kTilesInInt16 ? count : kTilesInInt16;
-      dot_int16(tiles, some, q, ahead, out);
-      tiles += some * kTernaryTileBytes;
-      q += some * 16;
-      count -= some;
-    }
-  }
 
   static void dot_int16(const uint8_t* tiles, int64_t count, const int8_t* q, int64_t ahead, uint32_t* out) {
     const __m128i mask = _mm_set1_epi8(3);
@@ -102,19 +91,6 @@ struct TernaryTile : GenericTernaryTile<TernaryTile> {
   }
 
   static constexpr int64_t kQuadsInInt16 = 64;
-
-  template <int kRows, int kGroups>
-  static void multiply_tile(const uint8_t* u, int64_t, int64_t quads, const int8_t* q, int64_t q_stride,
-                            uint32_t* acc) {
-    static_assert(kGroups == 1);
-    while (quads > 0) {
-      const int64_t some = quads < kQuadsInInt16 ? quads : kQuadsInInt16;
-      multiply_int16<kRows>(u, some, q, q_stride, acc);
-      u += some * kQuadBytes;
-      q += some * 4;
-      quads -= some;
-    }
-  }
 
   template <int kRows>
   static void multiply_int16(const uint8_t* u, int64_t quads, const int8_t* q, int64_t q_stride, uint32_t* acc) {
