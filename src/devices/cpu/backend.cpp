@@ -2,11 +2,11 @@
 // The CPU device: host memory, a thread pool and one instruction set's kernels.
 #include "device/backend.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
 #include "base/check.h"
+#include "base/host_memory.h"
 #include "base/thread_pool.h"
 #include "devices/cpu/dispatch.h"
 #include "devices/cpu/tuning.h"
@@ -14,17 +14,7 @@
 namespace tern::cpu {
 namespace {
 
-constexpr size_t kAlignment = 64;
 constexpr int kMaxThreads = 1024;
-
-struct Free {
-  void operator()(void* data) const { std::free(data); }
-};
-
-void* aligned_block(size_t bytes) {
-  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  return std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
-}
 
 int thread_count(int requested) {
   check(requested >= 0 && requested <= kMaxThreads, "threads", "expected 0 (one per core) to {}, got {}", kMaxThreads,
@@ -38,7 +28,7 @@ class CpuBackend final : public Backend {
     kernels_ = &choose_kernels(options.isa);
     // Untouched pages cost nothing, so every worker has its scratch from the start.
     for (int worker = 0; worker < pool_.threads(); ++worker) {
-      scratch_.emplace_back(aligned_block(kScratchBytes));
+      scratch_.emplace_back(allocate_host(kScratchBytes));
       check(scratch_.back() != nullptr, "cpu", "expected {} bytes of scratch memory per thread, got none",
             kScratchBytes);
     }
@@ -56,11 +46,11 @@ class CpuBackend final : public Backend {
   std::string description() const override { return fmt::format("cpu ({}, {} threads)", isa(), threads()); }
 
   void* allocate(size_t bytes) override {
-    void* data = aligned_block(bytes);
+    void* data = allocate_host(bytes);
     check(data != nullptr, "cpu", "expected {} bytes of memory, the system has none", bytes);
     return data;
   }
-  void release(void* data, size_t) noexcept override { std::free(data); }
+  void release(void* data, size_t) noexcept override { release_host(data); }
   void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
   void copy_to_device(void* to, const void* from, size_t bytes) override {
     if (bytes > 0) std::memcpy(to, from, bytes);
@@ -78,7 +68,7 @@ class CpuBackend final : public Backend {
   }
 
   ThreadPool pool_;
-  std::vector<std::unique_ptr<void, Free>> scratch_;
+  std::vector<HostBlock> scratch_;
 };
 
 }  // namespace

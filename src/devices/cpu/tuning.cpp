@@ -3,8 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <span>
 #include <vector>
+
+#include "base/check.h"
+#include "base/host_memory.h"
 
 namespace tern::cpu {
 namespace {
@@ -22,7 +26,10 @@ class Product {
     const int64_t group_bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(TernaryLayout::two_bit, 16, kCols));
     most_columns_ = static_cast<int64_t>(kMatrixBytes) / group_bytes * 16;
     // One buffer serves both layouts: base3 takes less.
-    packed_.resize(kernels.ternary_packed_bytes(TernaryLayout::two_bit, most_columns_, kCols) + 4096, 0x55);
+    const size_t bytes = kernels.ternary_packed_bytes(TernaryLayout::two_bit, most_columns_, kCols);
+    packed_.reset(allocate_host(bytes));  // as a model's weights are: two_bit in small pages lost to base3
+    check(packed_ != nullptr, "tune", "expected {} bytes of memory, the system has none", bytes);
+    std::memset(packed_.get(), 0x55, bytes);
     q_.resize(static_cast<size_t>(kManyRows * stride_));
     scale_.resize(kManyRows, 1.0f);
     sums_.resize(kManyRows);
@@ -41,9 +48,8 @@ class Product {
     using Clock = std::chrono::steady_clock;
     Exec exec = exec_;
     exec.ternary = tuning;
-    uint8_t* const aligned = packed_.data() + (4096 - reinterpret_cast<uintptr_t>(packed_.data()) % 4096);
     const TernaryMatmulArgs args = {rows,         kCols, stride_, q_.data(), scale_.data(), sums_.data(), 1,
-                                    {{tuning.layout, aligned, n, 1.0f, y_.data(), nullptr}}};
+                                    {{tuning.layout, static_cast<uint8_t*>(packed_.get()), n, 1.0f, y_.data(), nullptr}}};
     const Clock::time_point start = Clock::now();
     kernels_.ternary_matmul(exec, args);
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -52,7 +58,7 @@ class Product {
   const Kernels& kernels_;
   const Exec& exec_;
   int64_t stride_ = 0, most_columns_ = 0;
-  std::vector<uint8_t> packed_;
+  HostBlock packed_;
   std::vector<int8_t> q_;
   std::vector<float> scale_, y_;
   std::vector<int32_t> sums_;
