@@ -112,7 +112,7 @@ void expect_exact(const Problem& p, const std::vector<Device>& devices) {
 
 TEST(TernaryMatmul, SmallShapesAreExact) {
   const std::vector<Device> devices = cpus();
-  for (int64_t rows : {1, 2, 3, 5, 8, 13}) {
+  for (int64_t rows : {1, 2, 3, 5, 8, 13, 17, 32, 33}) {
     for (int64_t n : {1, 7, 16, 33, 63, 64, 65, 127}) {
       for (int64_t k : {1, 7, 15, 63, 64, 65, 127}) expect_exact(make(rows, n, k), devices);
     }

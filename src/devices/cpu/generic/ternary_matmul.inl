@@ -6,7 +6,7 @@
 // The instruction set gives struct TernaryTile (isa/<name>_ternary.cpp), which derives from GenericTernaryTile:
 //   dot(tiles, count, q, prefetch, out)   out[lane] = Σ u·q over `count` two_bit tiles: one activation row, from memory
 //   dot_base3(tiles, count, q, prefetch, out)   the same over base3 tiles, which the sums of their digits follow
-//   dot_rows<Layout, rows>(tiles, count, q, q_stride, prefetch, out)   out[row][lane] for 2 to kFewRows activation rows
+//   dot_rows<Layout, rows>(tiles, count, q, q_stride, prefetch, out)   out[row][lane] for up to kFewRows activation rows
 //   unpack(tiles, count, u), unpack_base3       the digits as bytes, u[quad of columns][lane][column mod 4]
 //   multiply(rows, groups, u, u_stride, quads, q, q_stride, acc)
 //       acc[row][group][lane] += Σ u·q; group g of the digits starts at u + g·u_stride. Either its own, or multiply_tile:
@@ -32,7 +32,7 @@ struct TernaryMultiply {
 // What an instruction set need not write itself.
 template <class T>
 struct GenericTernaryTile {
-  static constexpr int64_t kFewRows = 1;
+  static constexpr int64_t kFewRows = 1, kFewPasses = 1;
 
   static void unpack_base3(const uint8_t* tiles, int64_t count, uint8_t* u) {
     for (int64_t t = 0; t < count; ++t, tiles += kTernaryTileBytes) {
@@ -136,26 +136,38 @@ void ternary_matvec(const Exec& exec, const TernaryMatmulArgs& args) {
   });
 }
 
-// Two to T::kFewRows activation rows: still bound by reading the weights, so still used where they are loaded.
+// Activation rows [row, row + rows), 1 <= rows <= kRows, by one group.
 template <class T, int kRows>
-void ternary_few_rows(const Exec& exec, const TernaryMatmulArgs& args) {
-  if constexpr (kRows > 2) {
-    if (args.rows < kRows) return ternary_few_rows<T, kRows - 1>(exec, args);
+void ternary_few_rows_group(const TernaryMatmulArgs& args, const TernaryPart& part, int64_t group, int64_t ahead,
+                            int64_t row, int64_t rows) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return ternary_few_rows_group<T, kRows - 1>(args, part, group, ahead, row, rows);
   }
+  const int64_t tiles = ternary_tiles(part.layout, args.k);
+  const uint8_t* const at = part.packed + group * ternary_group_bytes(part.layout, args.k);
+  const int8_t* const q = args.q + row * args.q_stride;
+  alignas(64) uint32_t acc[kRows * kTernaryRows];
+  if (part.layout == TernaryLayout::base3) {
+    T::template dot_rows<TernaryLayout::base3, kRows>(at, tiles, q, args.q_stride, ahead, acc);
+  } else {
+    T::template dot_rows<TernaryLayout::two_bit, kRows>(at, tiles, q, args.q_stride, ahead, acc);
+  }
+  for (int64_t r = 0; r < kRows; ++r) finish_ternary_group(args, part, row + r, group, acc + r * kTernaryRows);
+}
+
+// Two to T::kFewRows · T::kFewPasses activation rows: still bound by reading the weights, so still used where they are
+// loaded, by even shares of the rows in turn while a group is near.
+template <class T>
+void ternary_few_rows(const Exec& exec, const TernaryMatmulArgs& args) {
   const TernaryBlocks blocks = {args, 1};
-  parallel_for(exec, blocks.count(), args.k * kRows / 2, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(exec, blocks.count(), args.k * args.rows / 2, 1, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       blocks.visit(block, [&](const TernaryPart& part, int64_t group, int64_t) {
-        const int64_t tiles = ternary_tiles(part.layout, args.k), ahead = exec.ternary.prefetch_bytes;
-        const uint8_t* const at = part.packed + group * ternary_group_bytes(part.layout, args.k);
-        alignas(64) uint32_t acc[kRows * kTernaryRows];
-        if (part.layout == TernaryLayout::base3) {
-          T::template dot_rows<TernaryLayout::base3, kRows>(at, tiles, args.q, args.q_stride, ahead, acc);
-        } else {
-          T::template dot_rows<TernaryLayout::two_bit, kRows>(at, tiles, args.q, args.q_stride, ahead, acc);
-        }
-        for (int64_t row = 0; row < kRows; ++row) {
-          finish_ternary_group(args, part, row, group, acc + row * kTernaryRows);
+        int64_t shares = ceil_div(args.rows, T::kFewRows);
+        for (int64_t row = 0; row < args.rows; --shares) {
+          const int64_t share = ceil_div(args.rows - row, shares);
+          ternary_few_rows_group<T, int{T::kFewRows}>(args, part, group, exec.ternary.prefetch_bytes, row, share);
+          row += share;
         }
       });
     }
@@ -177,6 +189,10 @@ void ternary_matmul_block(const TernaryTuning& tuning, const TernaryMatmulArgs& 
     const int64_t count = smaller(tiles - tile, block_tiles);
     for (int64_t g = 0; g < groups; ++g) {
       const uint8_t* const from = part.packed + (group + g) * group_bytes + tile * kTernaryTileBytes;
+      // What is unpacked next comes from memory while this block is multiplied: with 16 rows and without it, unpacking
+      // took half as long as the products (one Zen 4 core).
+      const int64_t next = tile + count < tiles ? count * kTernaryTileBytes : groups * group_bytes - tile * kTernaryTileBytes;
+      for (int64_t t = 0; t < count; ++t) __builtin_prefetch(from + next + t * kTernaryTileBytes);
       if (part.layout == TernaryLayout::base3) {
         T::unpack_base3(from, count, u + g * u_stride);
       } else {
@@ -216,7 +232,7 @@ template <class T>
 void ternary_matmul(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
   if (args.rows == 1) return ternary_matvec<T>(exec, args);
   if constexpr (T::kFewRows > 1) {
-    if (args.rows > 1 && args.rows <= T::kFewRows) return ternary_few_rows<T, int{T::kFewRows}>(exec, args);
+    if (args.rows > 1 && args.rows <= T::kFewRows * T::kFewPasses) return ternary_few_rows<T>(exec, args);
   }
   ternary_matmul_blocks<T>(exec, args);
 }
