@@ -570,6 +570,8 @@ struct MatmulKernels {
 struct CodedKernels {
   // Planes of activations for a screen: 2 where their arithmetic hides behind the reading of the codes.
   int screen_planes;
+  // Rows of activations up to which bounds cost less than LinearArgs.
+  int64_t screen_rows;
   size_t (*coded_bytes)(int64_t rows, int64_t cols, int bits) noexcept;
   Kernel<CodeRowsArgs> code_rows;
   Kernel<CodeActivationsArgs> code_activations;
@@ -619,7 +621,7 @@ constexpr bool complete(const RowKernels& t) {
 }
 constexpr bool complete(const MatmulKernels& t) { return t.matmul && t.linear && t.linear_rows; }
 constexpr bool complete(const CodedKernels& t) {
-  return (t.screen_planes == 1 || t.screen_planes == 2) && t.coded_bytes && t.code_rows && t.code_activations &&
+  return (t.screen_planes == 1 || t.screen_planes == 2) && t.screen_rows >= 1 && t.coded_bytes && t.code_rows && t.code_activations &&
          t.coded_linear;
 }
 constexpr bool complete(const TernaryKernels& t) {

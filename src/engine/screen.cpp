@@ -51,6 +51,17 @@ std::optional<std::vector<ScoredToken>> penalized_scores(const Model& model, con
   return tokens;
 }
 
+// The tokens with the best lower bounds, as many as set the floor. With their exact scores in its place the floor is
+// nearer to what it can be by a bound's width: 0.07 % of the rows are left instead of 2 % (models/head.cpp).
+std::vector<int64_t> leaders(const SamplingOptions& options, std::span<const float> low) {
+  BestTokens best(options.temperature > 0 && options.top_k > 0 ? static_cast<size_t>(options.top_k) : 1);
+  best.add(low);
+  std::vector<int64_t> ids;
+  for (const ScoredToken& token : best.take()) ids.push_back(token.id);
+  std::sort(ids.begin(), ids.end());  // ascending, as the weights lie
+  return ids;
+}
+
 // What a score must reach to matter, from lower bounds of the scores: no token that the filters keep is below it.
 double floor_of(const SamplingOptions& options, std::span<const float> low, std::span<const ScoredToken> known) {
   if (options.temperature > 0 && options.top_k > 0) {
@@ -130,15 +141,21 @@ std::optional<std::vector<Candidate>> screened_candidates(const Model& model, co
     forbid(bounds, allowed);
     for (const ScoredToken& token : known.tokens) bounds[static_cast<size_t>(token.id)] = kNothing;
   }
+  // The exact scores of more tokens; their bounds have no more to say.
+  const auto rescore = [&](const std::vector<int64_t>& ids) {
+    if (ids.empty()) return true;
+    const std::optional<std::vector<ScoredToken>> exact = exact_scores(model, hidden, ids, rescored);
+    if (!exact) return false;
+    known.tokens.insert(known.tokens.end(), exact->begin(), exact->end());
+    for (const int64_t id : ids) low[static_cast<size_t>(id)] = high[static_cast<size_t>(id)] = kNothing;
+    return true;
+  };
+  if (!rescore(leaders(options, low))) return std::nullopt;
   known.floor = floor_of(options, low, known.tokens);
   if (!std::isfinite(known.floor)) return std::nullopt;
   const std::optional<std::vector<int64_t>> ids = survivors(high, known.floor, most);
-  if (!ids) return std::nullopt;
-  const std::optional<std::vector<ScoredToken>> exact = exact_scores(model, hidden, *ids, rescored);
-  if (!exact) return std::nullopt;
-  known.tokens.insert(known.tokens.end(), exact->begin(), exact->end());
+  if (!ids || !rescore(*ids)) return std::nullopt;
   if (options.temperature > 0 && options.top_k == 0 && options.top_p < 1) {
-    for (const int64_t id : *ids) high[static_cast<size_t>(id)] = kNothing;
     double best = -kInfinity;
     for (const ScoredToken& token : known.tokens) best = std::max(best, token.score);
     // Sums of all scores in another order differ by less than the margin.

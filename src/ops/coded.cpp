@@ -102,6 +102,8 @@ LinearBounds linear_bounds(const Tensor& x, const CodedWeight& w) {
   return bounds;
 }
 
+int64_t most_bounded_rows(const Device& device) { return device.backend().kernels().screen_rows; }
+
 Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& ids) {
   constexpr const char* op = "linear_rows";
   check_inputs(op, {{"x", x}, {"w", w}, {"ids", ids}});

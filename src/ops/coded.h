@@ -27,6 +27,8 @@ struct LinearBounds {
   Tensor low, high;
 };
 LinearBounds linear_bounds(const Tensor& x, const CodedWeight& w);
+// Rows of x up to which these bounds take a device less time than linear(x, w).
+int64_t most_bounded_rows(const Device& device);
 
 // The elements ids i64 [count] of linear(x, w) for f32 x [cols]: f32 [count], the same bits. Throws Error for an id out
 // of range.

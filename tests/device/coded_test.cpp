@@ -200,7 +200,7 @@ TEST(CodedLinear, IsTheProductOfWhatTheCodesStandFor) {
   const Device device = Device::open("cpu", {1, "scalar"});
   for (const int bits : {4, 6, 8}) {
     for (const int planes : {1, 2}) {
-      const int64_t rows = 35, cols = 150, batch = 6;
+      const int64_t rows = 35, cols = 150, batch = 11;
       const Weights w(rows, cols, DType::f32, normal_floats(rows * cols, 3));
       const Coded coded(device, w, bits);
       const std::vector<double> values = decoded(coded);

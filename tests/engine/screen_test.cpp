@@ -254,7 +254,7 @@ TEST(ScreenedPicks, AreThoseOfTheFullHead) {
   full.set_head(HeadType::full);
   PickStatistics statistics, none;
   for (int round = 0; round < 1500; ++round) {
-    const int64_t rows = 1 + random.below(5);
+    const int64_t rows = 1 + random.below(12);
     Floats all;
     std::vector<Sampler> samplers;
     std::vector<std::vector<uint64_t>> masks;

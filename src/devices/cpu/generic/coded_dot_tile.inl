@@ -12,6 +12,8 @@ struct CodedDotTile {
   using Words = typename Dot::Words;
 
   static constexpr int kScreenPlanes = 1;
+  static constexpr int64_t kScreenRows = 4;
+  static constexpr bool kUnpacks = false;
   static constexpr int64_t kBytes = sizeof(Int32);
   static constexpr int kParts = 64 / kBytes;  // registers of a word of all lanes
 

@@ -4,7 +4,9 @@
 // The instruction set gives struct CodedTile (isa/<name>_coded.cpp):
 //   dot<bits, planes>(codes, q, plane, sums)   sums[p] = Σ u·q over one block, in each lane of its 16 rows, for the
 //                                              plane p of q, `plane` bytes after the one before; exact in int32
-//   kScreenPlanes                              CodedKernels::screen_planes
+//   kScreenPlanes, kScreenRows                 CodedKernels::screen_planes, screen_rows
+//   kUnpacks                                   whether several rows share one unpacking of a block, by
+//   unpack_block<bits>(codes, u)               to the block of the same codes in 8 bits
 
 // What |y - l| is at most, for the exact product l of CodedLinearArgs: from_error·w_error[j] + from_norm·w_norm[j].
 //
@@ -75,11 +77,15 @@ void coded_group(const CodedLinearArgs& args, const CodedReader& parts, const Co
     for (int64_t line = 0; line < coded_block_bytes(kBits); line += 64)
       __builtin_prefetch(codes + kPrefetchBytes + line);
     const typename V::F multiple = V::load_i8(multiples);
+    constexpr bool kUnpacked = T::kUnpacks && kRows > 1 && kBits < 8;
+    alignas(64) uint8_t unpacked[kUnpacked ? coded_block_bytes(8) : 1];
+    if constexpr (kUnpacked) T::template unpack_block<kBits>(codes, unpacked);
     for (int r = 0; r < kRows; ++r) {
       const int64_t at = (row + r) * blocks + b;
       typename V::I sums[kPlanes];
-      T::template dot<kBits, kPlanes>(codes, args.q + (row + r) * kPlanes * args.q_stride + b * kCodedBlock,
-                                      args.q_stride, sums);
+      T::template dot<kUnpacked ? 8 : kBits, kPlanes>(
+          kUnpacked ? unpacked : codes, args.q + (row + r) * kPlanes * args.q_stride + b * kCodedBlock, args.q_stride,
+          sums);
       auto total = V::template shl<1>(sums[kPlanes - 1]);
       if constexpr (kPlanes == 2) total = V::add_i(total, V::template shl<8>(sums[0]));
       total = V::sub_i(total, V::set1_i(((1 << kBits) - 1) * args.sums[at]));
@@ -101,7 +107,7 @@ void coded_group(const CodedLinearArgs& args, const CodedReader& parts, const Co
 template <class V, class T, int kBits, int kPlanes>
 void coded_groups_of(const CodedLinearArgs& args, const CodedReader& parts, int64_t row, int64_t rows, int64_t begin,
                      int64_t end) {
-  constexpr int kRows = 4;
+  constexpr int kRows = T::kUnpacks ? 8 : 4;
   CodedBound bounds[kCodedRowBlock];
   for (int64_t r = 0; r < rows; ++r) {
     bounds[r] =
@@ -151,6 +157,7 @@ template <class V, class T>
 constexpr CodedKernels coded_kernels() {
   CodedKernels t = {};
   t.screen_planes = T::kScreenPlanes;
+  t.screen_rows = T::kScreenRows;
   t.coded_bytes = coded_bytes;
   t.code_rows = code_rows<V>;
   t.code_activations = code_activations<V>;

@@ -24,6 +24,8 @@ struct CodedTile : BytePairs {
   // A second plane would double the products (32 to 1024 weights), to take away a fifth of the bound: normal
   // activations in one plane lose 0.55 % of their norm, weights in 6 bits 1.6 to 2.4 %. Not timed with two.
   static constexpr int kScreenPlanes = 1;
+  static constexpr int64_t kScreenRows = 4;
+  static constexpr bool kUnpacks = false;
 
   template <int kBits, int kPlanes>
   static void dot(const uint8_t* codes, const int8_t* q, int64_t plane, V::I* sums) {

@@ -23,7 +23,9 @@ namespace {
 // clang-format on
 
 struct CodedTile {
-  static constexpr int kScreenPlanes = 2;
+  static constexpr int kScreenPlanes = 1;
+  static constexpr int64_t kScreenRows = 64;
+  static constexpr bool kUnpacks = true;
 
   typedef int32_t Int32 __attribute__((vector_size(64)));
 
@@ -41,6 +43,18 @@ struct CodedTile {
       }
     }
     for (int p = 0; p < kPlanes; ++p) sums[p] = {reinterpret_cast<__m512i>(even[p] + odd[p])};
+  }
+
+  template <int kBits>
+  static void unpack_block(const uint8_t* codes, uint8_t* u) {
+    for (int64_t step = 0; step < kCodedSteps; ++step, codes += coded_step_bytes(kBits)) {
+      __m512i quads[4];
+      unpack<kBits>(codes, quads);
+      for (const __m512i& quad : quads) {
+        _mm512_store_si512(u, quad);
+        u += 64;
+      }
+    }
   }
 
  private:

@@ -17,6 +17,8 @@ namespace {
 
 struct CodedTile {
   static constexpr int kScreenPlanes = 1;
+  static constexpr int64_t kScreenRows = 4;
+  static constexpr bool kUnpacks = false;
 
   template <int kBits, int kPlanes>
   static void dot(const uint8_t* codes, const int8_t* q, int64_t plane, V::I* sums) {
