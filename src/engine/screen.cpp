@@ -52,7 +52,7 @@ std::optional<std::vector<ScoredToken>> penalized_scores(const Model& model, con
 }
 
 // The tokens with the best lower bounds, as many as set the floor. With their exact scores in its place the floor is
-// nearer to what it can be by a bound's width: 0.07 % of the rows are left instead of 2 % (models/head.cpp).
+// nearer to what it can be by a bound's width, which leaves a tenth of the rows (models/head.cpp).
 std::vector<int64_t> leaders(const SamplingOptions& options, std::span<const float> low) {
   BestTokens best(options.temperature > 0 && options.top_k > 0 ? static_cast<size_t>(options.top_k) : 1);
   best.add(low);
