@@ -96,12 +96,15 @@ class Picking {
 
   // Takes the rows that the screen decides out of `rows`.
   void screen(std::vector<int64_t>& rows) {
-    if (model_.head() != HeadType::screened || !worth_a_try()) return;
+    // Many rows take the whole head at once: it reads the weights once for all of them, and its arithmetic is cheaper
+    // than that of the codes.
+    if (model_.head() != HeadType::screened || std::ssize(rows) > most_bounded_rows(model_.device()) || !worth_a_try()) {
+      return;
+    }
     std::vector<int64_t> tried;
     std::copy_if(rows.begin(), rows.end(), std::back_inserter(tried),
                  [&](int64_t row) { return request(row).top_logprobs < 0 && can_screen(*request(row).sampler); });
-    // With many rows the whole head, which reads its weights once for all of them, is cheaper than the codes.
-    if (tried.empty() || std::ssize(tried) > most_bounded_rows(model_.device())) return;
+    if (tried.empty()) return;
     const LogitBounds bounds = model_.head_bounds(rows_of(tried));
     std::vector<float> low = bounds.low.to_vector<float>(), high = bounds.high.to_vector<float>();
     const auto width = static_cast<size_t>(model_.config().vocab_size);

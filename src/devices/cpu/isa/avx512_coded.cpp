@@ -23,6 +23,8 @@ namespace {
 // clang-format on
 
 struct CodedTile {
+  // With two planes and the exact floor of the screen fewer rows are left (1.2 deviations instead of 1.5), but a batch's
+  // products take twice the arithmetic.
   static constexpr int kScreenPlanes = 1;
   static constexpr int64_t kScreenRows = 64;
   static constexpr bool kUnpacks = true;

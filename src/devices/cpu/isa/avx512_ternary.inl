@@ -6,7 +6,7 @@ struct Avx512Tile : GenericTernaryTile<Avx512Tile> {
   static constexpr int64_t kMaxRows = 12;
   static constexpr int64_t kMaxGroups = 2;  // 24 accumulators of 32 registers; each broadcast serves two products
   static constexpr int64_t kFewRows = 8;    // 16 accumulators beside the digits as they come
-  static constexpr int64_t kFewPasses = 4;
+  static constexpr int64_t kFewPasses = 4;  // unpacking for 16 rows instead: 50 tokens/s, not 69 (one Zen 4 core)
 
   typedef int32_t Int32 __attribute__((vector_size(64)));
 
