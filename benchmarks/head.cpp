@@ -8,8 +8,9 @@
 // Hidden states are those of a directory's model on the tokens of a text, or random: `normal` (for which logits have
 // the least spread against the bound), `peaked` (noise that points at a token), or half of each; random ones are scaled
 // so that logits deviate by 2.5. First each state's token is picked both ways by one of four samplers in turn, and
-// compared; then picking one row at a time is timed, both ways in turn, as median and spread. Also printed: the time to
-// make the codes, and how far the logits of the int8 and int4 heads are from the exact ones.
+// compared (a few states together, as in a batch, or one by one); then picking one row at a time is timed, both ways in
+// turn, as median and spread. Also printed: the time to make the codes, and how far the logits of the int8 and int4
+// heads are from the exact ones.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -29,15 +30,15 @@
 
 namespace {
 
-using tern::benchmarks::now;
-using tern::benchmarks::Spread;
-using tern::benchmarks::spread;
 using tern::HeadType;
 using tern::Model;
 using tern::PickRequest;
 using tern::PickStatistics;
 using tern::Sampler;
 using tern::Tensor;
+using tern::benchmarks::now;
+using tern::benchmarks::Spread;
+using tern::benchmarks::spread;
 
 std::string milliseconds(const Spread& s) {
   return fmt::format("{:8.3f} ms ({:.3f} to {:.3f})", s.median * 1e3, s.low * 1e3, s.high * 1e3);
@@ -131,7 +132,7 @@ class States {
 
 // The tokens that the full head gives, and those of the screened one. Returns how many differ.
 int64_t compare(const Model& model, const States& states, int64_t count) {
-  constexpr int64_t kBatch = 32;
+  constexpr int64_t kBatch = 64;
   int64_t different = 0;
   const auto width = static_cast<size_t>(model.config().vocab_size);
   std::vector<NamedSampler> all = samplers();
@@ -140,16 +141,21 @@ int64_t compare(const Model& model, const States& states, int64_t count) {
     const int64_t size = std::min(kBatch, count - first);
     const Tensor hidden = states.rows(first, size);
     const std::vector<float> logits = model.head_logits(hidden).to_vector<float>();
-    for (size_t s = 0; s < all.size(); ++s) {
-      // A state goes to one of the samplers; each gets both kinds.
-      for (int64_t i = 0; i < size; ++i) {
-        if (static_cast<size_t>((first + i) / 2) % all.size() != s) continue;
-        const auto index = static_cast<uint64_t>(first + i);
-        const std::vector<PickRequest> request = {{&all[s].sampler, index}};
-        const Tensor row = tern::slice(hidden, 0, i, i + 1);
-        const int32_t got = tern::pick_tokens(model, row, request, statistics[s])[0].id;
-        const auto exact = std::span(logits).subspan(static_cast<size_t>(i) * width, width);
-        different += got != all[s].sampler.sample(exact, index);
+    // A state goes to one of the samplers; each gets both kinds. Mostly several at once, as in a batch; every eighth
+    // time one by one.
+    const auto share = (size + std::ssize(all) - 1) / std::ssize(all);
+    const int64_t at_once = first / kBatch % 8 == 0 ? 1 : share;
+    for (int64_t i = 0, count_now = 0; i < size; i += count_now) {
+      const auto s = static_cast<size_t>(i / share);
+      count_now = std::min({at_once, share - i % share, size - i});
+      std::vector<PickRequest> requests;
+      for (int64_t r = i; r < i + count_now; ++r)
+        requests.push_back({&all[s].sampler, static_cast<uint64_t>(first + r)});
+      const auto got = tern::pick_tokens(model, tern::slice(hidden, 0, i, i + count_now), requests, statistics[s]);
+      for (int64_t r = 0; r < count_now; ++r) {
+        const auto exact = std::span(logits).subspan(static_cast<size_t>(i + r) * width, width);
+        different +=
+            got[static_cast<size_t>(r)].id != all[s].sampler.sample(exact, requests[static_cast<size_t>(r)].index);
       }
     }
   }
@@ -215,7 +221,8 @@ void coding(Model& model, const States& states) {
     }
     fmt::print(
         "{:<9} coded in {:.3f} s; all logits of a row {}; off by {:.2e} of their size (mean square), at most {:.2e}\n",
-        name, seconds, milliseconds(spread == 0 ? Spread{} : tern::benchmarks::spread(times)), std::sqrt(squares / spread), largest);
+        name, seconds, milliseconds(spread == 0 ? Spread{} : tern::benchmarks::spread(times)),
+        std::sqrt(squares / spread), largest);
   }
 }
 

@@ -107,7 +107,7 @@ Model make_model(const Options& options, const Device& device) {
 }
 
 Device open_device(const Options& options, int threads) {
-  DeviceOptions device{.threads = threads, .isa = options.isa, .tune = options.layout == "auto"};
+  DeviceOptions device{.threads = threads, .isa = options.isa, .tune = true};
   if (options.layout != "auto") device.ternary_layout = ternary_layout_from_name(options.layout);
   return Device::open(options.common.device, device);
 }

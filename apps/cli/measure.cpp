@@ -15,7 +15,7 @@ namespace tern::cli {
 namespace {
 
 constexpr int64_t kPrefillChunk = 512;           // tokens of a pass, EngineOptions' default
-constexpr int64_t kCaches = int64_t{256} << 20;  // more bytes than caches hold, for weights that come from memory
+constexpr int64_t kCaches = int64_t{640} << 20;  // more bytes than caches hold, for weights that come from memory
 constexpr double kShortest = 0.05;               // seconds of calls behind one figure
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }

@@ -6,27 +6,48 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "base/huge_arena.h"
+
 namespace tern {
 namespace {
 
 constexpr size_t kLine = 64, kHugePage = size_t{2} << 20;
-// Below two huge pages most of a block could lie outside of whole ones.
-constexpr size_t kLarge = 2 * kHugePage;
+// Smaller blocks come and go with each operation: malloc's.
+constexpr size_t kSmallestInArena = size_t{128} << 10;
+
+// Sanitizers know malloc's blocks, not those of an arena.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kArena = false;
+#else
+constexpr bool kArena = true;
+#endif
+
+constexpr bool in_arena(size_t bytes) { return kArena && bytes >= kSmallestInArena && bytes <= HugeArena::kMostBytes; }
+
+// Never destroyed: tensors may outlive what static destructors run in.
+HugeArena& arena() {
+  static HugeArena& arena = *new HugeArena;
+  return arena;
+}
 
 }  // namespace
 
 void* allocate_host(size_t bytes) noexcept {
   if (bytes > SIZE_MAX - kHugePage) return nullptr;
-  const size_t alignment = bytes < kLarge ? kLine : kHugePage;
+  if (in_arena(bytes)) return arena().allocate(bytes);
+  const bool large = bytes > HugeArena::kMostBytes;
   const size_t rounded = bytes == 0 ? kLine : (bytes + kLine - 1) / kLine * kLine;
-  void* const block = std::aligned_alloc(alignment, rounded);
+  void* const block = std::aligned_alloc(large ? kHugePage : kLine, rounded);
 #ifdef MADV_HUGEPAGE
-  // A wish: where it is refused, the pages stay small.
-  if (block != nullptr && bytes >= kLarge) static_cast<void>(::madvise(block, rounded, MADV_HUGEPAGE));
+  if (block != nullptr && large) static_cast<void>(::madvise(block, rounded, MADV_HUGEPAGE));
 #endif
   return block;
 }
 
-void release_host(void* block) noexcept { std::free(block); }
+void release_host(void* block, size_t bytes) noexcept {
+  if (block == nullptr) return;
+  if (in_arena(bytes)) return arena().release(block, bytes);
+  std::free(block);
+}
 
 }  // namespace tern

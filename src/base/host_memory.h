@@ -11,11 +11,15 @@ namespace tern {
 // blocks ask for huge pages, where the system grants them on request (Linux, transparent_hugepage = madvise or always):
 // streaming packed weights through 4 KiB pages misses the TLB at each of them, and hardware prefetchers stop there.
 void* allocate_host(size_t bytes) noexcept;
-void release_host(void* block) noexcept;
+// What allocate_host(bytes) returned, or null.
+void release_host(void* block, size_t bytes) noexcept;
 
 struct HostRelease {
-  void operator()(void* block) const noexcept { release_host(block); }
+  size_t bytes = 0;
+  void operator()(void* block) const noexcept { release_host(block, bytes); }
 };
 using HostBlock = std::unique_ptr<void, HostRelease>;
+
+inline HostBlock host_block(size_t bytes) noexcept { return {allocate_host(bytes), {bytes}}; }
 
 }  // namespace tern

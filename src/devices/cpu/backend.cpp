@@ -28,7 +28,7 @@ class CpuBackend final : public Backend {
     kernels_ = &choose_kernels(options.isa);
     // Untouched pages cost nothing, so every worker has its scratch from the start.
     for (int worker = 0; worker < pool_.threads(); ++worker) {
-      scratch_.emplace_back(allocate_host(kScratchBytes));
+      scratch_.push_back(host_block(kScratchBytes));
       check(scratch_.back() != nullptr, "cpu", "expected {} bytes of scratch memory per thread, got none",
             kScratchBytes);
     }
@@ -50,7 +50,7 @@ class CpuBackend final : public Backend {
     check(data != nullptr, "cpu", "expected {} bytes of memory, the system has none", bytes);
     return data;
   }
-  void release(void* data, size_t) noexcept override { release_host(data); }
+  void release(void* data, size_t bytes) noexcept override { release_host(data, bytes); }
   void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
   void copy_to_device(void* to, const void* from, size_t bytes) override {
     if (bytes > 0) std::memcpy(to, from, bytes);

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/cache_size.h"
 #include "base/check.h"
 #include "base/host_memory.h"
 
@@ -14,42 +15,77 @@ namespace tern::cpu {
 namespace {
 
 constexpr int64_t kCols = 2560;
-// Bytes of the matrix that a product reads from memory: beyond the last-level cache of most machines.
-constexpr size_t kMatrixBytes = size_t{96} << 20;
+// A product with one row reads this much, and each time the next so much of memory_bytes(): nothing of it is in a
+// cache.
+constexpr int64_t kMatrixBytes = int64_t{32} << 20;
 constexpr int64_t kManyRows = 512;  // of activations
 
-// Operands of products with matrices of kCols columns, their values all zero: no kernel's speed depends on values.
+// More than the caches hold. With 96 MiB on a machine whose last cache has 480, all distances looked twice as fast as
+// they were and the layouts alike.
+int64_t memory_bytes() {
+  const int64_t cache = last_level_cache_bytes();
+  return std::clamp(cache + cache / 4, 3 * kMatrixBytes, 20 * kMatrixBytes) / kMatrixBytes * kMatrixBytes;
+}
+
+// Operands of products with matrices of kCols columns, their values all alike: no kernel's speed depends on values.
 class Product {
  public:
-  Product(const Kernels& kernels, const Exec& exec) : kernels_(kernels), exec_(exec) {
+  Product(const Kernels& kernels, const Exec& exec) : kernels_(kernels), exec_(exec), memory_bytes_(memory_bytes()) {
     stride_ = quantized_stride(kCols);
-    const int64_t group_bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(TernaryLayout::two_bit, 16, kCols));
-    most_columns_ = static_cast<int64_t>(kMatrixBytes) / group_bytes * 16;
-    // One buffer serves both layouts: base3 takes less.
-    const size_t bytes = kernels.ternary_packed_bytes(TernaryLayout::two_bit, most_columns_, kCols);
-    packed_.reset(allocate_host(bytes));  // as a model's weights are: two_bit in small pages lost to base3
+    const auto bytes = static_cast<size_t>(memory_bytes_ + kSlack);
+    // In pages like a model's weights: two_bit in small pages lost to base3.
+    packed_ = host_block(bytes);
     check(packed_ != nullptr, "tune", "expected {} bytes of memory, the system has none", bytes);
-    std::memset(packed_.get(), 0x55, bytes);
+    fill(bytes);
     q_.resize(static_cast<size_t>(kManyRows * stride_));
     scale_.resize(kManyRows, 1.0f);
     sums_.resize(kManyRows);
-    y_.resize(static_cast<size_t>(std::max(most_columns_, kManyRows * kFewColumns)));
+    y_.resize(static_cast<size_t>(std::max(columns(TernaryLayout::base3), kManyRows * kFewColumns)));
   }
 
-  // Seconds of a product of one row with the whole matrix, which comes from memory.
-  double vector_seconds(const TernaryTuning& tuning) { return seconds(tuning, 1, most_columns_); }
+  // Seconds per column of a product of one row with a matrix that comes from memory.
+  double vector_seconds(const TernaryTuning& tuning) {
+    at_ = (at_ + kMatrixBytes) % memory_bytes_;
+    return seconds(tuning, 1, at_, columns(tuning.layout)) / static_cast<double>(columns(tuning.layout));
+  }
   // Of many rows with a few of its columns, which caches hold.
-  double matrix_seconds(const TernaryTuning& tuning) { return seconds(tuning, kManyRows, kFewColumns); }
+  double matrix_seconds(const TernaryTuning& tuning) { return seconds(tuning, kManyRows, 0, kFewColumns); }
 
  private:
   static constexpr int64_t kFewColumns = 256;
+  static constexpr int64_t kSlack = int64_t{1} << 20;
 
-  double seconds(const TernaryTuning& tuning, int64_t rows, int64_t n) {
+  // Columns of the matrix that has kMatrixBytes.
+  int64_t columns(TernaryLayout layout) const {
+    return kMatrixBytes / static_cast<int64_t>(kernels_.ternary_packed_bytes(layout, 16, kCols)) * 16;
+  }
+
+  // With all threads: most of it is the system's clearing of the pages.
+  void fill(size_t bytes) {
+    struct Target {
+      std::byte* begin;
+      size_t bytes;
+    } target = {static_cast<std::byte*>(packed_.get()), bytes};
+    constexpr size_t kStep = size_t{2} << 20;
+    exec_.parallel(
+        exec_.backend, static_cast<int64_t>((bytes + kStep - 1) / kStep), 1,
+        [](void* arg, int, int64_t begin, int64_t end) {
+          const Target& t = *static_cast<const Target*>(arg);
+          const size_t from = static_cast<size_t>(begin) * kStep,
+                       to = std::min(static_cast<size_t>(end) * kStep, t.bytes);
+          std::memset(t.begin + from, 0x55, to - from);
+        },
+        &target);
+  }
+
+  double seconds(const TernaryTuning& tuning, int64_t rows, int64_t at, int64_t n) {
     using Clock = std::chrono::steady_clock;
     Exec exec = exec_;
     exec.ternary = tuning;
-    const TernaryMatmulArgs args = {rows,         kCols, stride_, q_.data(), scale_.data(), sums_.data(), 1,
-                                    {{tuning.layout, static_cast<uint8_t*>(packed_.get()), n, 1.0f, y_.data(), nullptr}}};
+    uint8_t* const packed = static_cast<uint8_t*>(packed_.get()) + at;
+    const TernaryMatmulArgs args = {
+        rows,          kCols,        stride_, q_.data(),
+        scale_.data(), sums_.data(), 1,       {{tuning.layout, packed, n, 1.0f, y_.data(), nullptr}}};
     const Clock::time_point start = Clock::now();
     kernels_.ternary_matmul(exec, args);
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -57,7 +93,8 @@ class Product {
 
   const Kernels& kernels_;
   const Exec& exec_;
-  int64_t stride_ = 0, most_columns_ = 0;
+  const int64_t memory_bytes_;
+  int64_t stride_ = 0, at_ = 0;
   HostBlock packed_;
   std::vector<int8_t> q_;
   std::vector<float> scale_, y_;
@@ -91,13 +128,13 @@ TernaryTuning fastest(const std::vector<Choice>& choices, const Margin& margin) 
 TernaryTuning vector_tuning(Product& product, std::span<const TernaryLayout> layouts) {
   std::vector<Choice> choices;
   for (const TernaryLayout layout : layouts) {
-    for (const int64_t ahead : {int64_t{1} << 10, int64_t{4} << 10, int64_t{16} << 10}) {
+    for (const int64_t ahead : {int64_t{1} << 10, int64_t{2} << 10, int64_t{4} << 10, int64_t{16} << 10}) {
       choices.push_back({{.layout = layout, .prefetch_bytes = ahead}});
     }
   }
   measure(choices, 3, [&](const TernaryTuning& tuning) { return product.vector_seconds(tuning); });
-  // base3 moves 0.8 of the bytes. Ahead by less than half of that it lost in whole models: 14.3 against 19.0 tokens/s on
-  // two threads of one Zen 3 core.
+  // base3 moves 0.8 of the bytes. Ahead by less than half of that it lost in whole models: 14.3 against 19.0 tokens/s
+  // on two threads of one Zen 3 core.
   constexpr double kBase3Margin = 0.9;
   return fastest(choices, [](const Choice& later, const Choice& best) {
     return later.tuning.layout == best.tuning.layout ? 1.0 : kBase3Margin;
@@ -109,8 +146,8 @@ TernaryTuning vector_tuning(Product& product, std::span<const TernaryLayout> lay
 TernaryTuning measured_tuning(const Kernels& kernels, const Exec& exec, std::optional<TernaryLayout> layout) {
   Product product(kernels, exec);
   constexpr TernaryLayout kLayouts[] = {TernaryLayout::two_bit, TernaryLayout::base3};
-  const TernaryTuning best =
-      vector_tuning(product, layout ? std::span<const TernaryLayout>(&*layout, 1) : std::span<const TernaryLayout>(kLayouts));
+  const TernaryTuning best = vector_tuning(
+      product, layout ? std::span<const TernaryLayout>(&*layout, 1) : std::span<const TernaryLayout>(kLayouts));
   std::vector<Choice> blocks;
   for (const int64_t rows : {128, 256, 512}) {
     for (const int64_t quads : {80, 160, 320, 640}) {

@@ -65,17 +65,15 @@ constexpr int64_t kCodedRowBlock = 512;
 
 // Rows [row, row + kRows) of activations by one group: each block's codes serve all of them while they are near.
 template <class V, class T, int kBits, int kPlanes, int kRows>
-void coded_group(const CodedLinearArgs& args, const CodedReader& parts, const CodedBound* bounds, int64_t row,
-                 int64_t group) {
-  constexpr int64_t kPrefetchBytes = 4096;
+void coded_group(const CodedLinearArgs& args, const CodedReader& parts, const CodedBound* bounds, int64_t ahead,
+                 int64_t row, int64_t group) {
   const int64_t blocks = coded_blocks(args.k);
   const uint8_t* codes = parts.codes + group * blocks * coded_block_bytes(kBits);
   const int8_t* multiples = parts.multiples + group * blocks * kCodedRows;
   typename V::F acc[kRows];
   for (int r = 0; r < kRows; ++r) acc[r] = V::zero();
   for (int64_t b = 0; b < blocks; ++b, codes += coded_block_bytes(kBits), multiples += kCodedRows) {
-    for (int64_t line = 0; line < coded_block_bytes(kBits); line += 64)
-      __builtin_prefetch(codes + kPrefetchBytes + line);
+    for (int64_t line = 0; line < coded_block_bytes(kBits); line += 64) __builtin_prefetch(codes + ahead + line);
     const typename V::F multiple = V::load_i8(multiples);
     constexpr bool kUnpacked = T::kUnpacks && kRows > 1 && kBits < 8;
     alignas(64) uint8_t unpacked[kUnpacked ? coded_block_bytes(8) : 1];
@@ -105,8 +103,8 @@ void coded_group(const CodedLinearArgs& args, const CodedReader& parts, const Co
 
 // Rows [row, row + rows) of activations by groups [begin, end), their bounds made once.
 template <class V, class T, int kBits, int kPlanes>
-void coded_groups_of(const CodedLinearArgs& args, const CodedReader& parts, int64_t row, int64_t rows, int64_t begin,
-                     int64_t end) {
+void coded_groups_of(const CodedLinearArgs& args, const CodedReader& parts, int64_t ahead, int64_t row, int64_t rows,
+                     int64_t begin, int64_t end) {
   constexpr int kRows = T::kUnpacks ? 8 : 4;
   CodedBound bounds[kCodedRowBlock];
   for (int64_t r = 0; r < rows; ++r) {
@@ -116,9 +114,9 @@ void coded_groups_of(const CodedLinearArgs& args, const CodedReader& parts, int6
   for (int64_t group = begin; group < end; ++group) {
     int64_t r = 0;
     for (; r + kRows <= rows; r += kRows) {
-      coded_group<V, T, kBits, kPlanes, kRows>(args, parts, bounds + r, row + r, group);
+      coded_group<V, T, kBits, kPlanes, kRows>(args, parts, bounds + r, ahead, row + r, group);
     }
-    for (; r < rows; ++r) coded_group<V, T, kBits, kPlanes, 1>(args, parts, bounds + r, row + r, group);
+    for (; r < rows; ++r) coded_group<V, T, kBits, kPlanes, 1>(args, parts, bounds + r, ahead, row + r, group);
   }
 }
 
@@ -127,7 +125,8 @@ void coded_linear_of(const Exec& exec, const CodedLinearArgs& args) {
   const CodedReader parts(args.packed, args.n, args.k, kBits);
   parallel_for(exec, coded_groups(args.n), args.rows * args.k * kCodedRows / 8, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = 0; row < args.rows; row += kCodedRowBlock) {
-      coded_groups_of<V, T, kBits, kPlanes>(args, parts, row, smaller(kCodedRowBlock, args.rows - row), begin, end);
+      coded_groups_of<V, T, kBits, kPlanes>(args, parts, exec.ternary.prefetch_bytes, row,
+                                            smaller(kCodedRowBlock, args.rows - row), begin, end);
     }
   });
 }

@@ -75,21 +75,32 @@ struct GenericTernaryTile {
   }
 };
 
-// Ends the accumulators of one activation row and one group: takes Σ q off and writes what is asked for.
+// Ends `count` accumulators: takes Σ q off and writes what is asked for, at acc_out and y_out unless null. Inlined with a
+// constant count it is a few vector instructions; as a loop of unknown length after each group it cost a matrix-vector
+// product an eighth of its speed.
+inline __attribute__((always_inline)) void finish_ternary_lanes(const uint32_t* __restrict acc, int64_t count, uint32_t sum,
+                                                                float factor, int32_t* __restrict acc_out,
+                                                                float* __restrict y_out) {
+  if (acc_out) {
+    for (int64_t j = 0; j < count; ++j) acc_out[j] = static_cast<int32_t>(acc[j] - sum);
+  }
+  if (y_out) {
+    for (int64_t j = 0; j < count; ++j) y_out[j] = static_cast<float>(static_cast<int32_t>(acc[j] - sum)) * factor;
+  }
+}
+
+// Ends one activation row and one group.
 void finish_ternary_group(const TernaryMatmulArgs& args, const TernaryPart& part, int64_t row, int64_t group,
                           const uint32_t* acc) {
-  const int64_t column = group * kTernaryRows;
-  const int64_t count = smaller(part.n - column, kTernaryRows);
+  const int64_t column = group * kTernaryRows, at = row * part.n + column, count = part.n - column;
   const uint32_t sum = static_cast<uint32_t>(args.sums[row]);
-  const int64_t at = row * part.n + column;
-  if (part.acc) {
-    for (int64_t j = 0; j < count; ++j) part.acc[at + j] = static_cast<int32_t>(acc[j] - sum);
-  }
-  if (part.y) {
-    const float factor = part.weight_scale / args.q_scale[row];
-    for (int64_t j = 0; j < count; ++j) {
-      part.y[at + j] = static_cast<float>(static_cast<int32_t>(acc[j] - sum)) * factor;
-    }
+  const float factor = part.weight_scale / args.q_scale[row];
+  int32_t* const acc_out = part.acc ? part.acc + at : nullptr;
+  float* const y_out = part.y ? part.y + at : nullptr;
+  if (count >= kTernaryRows) {
+    finish_ternary_lanes(acc, kTernaryRows, sum, factor, acc_out, y_out);
+  } else {
+    finish_ternary_lanes(acc, count, sum, factor, acc_out, y_out);
   }
 }
 
