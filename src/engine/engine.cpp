@@ -268,7 +268,8 @@ void Engine::State::advance(Sequence& sequence) {
   if (generation.generated() == 0 || sequence.planned > 1) sums.prompt_tokens += sequence.planned;
   generation.prompt_taken(sequence.kept.kv.length);
   if (sequence.draws && !generation.finished()) return draw(sequence);
-  settle(sequence, sequence.kept.kv.length);
+  // Guesses behind the context have run, too, where a callback ends the request as its prompt is complete.
+  settle(sequence, std::min(sequence.kept.kv.length, std::ssize(generation.context())));
 }
 
 // Each draw counts up to the first that a guess did not foresee.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace tern {
 namespace {
 
@@ -61,6 +63,7 @@ int64_t PageKeeper::reserve(KeptSequence& sequence, int64_t tokens) {
 }
 
 void PageKeeper::settle(KeptSequence& sequence, int64_t length, std::span<const int32_t> ids) {
+  check(length <= std::ssize(ids), "pages", "expected at most the {} tokens of the text, got {}", ids.size(), length);
   sequence.kv.length = length;
   pool_.truncate(sequence.kv, length);
   const int64_t page_tokens = pool_.page_tokens();

@@ -38,7 +38,8 @@ class PageKeeper {
   // Pages that reserve() could get.
   int64_t available() const { return pool_.free_pages() + index_.evictable(); }
 
-  // Cuts the text back to `length` tokens, gives back the pages behind it and puts its full ones into the index.
+  // Cuts the text `ids` back to its first `length` tokens, gives back the pages behind them and puts the full ones into the
+  // index.
   void settle(KeptSequence& sequence, int64_t length, std::span<const int32_t> ids);
   // Gives back all pages; what is in the index stays there until it is evicted.
   void release(KeptSequence& sequence);

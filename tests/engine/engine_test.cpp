@@ -256,6 +256,20 @@ TEST_F(EngineTest, CancelsWaitingAndRunningRequests) {
   EXPECT_EQ(engine.statistics().running, 0);
 }
 
+TEST_F(EngineTest, ACallbackMayCancelWhereGuessesFollowThePrompt) {
+  EngineOptions options = exact();
+  options.speculation = {.kind = Speculation::draft_model, .max_draft = 4, .draft_model = model};
+  Engine engine(model, tokenizer, options);
+  for (const int64_t tokens : {1, 2, 3, 4, 5}) {
+    Request cancelling = request(ids(tokens));
+    cancelling.on_text = [](std::string_view) { return false; };
+    const GenerateResult result = run(engine, cancelling);
+    EXPECT_EQ(result.finish_reason, "cancelled");
+    EXPECT_EQ(result.prompt_tokens, tokens);
+  }
+  EXPECT_EQ(run(engine, request(ids(5))).finish_reason, "length");
+}
+
 TEST_F(EngineTest, ACallbacksTroubleIsItsOwn) {
   Engine engine(model, tokenizer, exact());
   const auto throwing = [](auto&&) -> bool { throw std::runtime_error("mine"); };
