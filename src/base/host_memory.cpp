@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/huge_arena.h"
+#include "base/platform.h"
 
 namespace tern {
 namespace {
@@ -16,13 +17,9 @@ constexpr size_t kLine = 64, kHugePage = size_t{2} << 20;
 constexpr size_t kSmallestInArena = size_t{128} << 10;
 
 // Sanitizers know malloc's blocks, not those of an arena.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kArena = false;
-#else
-constexpr bool kArena = true;
-#endif
-
-constexpr bool in_arena(size_t bytes) { return kArena && bytes >= kSmallestInArena && bytes <= HugeArena::kMostBytes; }
+constexpr bool in_arena(size_t bytes) {
+  return !kSanitized && bytes >= kSmallestInArena && bytes <= HugeArena::kMostBytes;
+}
 
 // Never destroyed: tensors may outlive what static destructors run in.
 HugeArena& arena() {

@@ -4,6 +4,19 @@
 
 namespace tern {
 
+// Whether AddressSanitizer or ThreadSanitizer watches this build.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // Tells the core that the caller spins.
 inline void pause_cpu() {
 #if defined(__x86_64__)
