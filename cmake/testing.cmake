@@ -1,5 +1,5 @@
 # tern_test(<name> SOURCES … DEPS … [LABELS …]): one GoogleTest program, one CTest entry. LABELS isa marks the tests that
-# scripts/test runs again under every TERN_ISA that the machine has.
+# scripts/test runs again under every TERN_ISA that the machine has, any_device those that scripts/test-cuda runs on the GPU.
 function(tern_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})

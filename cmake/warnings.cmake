@@ -2,10 +2,9 @@
 add_library(tern_flags INTERFACE)
 target_compile_features(tern_flags INTERFACE cxx_std_20)
 # Contraction off: a*b+c is fused only where the code says fma, so every compiler rounds alike (docs/numerics.md).
-target_compile_options(tern_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wextra-semi -Wundef
-  -ffp-contract=off -fno-fast-math
-  $<$<BOOL:${TERN_WERROR}>:-Werror>)
+set(tern_options -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wextra-semi -Wundef
+  -ffp-contract=off -fno-fast-math $<$<BOOL:${TERN_WERROR}>:-Werror>)
+target_compile_options(tern_flags INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:${tern_options}>)
 if(TERN_SANITIZE)
   target_compile_options(tern_flags INTERFACE -fsanitize=${TERN_SANITIZE} -fno-omit-frame-pointer
     $<$<IN_LIST:undefined,$<JOIN:${TERN_SANITIZE},;>>:-fno-sanitize-recover=undefined>)

@@ -5,10 +5,26 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <system_error>
 
 #include "progress.h"
 
 namespace tern::cli {
+namespace {
+
+// Bytes of a directory's weights; 0 where there is no such directory, which loading will tell.
+uintmax_t weight_bytes(const std::string& directory) {
+  uintmax_t bytes = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    if (entry.path().extension() == ".safetensors" && entry.is_regular_file(ignored)) bytes += entry.file_size(ignored);
+  }
+  return bytes;
+}
+
+}  // namespace
 
 void add_device(CLI::App& verb, CommonOptions& options) {
   verb.add_option("--device", options.device, "Device to run on (see tern devices)")
@@ -74,7 +90,11 @@ LoadOptions load_options(const std::string& head) {
 Device open_device(const CommonOptions& options) { return Device::open(options.device, {.threads = options.threads}); }
 
 Model load_model(const std::string& directory, const CommonOptions& options, const LoadOptions& load) {
-  return load_model(directory, open_device(options), options, load);
+  // Measuring the machine takes a fraction of a second, which a small model would not win back.
+  constexpr uintmax_t kWorthTuning = uintmax_t{64} << 20;
+  const bool tune = weight_bytes(directory) >= kWorthTuning;
+  const Device device = Device::open(options.device, {.threads = options.threads, .tune = tune});
+  return load_model(directory, device, options, load);
 }
 
 Model load_model(const std::string& directory, const Device& device, const CommonOptions& options,

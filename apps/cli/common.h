@@ -39,7 +39,8 @@ void add_head(CLI::App& verb, std::string& head);
 LoadOptions load_options(const std::string& head);
 
 Device open_device(const CommonOptions& options);
-// The model of a directory, with a bar on standard error if that takes long enough to wonder.
+// The model of a directory, with a bar on standard error if that takes long enough to wonder; of a large one on a device
+// that has measured itself first (DeviceOptions::tune).
 Model load_model(const std::string& directory, const CommonOptions& options, const LoadOptions& load = {});
 Model load_model(const std::string& directory, const Device& device, const CommonOptions& options,
                  const LoadOptions& load = {});

@@ -56,21 +56,21 @@ class Device {
   Device() = default;
   explicit Device(std::shared_ptr<Backend> backend);
 
-  // Opens a device by name ("cpu"). Throws Error for an unknown name, an unknown instruction set or one this machine
-  // lacks.
+  // Opens a device by name ("cpu", "cuda"). Throws Error for an unknown name, a device that this build or this machine
+  // lacks, an unknown instruction set or one this machine lacks.
   static Device open(std::string_view name = "cpu", const DeviceOptions& options = {});
 
-  // Names that open() knows, in order of preference.
+  // Names that open() knows, in order of preference, whether this machine has the device or not.
   static std::vector<std::string> names();
 
   // Instruction sets a CPU device can be opened with on this machine, slowest first.
   static std::vector<std::string> cpu_isas();
 
-  // "cpu".
+  // "cpu", "cuda".
   std::string_view name() const;
   // What the device is, for people: "cpu (avx2, 2 threads)".
   std::string description() const;
-  // The active instruction set of a CPU device.
+  // The active instruction set of a CPU device; the architecture of a GPU: "sm_90".
   std::string_view isa() const;
   int threads() const;
   // The layout that matrices are packed in.

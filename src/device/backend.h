@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,10 +29,11 @@ class Backend : public DeviceMemory {
   Exec exec_;
 };
 
-// An entry of the explicit list in devices.cpp.
+// An entry of the explicit list of devices. open throws Error where the device cannot be used.
 struct DeviceEntry {
   const char* name;
   std::shared_ptr<Backend> (*open)(const DeviceOptions&);
 };
+std::span<const DeviceEntry> devices();
 
 }  // namespace tern

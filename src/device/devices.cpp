@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The explicit list of devices, in order of preference.
-#include <array>
-#include <memory>
-
+// Devices by name, from the list of this build (devices_cpu.cpp, devices_cpu_cuda.cpp).
 #include "base/check.h"
 #include "device/backend.h"
 #include "tern/device.h"
@@ -10,20 +7,11 @@
 namespace tern {
 
 namespace cpu {
-std::shared_ptr<Backend> open(const DeviceOptions& options);
 std::vector<std::string> isa_names();
 }  // namespace cpu
 
-namespace {
-
-constexpr std::array<DeviceEntry, 1> kDevices = {{
-    {"cpu", &cpu::open},
-}};
-
-}  // namespace
-
 Device Device::open(std::string_view name, const DeviceOptions& options) {
-  for (const DeviceEntry& entry : kDevices) {
+  for (const DeviceEntry& entry : devices()) {
     if (entry.name == name) return Device(entry.open(options));
   }
   fail("device", "expected one of {}, got '{}'", fmt::join(names(), ", "), name);
@@ -31,7 +19,7 @@ Device Device::open(std::string_view name, const DeviceOptions& options) {
 
 std::vector<std::string> Device::names() {
   std::vector<std::string> out;
-  for (const DeviceEntry& entry : kDevices) out.emplace_back(entry.name);
+  for (const DeviceEntry& entry : devices()) out.emplace_back(entry.name);
   return out;
 }
 

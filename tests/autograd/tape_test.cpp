@@ -9,6 +9,7 @@
 #include <string>
 
 #include "support/fails_with.h"
+#include "support/test_device.h"
 #include "tern/autograd.h"
 #include "tern/ops.h"
 
@@ -19,7 +20,7 @@ using testing::fails_with;
 using Floats = std::vector<float>;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

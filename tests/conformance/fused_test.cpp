@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "conformance/op_cases.h"
+#include "support/test_device.h"
 #include "tern/autograd.h"
 #include "tern/ops.h"
 
@@ -115,7 +116,7 @@ Tensors evaluate(const Function& f, const Pair& pair, const Device& device) {
 }
 
 TEST(Fused, AgreeWithTheirCompositions) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   for (const Pair& pair : pairs()) {
     SCOPED_TRACE(pair.name);
     const Tensors fused = evaluate(pair.fused, pair, device), composed = evaluate(pair.composed, pair, device);
@@ -128,7 +129,7 @@ TEST(Fused, AgreeWithTheirCompositions) {
 
 // With the same two roundings the fused gate is the composed one to the bit.
 TEST(Fused, Relu2GateIsItsCompositionExactly) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const OpCase c{"", {{{3, 37}}, {{3, 37}}}, nullptr, nullptr};
   const Tensors x = bases(c, Layout::contiguous, device);
   EXPECT_EQ(relu2_gate(x[0], x[1]).to_vector<float>(), (relu2(x[0]) * x[1]).to_vector<float>());
@@ -143,7 +144,7 @@ void expect_same(const QuantizedRows& a, const QuantizedRows& b) {
 
 // Any view and any leading axes.
 TEST(Fused, NormQuantizeIsItsCompositionExactly) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const OpCase c{"", {{{2, 3, 37}}, {{2, 3, 37}}, {{37}}}, nullptr, nullptr};
   for (const Layout layout : kLayouts) {
     SCOPED_TRACE(name_of(layout));
@@ -159,7 +160,7 @@ TEST(Fused, NormQuantizeIsItsCompositionExactly) {
 
 // Fewer queries than keys, as in decoding, and a cache longer than its content: the last rows of the full result.
 TEST(Fused, AttentionOfTheLastQueriesOnACache) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const OpCase c{"", {{{2, 7, 4, 5}}, {{2, 9, 2, 5}}, {{2, 9, 2, 5}}}, nullptr, nullptr};
   const Tensors x = bases(c, Layout::contiguous, device);
   const Tensor k = slice(x[1], 1, 0, 7), v = slice(x[2], 1, 0, 7);
@@ -172,7 +173,7 @@ TEST(Fused, AttentionOfTheLastQueriesOnACache) {
 
 // linear promises that a row's bits do not depend on its neighbours.
 TEST(Fused, LinearRowsAreIndependent) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const OpCase c{"", {{{13, 67}}, {{35, 67}}}, nullptr, nullptr};
   const Tensors x = bases(c, Layout::contiguous, device);
   const Tensor all = linear(x[0], x[1]);

@@ -4,13 +4,14 @@
 
 #include "conformance/op_cases.h"
 #include "support/gradient_check.h"
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern::conformance {
 namespace {
 
 TEST(Gradients, AgreeWithCentralDifferences) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   for (const OpCase& c : op_cases()) {
     for (const Layout layout : kLayouts) {
       const auto f = [&](const std::vector<Tensor>& inputs) { return run(c, layout, inputs); };
@@ -21,7 +22,7 @@ TEST(Gradients, AgreeWithCentralDifferences) {
 
 // The check itself: it must see a gradient that is wrong.
 TEST(Gradients, TheCheckSeesAWrongGradient) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const Tensor x = Tensor::from({0.5f, -1.25f, 2.0f}, {3}, device);
   const auto doubled = [](const std::vector<Tensor>& in) { return add(in[0], in[0].detach()); };
   EXPECT_FALSE(testing::gradients_agree(doubled, {x}));

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "conformance/op_cases.h"
+#include "support/test_device.h"
 
 namespace tern::conformance {
 namespace {
@@ -42,7 +43,7 @@ void expect_agrees(const OpCase& c, const reference::Array& expected, const Tens
 }
 
 TEST(Ops, AgreeWithReferencesInDouble) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   for (const OpCase& c : op_cases()) {
     const reference::Array expected = c.reference(arrays_of(c));
     for (const Layout layout : kLayouts) {

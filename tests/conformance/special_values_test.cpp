@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -23,7 +24,7 @@ const std::vector<float> kSpecials = {0.0f, -0.0f, 1.0f,      -1.0f,      kInf, 
                                       kMin, -kMin, kDenormal, -kDenormal, 100.0f, -100.0f, 0.5f, -1000.0f};
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

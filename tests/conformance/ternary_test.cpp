@@ -9,6 +9,7 @@
 
 #include "ops/pack_rows.h"
 #include "support/fails_with.h"
+#include "support/test_device.h"
 #include "tern/autograd.h"
 #include "tern/ops.h"
 
@@ -18,7 +19,7 @@ namespace {
 using testing::fails_with;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

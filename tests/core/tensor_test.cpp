@@ -9,6 +9,7 @@
 
 #include "core/tensor_impl.h"
 #include "support/fails_with.h"
+#include "support/test_device.h"
 
 namespace tern {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 using testing::fails_with;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 
@@ -123,7 +124,7 @@ TEST(Tensor, CopiesAreTheSameTensorAndViewsShareStorage) {
 TEST(Tensor, StorageOutlivesItsDeviceHandle) {
   Tensor x;
   {
-    const Device device = Device::open("cpu");
+    const Device device = testing::test_device();
     x = Tensor::from({1.0f, 2.0f}, {2}, device);
   }
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{1, 2}));

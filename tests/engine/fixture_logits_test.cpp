@@ -8,6 +8,7 @@
 #include <map>
 
 #include "tern/engine.h"
+#include "support/test_device.h"
 #include "tern/io.h"
 #include "tern/model.h"
 #include "tern/ops.h"
@@ -31,7 +32,7 @@ class Fixture : public ::testing::TestWithParam<const char*> {
 
   Tensor ids() const { return contiguous(cast(expected.at("input_ids"), DType::i64)); }
 
-  Device device = Device::open("cpu", {2, {}});
+  Device device = testing::test_device(2);
   Model model;
   std::map<std::string, Tensor> expected;
 };

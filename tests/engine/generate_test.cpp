@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tern/engine.h"
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -25,7 +26,7 @@ class Generate : public ::testing::Test {
     config.max_position_embeddings = 600;
     config.initializer_range = 0.5;
     config.eos_token_ids = std::move(eos);
-    return Model::create(config, Device::open("cpu", {2, {}}), 5);
+    return Model::create(config, testing::test_device(2), 5);
   }
 
   GenerateResult run(const GenerateOptions& options, std::string_view prompt = "hello") const {

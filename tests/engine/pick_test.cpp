@@ -10,6 +10,7 @@
 #include <random>
 
 #include "support/fails_with.h"
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -30,7 +31,7 @@ class PickTokens : public ::testing::Test {
     config.num_attention_heads = 4;
     config.num_key_value_heads = 2;
     config.initializer_range = 0.5;
-    model = Model::create(config, Device::open("cpu", {2, {}}), 11);
+    model = Model::create(config, testing::test_device(2), 11);
   }
 
   Tensor random_hidden(int64_t rows, uint32_t seed) const {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/request_mix.h"
+#include "support/test_device.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -76,7 +77,7 @@ std::vector<int32_t> random_prompt(std::mt19937_64& random, int64_t longest) {
 }  // namespace
 
 Model tiny_model(uint64_t seed, int64_t window, int64_t layers) {
-  return make_tiny(seed, window, layers, Device::open("cpu", {2, {}}));
+  return make_tiny(seed, window, layers, test_device(2));
 }
 
 Tokenizer byte_tokenizer() { return Tokenizer::train({}, {.vocab_size = 258}); }

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "engine/pick.h"
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -166,7 +167,7 @@ ModelConfig config_of(int64_t vocabulary, int64_t hidden) {
 
 // A screened model with this head.
 Model with_head(int64_t vocabulary, int64_t hidden, bool packed, const Floats& w) {
-  const Device device = Device::open("cpu", {2, {}});
+  const Device device = testing::test_device(2);
   const ModelConfig config = config_of(vocabulary, hidden);
   Model model = packed ? Model::create_random_packed(config, device, 1) : Model::create(config, device, 1);
   for (const Parameter& parameter : model.parameters()) {
@@ -334,7 +335,7 @@ TEST(Heads, ApproximateOnesAreNearAndSayWhatTheyAre) {
 }
 
 TEST(Heads, TheDefaultIsAScreenForALargePackedOne) {
-  const Device device = Device::open("cpu", {2, {}});
+  const Device device = testing::test_device(2);
   EXPECT_EQ(Model::create_random_packed(config_of(1000, 64), device, 1).head(), HeadType::full);
   const Model large = Model::create_random_packed(config_of(1 << 17, 64), device, 1);
   EXPECT_EQ(large.head(), HeadType::screened);

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "formats/format.h"
 #include "support/fails_with.h"
+#include "support/test_device.h"
 
 namespace tern {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 using testing::fails_with;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

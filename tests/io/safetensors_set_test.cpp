@@ -5,6 +5,7 @@
 #include "io/safetensors.h"
 #include "support/fails_with.h"
 #include "support/temporary_directory.h"
+#include "support/test_device.h"
 
 namespace tern {
 namespace {
@@ -13,7 +14,7 @@ using testing::fails_with;
 using testing::TemporaryDirectory;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

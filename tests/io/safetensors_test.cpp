@@ -15,6 +15,7 @@
 #include "io/safetensors_bytes.h"
 #include "support/fails_with.h"
 #include "support/temporary_directory.h"
+#include "support/test_device.h"
 #include "tern/io.h"
 
 namespace tern {
@@ -26,7 +27,7 @@ using testing::safetensors_entry;
 using testing::TemporaryDirectory;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

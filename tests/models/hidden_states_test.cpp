@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/fails_with.h"
+#include "support/test_device.h"
 #include "tern/model.h"
 #include "tern/ops.h"
 
@@ -63,7 +64,7 @@ std::vector<float> alone(const Model& model, const Ids& ids, KvType type, size_t
 }
 
 TEST(HiddenStates, InF32AreThoseOfOnePass) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   const Ids ids = some_ids(kWindow, 1);
   const std::vector<int64_t> wide(ids.begin(), ids.end());
   const std::vector<float> whole =
@@ -75,7 +76,7 @@ TEST(HiddenStates, InF32AreThoseOfOnePass) {
 }
 
 TEST(HiddenStates, DoNotDependOnHowAPromptIsCutNorOnThePages) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   const Ids ids = some_ids(kWindow, 2);
   for (const KvType type : kTypes) {
     const std::vector<float> whole = alone(model, ids, type, ids.size(), 32);
@@ -85,7 +86,7 @@ TEST(HiddenStates, DoNotDependOnHowAPromptIsCutNorOnThePages) {
 }
 
 TEST(HiddenStates, DoNotDependOnTheOtherSequences) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   const size_t hidden = static_cast<size_t>(model.config().hidden_size);
   const size_t lengths[] = {1, 9, 33, 61, 2, 17, 8};
   for (const KvType type : kTypes) {
@@ -142,7 +143,7 @@ TEST(HiddenStates, AreTheSameOnEveryInstructionSetAndThreadCount) {
 }
 
 TEST(HiddenStates, SequencesMayShareWholePagesAndCopyTheLast) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   for (const KvType type : kTypes) {
     KvPool pool = model.make_kv_pool({type, 16, 8});
     const Ids prompt = some_ids(21, 3);
@@ -176,7 +177,7 @@ TEST(HiddenStates, SequencesMayShareWholePagesAndCopyTheLast) {
 }
 
 TEST(HiddenStates, TakeTokensBack) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   const Ids ids = some_ids(30, 6), wrong = some_ids(9, 7);
   for (const KvType type : kTypes) {
     KvPool pool = model.make_kv_pool({type, 4, 16});
@@ -195,7 +196,7 @@ TEST(HiddenStates, TakeTokensBack) {
 
 // Each type gives other hidden states, near the exact ones: the norm of the difference shrinks with the bits.
 TEST(HiddenStates, ComeNearerWithMoreBits) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   const Ids ids = some_ids(60, 8);
   const std::vector<float> exact = alone(model, ids, KvType::f32, 60, 32);
   double last = 1e30;
@@ -214,7 +215,7 @@ TEST(HiddenStates, ComeNearerWithMoreBits) {
 }
 
 TEST(HiddenStates, RefuseWhatDoesNotFit) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   KvPool pool = model.make_kv_pool({KvType::f16, 8, 8});
   KvSequence a = with_pages(pool, 16), b = with_pages(pool, 16);
   const Ids ids = some_ids(17, 1);
@@ -271,7 +272,7 @@ TEST(HiddenStates, RefuseWhatDoesNotFit) {
 }
 
 TEST(KvPool, CountsReferences) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   KvPool pool = model.make_kv_pool({KvType::int8, 3, 8});
   EXPECT_EQ(pool.type(), KvType::int8);
   EXPECT_EQ(pool.page_tokens(), 8);
@@ -304,7 +305,7 @@ TEST(KvPool, CountsReferences) {
 }
 
 TEST(KvPool, RefusesSizesThatMakeNone) {
-  const Model model = odd_model(Device::open());
+  const Model model = odd_model(testing::test_device());
   EXPECT_TRUE(fails_with("pages", [&] { model.make_kv_pool({KvType::f16, 0, 8}); }));
   EXPECT_TRUE(fails_with("pages", [&] { model.make_kv_pool({KvType::f16, -1, 8}); }));
   EXPECT_TRUE(fails_with("pages", [&] { model.make_kv_pool({KvType::f16, 8, 0}); }));

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "io/safetensors.h"
 #include "support/temporary_directory.h"
+#include "support/test_device.h"
 #include "tern/model.h"
 #include "tern/ops.h"
 
@@ -39,7 +40,7 @@ void write_weights(const std::string& directory, const Weightmap& weights) {
 
 // A copy of a fixture with changed weights; what load() says of it.
 std::string load_error(const std::string& name, const std::function<void(Weightmap&, const Device&)>& change) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   const TemporaryDirectory directory;
   std::filesystem::copy(fixture(name) + "/config.json", directory.path() + "/config.json");
   Weightmap weights = read_weights(fixture(name), device);
@@ -108,8 +109,8 @@ TEST(Load, NamesTheFirstCodeThatIsNone) {
   config.vocab_size = 11;
   const std::string up = "model.layers.0.mlp.up_proj.weight";  // bytes [326, 520], 4 x 326 rows of which 3 are none
   const TemporaryDirectory directory;
-  Model::create_random_packed(config, Device::open(), 1).save(directory.path(), Weights::packed);
-  const Device device = Device::open();
+  Model::create_random_packed(config, testing::test_device(), 1).save(directory.path(), Weights::packed);
+  const Device device = testing::test_device();
   const Weightmap weights = read_weights(directory.path(), device);
   struct Case {
     std::vector<int64_t> rows;
@@ -140,7 +141,7 @@ TEST(Load, NamesTheFirstCodeThatIsNone) {
 }
 
 TEST(Load, TellsItsProgress) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const char* name : kFixtures) {
     std::vector<double> seen;
     LoadOptions options;
@@ -158,7 +159,7 @@ TEST(Load, TellsItsProgress) {
 }
 
 TEST(Load, CanBeCancelledAtEveryStep) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const char* name : {"tiny-online", "tied-packed-bitlinear"}) {
     for (int stop = 0;; ++stop) {
       int calls = 0;
@@ -177,7 +178,7 @@ TEST(Load, CanBeCancelledAtEveryStep) {
 }
 
 TEST(Load, MutatedFilesLoadOrAreErrors) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const std::string name : {"tied-packed-autobitlinear", "tiny-online"}) {
     const std::string whole = read_file(fixture(name) + "/model.safetensors", uint64_t{1} << 30);
     uint64_t state = 12345;
@@ -203,7 +204,7 @@ TEST(Load, MutatedFilesLoadOrAreErrors) {
 }
 
 TEST(Load, NamesMissingFiles) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   const TemporaryDirectory directory;
   const auto error = [&](const std::string& path) -> std::string {
     try {
@@ -220,7 +221,7 @@ TEST(Load, NamesMissingFiles) {
 }
 
 TEST(Load, MastersInHalfPrecisionAreWidened) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   const TemporaryDirectory directory;
   std::filesystem::copy(fixture("tiny-online") + "/config.json", directory.path() + "/config.json");
   Weightmap weights = read_weights(fixture("tiny-online"), device);
@@ -245,7 +246,7 @@ std::map<std::string, std::vector<std::byte>> contents(const std::string& direct
 }
 
 TEST(Save, GivesBackEveryBit) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const char* name : kFixtures) {
     const TemporaryDirectory directory;
     const Model model = Model::load(fixture(name), device);
@@ -264,7 +265,7 @@ TEST(Save, GivesBackEveryBit) {
 }
 
 TEST(Save, PackedMastersEqualWhatTransformersPacked) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const std::string family : {"tiny", "tied"}) {
     const TemporaryDirectory directory;
     Model::load(fixture(family + "-online"), device).save(directory.path(), Weights::packed);
@@ -280,7 +281,7 @@ TEST(Save, PackedMastersEqualWhatTransformersPacked) {
 
 TEST(Save, PackedModelsHaveNoMasters) {
   const TemporaryDirectory directory;
-  const Model model = Model::load(fixture("tiny-packed-bitlinear"), Device::open());
+  const Model model = Model::load(fixture("tiny-packed-bitlinear"), testing::test_device());
   EXPECT_THROW(model.save(directory.path() + "/out", Weights::masters), Error);
   EXPECT_FALSE(std::filesystem::exists(directory.path() + "/out"));
 }

@@ -9,6 +9,7 @@
 
 #include "io/safetensors.h"
 #include "support/temporary_directory.h"
+#include "support/test_device.h"
 #include "tern/autograd.h"
 #include "tern/ops.h"
 
@@ -37,7 +38,7 @@ ModelConfig odd_config() {
 }
 
 TEST(Model, TrainingAndPackedInferenceScoreAlike) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const std::string family : {"tiny", "tied"}) {
     const Tensor ids = fixture_ids(family + "-online", device);
     const TemporaryDirectory directory;
@@ -95,7 +96,7 @@ TEST(Model, GradientsAreTheSameForEveryThreadCountAndInstructionSet) {
 }
 
 TEST(Model, ACacheDoesNotChangeABit) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   const Model model = Model::create(odd_config(), device, 11);
   const int64_t tokens = 29;
   std::vector<int64_t> ids;
@@ -117,7 +118,7 @@ TEST(Model, ACacheDoesNotChangeABit) {
 }
 
 TEST(Model, RefusesWhatDoesNotFit) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   const Model model = Model::create(odd_config(), device, 1);
   const auto ids = [&](int64_t batch, int64_t tokens, int64_t value) {
     return Tensor::full({batch, tokens}, static_cast<double>(value), DType::i64, device);
@@ -150,7 +151,7 @@ TEST(Model, CreateDependsOnTheSeedAlone) {
 TEST(Model, CreateHasTheAskedDeviation) {
   ModelConfig config = odd_config();
   config.initializer_range = 0.05;
-  for (const Parameter& p : Model::create(config, Device::open(), 9).parameters()) {
+  for (const Parameter& p : Model::create(config, testing::test_device(), 9).parameters()) {
     double sum = 0, squares = 0;
     const std::vector<float> values = p.value.to_vector<float>();
     for (const float v : values) sum += v, squares += double(v) * v;
@@ -166,7 +167,7 @@ TEST(Model, CreateHasTheAskedDeviation) {
 }
 
 TEST(Model, InfoCounts) {
-  const Model model = Model::load(fixture("tied-packed-autobitlinear"), Device::open());
+  const Model model = Model::load(fixture("tied-packed-autobitlinear"), testing::test_device());
   const ModelInfo info = model.info();
   const int64_t ternary = 2 * (4 * 192 * 192 + 3 * 192 * 512);
   EXPECT_EQ(info.ternary_parameters, ternary);
@@ -196,7 +197,7 @@ TEST(Model, RandomPackedWeightsDependOnTheSeedAlone) {
 }
 
 TEST(Model, RandomPackedWeightsHaveTheFrequenciesOfATrainedModel) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   ModelConfig config = odd_config();
   config.hidden_size = 384;
   config.intermediate_size = 1009;
@@ -228,7 +229,7 @@ TEST(Model, RandomPackedWeightsHaveTheFrequenciesOfATrainedModel) {
 }
 
 TEST(Model, RandomPackedModelsRun) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   const Model model = Model::create_random_packed(odd_config(), device, 2);
   EXPECT_EQ(model.weights(), Weights::packed);
   for (const float logit : model.logits(Tensor::zeros({1, 3}, DType::i64, device)).to_vector<float>())

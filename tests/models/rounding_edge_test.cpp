@@ -9,6 +9,7 @@
 #include "formats/format.h"
 #include "io/safetensors.h"
 #include "support/reference_bitnet.h"
+#include "support/test_device.h"
 #include "tern/model.h"
 
 namespace tern {
@@ -125,7 +126,7 @@ void report(const std::string& name, const char* whose, const Agreement& a) {
 }
 
 TEST(RoundingEdges, ExplainEveryRowThatIsFarFromTheReference) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const std::string name : {"tiny-packed-autobitlinear", "tied-packed-autobitlinear"}) {
     const Model model = Model::load(fixture(name), device);
     const SafetensorsFile expected(fixture(name) + "/expected.safetensors");

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "support/test_device.h"
 #include "tern/autograd.h"
 
 namespace tern {
@@ -43,7 +44,7 @@ std::vector<double> naive(const QuantizedRows& xq, const TernaryCodes& w, const 
 }
 
 TEST(BitLinear, ForwardIsTheIntegerProductWithOneScale) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const Case& c : kCases) {
     const BitLinear linear(Tensor::from(gaussian(c.out * c.in, 1, 0.02f), {c.out, c.in}, device),
                            find_weight_scheme("absmean"));
@@ -58,7 +59,7 @@ TEST(BitLinear, ForwardIsTheIntegerProductWithOneScale) {
 }
 
 TEST(BitLinear, TrainingAndInferenceGiveTheSameBits) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const Case& c : kCases) {
     BitLinear trains(Tensor::from(gaussian(c.out * c.in, 1, 0.02f), {c.out, c.in}, device),
                      find_weight_scheme("absmean"));
@@ -76,7 +77,7 @@ TEST(BitLinear, TrainingAndInferenceGiveTheSameBits) {
 }
 
 TEST(BitLinear, RequantizeFollowsTheMaster) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   BitLinear linear(Tensor::from({1.0f, -1.0f, 0.1f, 1.9f}, {2, 2}, device), find_weight_scheme("absmean"));
   EXPECT_EQ(linear.codes().codes.to_vector<int8_t>(), (std::vector<int8_t>{1, -1, 0, 1}));
   assign(linear.master().detach(), Tensor::from({-3.0f, 0.0f, 1.0f, 0.0f}, {2, 2}, device));

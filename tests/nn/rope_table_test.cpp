@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/rope_table.h"
+#include "support/test_device.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +10,7 @@ namespace tern {
 namespace {
 
 TEST(RopeTable, EqualsTheFormula) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const double theta : {10000.0, 500000.0}) {
     for (const int64_t dim : {2, 6, 64, 128}) {
       const RopeTable table = make_rope_table(97, dim, theta, device);
@@ -30,7 +31,7 @@ TEST(RopeTable, EqualsTheFormula) {
 }
 
 TEST(RopeTable, NoPositionsGiveAnEmptyTable) {
-  EXPECT_EQ(make_rope_table(0, 4, 10000.0, Device::open()).cos.shape(), (Shape{0, 2}));
+  EXPECT_EQ(make_rope_table(0, 4, 10000.0, testing::test_device()).cos.shape(), (Shape{0, 2}));
 }
 
 }  // namespace

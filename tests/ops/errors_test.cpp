@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "support/fails_with.h"
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -14,7 +15,7 @@ using testing::fails_with;
 using Axes = std::vector<int>;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 
@@ -56,7 +57,7 @@ TEST(Errors, OfFusedNorms) {
 }
 
 TEST(Errors, OfDtypesAndDevices) {
-  const Device other = Device::open("cpu");
+  const Device other = testing::test_device();
   EXPECT_TRUE(fails_with("[add] expected b of the same dtype as a, f32, got i32",
                          [] { add(zeros({2}), zeros({2}, DType::i32)); }));
   EXPECT_TRUE(

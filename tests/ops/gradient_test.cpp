@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 
+#include "support/test_device.h"
 #include "tern/autograd.h"
 #include "tern/ops.h"
 
@@ -15,7 +16,7 @@ using Unary = Tensor (*)(const Tensor&);
 using Binary = Tensor (*)(const Tensor&, const Tensor&);
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "support/fails_with.h"
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -13,7 +14,7 @@ namespace {
 using testing::fails_with;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

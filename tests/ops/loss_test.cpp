@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "support/test_device.h"
 #include "tern/autograd.h"
 #include "tern/ops.h"
 
@@ -13,7 +14,7 @@ namespace {
 using Floats = std::vector<float>;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 

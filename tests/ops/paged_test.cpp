@@ -8,16 +8,17 @@
 #include <vector>
 
 #include "support/fails_with.h"
+#include "support/test_device.h"
 
 namespace tern {
 namespace {
 
 using testing::fails_with;
 
-Tensor zeros(const Shape& shape) { return Tensor::zeros(shape, DType::f32, Device::open("cpu")); }
+Tensor zeros(const Shape& shape) { return Tensor::zeros(shape, DType::f32, testing::test_device()); }
 
 TEST(Paged, RefusesSizesThatMakeNoPages) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const auto make = [&](int64_t pages, int64_t layers, int64_t heads, int64_t dim, int64_t tokens) {
     return make_paged_kv(KvType::int8, pages, layers, heads, dim, tokens, device);
   };
@@ -32,7 +33,7 @@ TEST(Paged, RefusesSizesThatMakeNoPages) {
 }
 
 TEST(Paged, RefusesPassesAndOperandsThatDoNotFit) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const PagedKv kv = make_paged_kv(KvType::f32, 3, 2, 1, 6, 5, device);
   const auto on = [&](const Shape& shape) { return Tensor::zeros(shape, DType::f32, device); };
   const Tensor angles = on({20, 3});

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -12,7 +13,7 @@ namespace {
 using Floats = std::vector<float>;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = testing::test_device();
   return device;
 }
 
@@ -110,7 +111,7 @@ TEST(Assign, MayReadWhatItWrites) {
 }
 
 TEST(ToDevice, CopiesAnyView) {
-  const Device other = Device::open("cpu");
+  const Device other = testing::test_device();
   const Tensor y = to_device(transpose(iota({2, 3})), other);
   EXPECT_TRUE(y.device() == other);
   EXPECT_EQ(y.to_vector<float>(), (Floats{0, 3, 1, 4, 2, 5}));

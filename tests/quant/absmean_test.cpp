@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "quant/scheme.h"
+#include "support/test_device.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -40,7 +41,7 @@ std::vector<float> gaussian(int64_t count, unsigned seed) {
 }
 
 TEST(Absmean, EqualsTheFormulasOnAwkwardShapes) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   for (const Shape& shape : {Shape{1, 1}, Shape{1, 17}, Shape{17, 1}, Shape{7, 63}, Shape{64, 65}, Shape{127, 131}}) {
     const std::vector<float> w = gaussian(shape.numel(), 7);
     const TernaryCodes got = absmean_quantize(Tensor::from(w, shape, device));
@@ -59,7 +60,7 @@ TEST(Absmean, EqualsTheFormulasOnAwkwardShapes) {
 }
 
 TEST(Absmean, ZerosAndTinyWeightsUseTheSmallestScale) {
-  const Device device = Device::open();
+  const Device device = testing::test_device();
   const TernaryCodes zeros = absmean_quantize(Tensor::zeros({3, 5}, DType::f32, device));
   EXPECT_EQ(zeros.scale, 1e-5f);
   for (const int8_t code : zeros.codes.to_vector<int8_t>()) EXPECT_EQ(code, 0);
@@ -70,7 +71,7 @@ TEST(Absmean, ZerosAndTinyWeightsUseTheSmallestScale) {
 
 TEST(Absmean, TiesRoundToEven) {
   // Mean |w| is 1 exactly, so 0.5 is a tie (to 0) and 1.5 rounds to 2 and is clamped to 1.
-  const TernaryCodes got = absmean_quantize(Tensor::from({0.5f, -0.5f, 1.5f, -1.5f}, {2, 2}, Device::open()));
+  const TernaryCodes got = absmean_quantize(Tensor::from({0.5f, -0.5f, 1.5f, -1.5f}, {2, 2}, testing::test_device()));
   EXPECT_EQ(got.scale, 1.0f);
   EXPECT_EQ(got.codes.to_vector<int8_t>(), (std::vector<int8_t>{0, 0, 1, -1}));
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "support/fails_with.h"
+#include "support/test_device.h"
 #include "tern/ops.h"
 #include "tern/train.h"
 
@@ -59,7 +60,7 @@ class AdamwSizes : public ::testing::TestWithParam<size_t> {};
 TEST_P(AdamwSizes, FollowsTheDoubleReference) {
   constexpr int kSteps = 25;
   const size_t n = GetParam();
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const AdamwOptions options{1e-2, 0.9, 0.95, 1e-8, 0.1};
   const Parameter weight = parameter("w", values(n, 1), {static_cast<int64_t>(n)}, device);
   Adamw optimizer({weight});
@@ -84,7 +85,7 @@ TEST_P(AdamwSizes, FollowsTheDoubleReference) {
 INSTANTIATE_TEST_SUITE_P(Awkward, AdamwSizes, ::testing::Values(1, 7, 16, 17, 63, 127, 4099));
 
 TEST(Adamw, TakesNoStepWhereThereIsNoGradient) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const Parameter with = parameter("a", {1, 2}, {2}, device), without = parameter("b", {3, 4}, {2}, device);
   Adamw optimizer({with, without});
   Tensor value = with.value;
@@ -97,7 +98,7 @@ TEST(Adamw, TakesNoStepWhereThereIsNoGradient) {
 }
 
 TEST(Adamw, ReadsStridedGradients) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const Parameter dense = parameter("w", values(6, 1), {2, 3}, device),
                   strided = parameter("w", values(6, 1), {2, 3}, device);
   const std::vector<float> grad = values(6, 2);
@@ -114,7 +115,7 @@ TEST(Adamw, ReadsStridedGradients) {
 }
 
 TEST(Adamw, MeasuresTheGlobalNormInDouble) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   std::vector<Parameter> parameters;
   double sum = 0;
   for (const size_t n : {size_t{1}, size_t{2}, size_t{4097}, size_t{20000}}) {
@@ -129,7 +130,7 @@ TEST(Adamw, MeasuresTheGlobalNormInDouble) {
 }
 
 TEST(Adamw, LetsNonFiniteGradientsShow) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     Parameter weight = parameter("w", {1, 2, 3}, {3}, device);
     weight.value.set_grad(Tensor::from({0.0f, bad, 0.0f}, {3}, device));
@@ -138,7 +139,7 @@ TEST(Adamw, LetsNonFiniteGradientsShow) {
 }
 
 TEST(Adamw, ContinuesFromItsState) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const Parameter one = parameter("w", values(37, 1), {37}, device),
                   other = parameter("w", values(37, 1), {37}, device);
   Adamw whole({one}), first({other});
@@ -157,7 +158,7 @@ TEST(Adamw, ContinuesFromItsState) {
 }
 
 TEST(Adamw, RefusesForeignState) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   const Parameter weight = parameter("w", {1, 2}, {2}, device);
   Adamw optimizer({weight});
   const Tensor good = Tensor::full({2}, 9.0, DType::f32, device);
@@ -174,7 +175,7 @@ TEST(Adamw, RefusesForeignState) {
 }
 
 TEST(Adamw, WantsContiguousFloats) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   EXPECT_TRUE(fails_with("bf16", [&] { Adamw({{"w", Tensor::zeros({2}, DType::bf16, device)}}); }));
   EXPECT_TRUE(fails_with("contiguous", [&] { Adamw({{"w", transpose(Tensor::zeros({2, 3}, DType::f32, device))}}); }));
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "support/fails_with.h"
+#include "support/test_device.h"
 #include "tern/train.h"
 #include "train/tiny_run.h"
 
@@ -34,7 +35,7 @@ double naive_loss(const Model& model, const std::vector<int32_t>& ids, int64_t w
 }
 
 TEST(Evaluate, IsTheMeanLossOfEveryTokenButTheFirst) {
-  const Model model = model_on(Device::open("cpu"));
+  const Model model = model_on(testing::test_device());
   for (const size_t count : {2u, 3u, 9u, 32u, 33u, 34u, 65u, 640u}) {
     const std::vector<int32_t> ids = testing::babble(count, 4);
     for (const int64_t window : {2, 3, 8, 33}) {
@@ -79,17 +80,17 @@ TEST(Evaluate, GoesThroughLongWindowsInChunks) {
   config.model.num_hidden_layers = 1;
   config.model.vocab_size = 1 << 20;
   config.model.max_position_embeddings = 64;
-  const Model model = Model::create(config.model, Device::open("cpu"), 3);
+  const Model model = Model::create(config.model, testing::test_device(), 3);
   const std::vector<int32_t> ids = testing::babble(40, 4);
   EXPECT_NEAR(evaluate(model, ids, 40, 41).loss, naive_loss(model, ids, 41), 1e-4);
 }
 
 TEST(Evaluate, HasNoBitsPerByteWithoutBytes) {
-  EXPECT_EQ(evaluate(model_on(Device::open("cpu")), testing::babble(9, 1), 0, 5).bits_per_byte, 0);
+  EXPECT_EQ(evaluate(model_on(testing::test_device()), testing::babble(9, 1), 0, 5).bits_per_byte, 0);
 }
 
 TEST(Evaluate, RefusesWhatItCannotMeasure) {
-  const Model model = model_on(Device::open("cpu"));
+  const Model model = model_on(testing::test_device());
   const std::vector<int32_t> ids = testing::babble(9, 1);
   EXPECT_TRUE(fails_with("at least 2 tokens, got 0", [&] { evaluate(model, {}, 0, 8); }));
   EXPECT_TRUE(fails_with("got 1", [&] { evaluate(model, std::span(ids).first(1), 1, 8); }));

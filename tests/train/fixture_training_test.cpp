@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "support/test_device.h"
 #include "tern/autograd.h"
 #include "tern/io.h"
 #include "tern/ops.h"
@@ -27,7 +28,7 @@ class FixtureTraining : public ::testing::TestWithParam<const char*> {
   std::vector<float> numbers(const std::string& name) const { return expected_.at(name).to_vector<float>(); }
 
   const std::string directory_ = std::string(TERN_TEST_DATA "/hf/") + GetParam() + "-online";
-  const Device device_ = Device::open("cpu");
+  const Device device_ = testing::test_device();
   std::map<std::string, Tensor> expected_;
 };
 

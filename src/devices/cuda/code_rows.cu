@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Coding weights and activations, with the norms of what that loses. Sixteen lanes code a block, four columns each; the
+// formulas of codes, multiples and scales are the CPU's, so that equal inputs get equal codes.
+#include "devices/cuda/coded_entries.h"
+#include "devices/cuda/coded_layout.cuh"
+#include "devices/cuda/launch.h"
+#include "devices/cuda/weight_elements.cuh"
+
+namespace tern::cuda {
+namespace {
+
+constexpr int kLanes = 32;
+constexpr int kWarps = 8;  // of a block
+constexpr int kThreads = kLanes * kWarps;
+constexpr int kQuad = 4;
+
+// The root of a sum of squares of f32 numbers that are each within one rounding of exactly known ones, rounded up. The
+// sum is in double, whose errors are below 2^-28 for cols < 2^24, so with u = 2^-24 the true root is at most 1 + 2u
+// times this one; the three roundings of this line take 3u, and 2^-21 = 8u covers them all. Differences that underflow
+// lose at most 2^-150 each, below 2^-130 in the root.
+__device__ float norm_above(double sum_of_squares) {
+  return static_cast<float>(sqrt(sum_of_squares)) * (1.0f + 0x1p-21f) + 0x1p-130f;
+}
+
+// Sums of squares of what is coded and of what that loses.
+struct SquareSums {
+  double error = 0.0, value = 0.0;
+
+  __device__ void add(float x, float difference) {
+    value += static_cast<double>(x) * static_cast<double>(x);
+    error += static_cast<double>(difference) * static_cast<double>(difference);
+  }
+  // Over the lanes of a warp, in all of them.
+  __device__ void fold() {
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      value += __shfl_xor_sync(0xffffffff, value, half);
+      error += __shfl_xor_sync(0xffffffff, error, half);
+    }
+  }
+};
+
+// Over groups of kWidth lanes. NaNs are passed over.
+template <int kWidth>
+__device__ float fold_maximum(float x) {
+#pragma unroll
+  for (int half = kWidth / 2; half > 0; half /= 2) x = fmaxf(x, __shfl_xor_sync(0xffffffff, x, half));
+  return x;
+}
+
+// max|x| of a block whose quads are in 16 lanes.
+__device__ float block_maximum(const float (&x)[kQuad]) {
+  float greatest = 0.0f;
+#pragma unroll
+  for (int i = 0; i < kQuad; ++i) greatest = fmaxf(greatest, fabsf(x[i]));
+  return fold_maximum<kCodedQuads>(greatest);
+}
+
+// clamp(round_half_even(x), low, high) for integers low and high; NaN gives 0.
+__device__ int round_clamped(float x, float low, float high) {
+  return x == x ? static_cast<int>(rintf(fmaxf(low, fminf(high, x)))) : 0;
+}
+
+// The columns col … col + 3 of a row, zeros beyond cols.
+template <class T>
+__device__ void load_quad(const T* row, int64_t col, int64_t cols, float (&to)[kQuad]) {
+#pragma unroll
+  for (int i = 0; i < kQuad; ++i) to[i] = col + i < cols ? to_float(row[col + i]) : 0.0f;
+}
+
+// The least multiple of the row's step with which 2^bits codes reach a block's maximum.
+__device__ int multiple_above(float maximum, float unit) {
+  if (!(maximum > 0.0f) || !(unit > 0.0f)) return 0;
+  const float ratio = maximum / unit;
+  const int whole = static_cast<int>(ratio < 127.0f ? ratio : 127.0f);
+  return static_cast<float>(whole) < ratio && whole < 127 ? whole + 1 : whole;
+}
+
+// Codes a quad of a row whose columns left from here are `left`: c = round(w / step - 1/2), step = 2·multiple·factor;
+// ŵ = factor·(multiple·(2c + 1)). Returns its stored bytes.
+template <int kBits>
+__device__ uint32_t code_quad(const float (&w)[kQuad], int64_t left, float factor, float multiple, SquareSums& sums) {
+  constexpr float kHalf = 1 << (kBits - 1);
+  const float step = 2.0f * multiple * factor;
+  const float inverse = step > 0.0f ? 1.0f / step : 0.0f;
+  uint32_t quad = 0;
+#pragma unroll
+  for (int i = 0; i < kQuad; ++i) {
+    const int code = round_clamped(fmaf(w[i], inverse, -0.5f), -kHalf, kHalf - 1.0f);
+    const float number = fmaf(static_cast<float>(code), 2.0f * multiple, multiple);  // exact: at most 127·255
+    if (i < left) sums.add(w[i], fmaf(-factor, number, w[i]));
+    quad |= (static_cast<uint32_t>(stored_code(kBits, code)) & 0xffu) << (8 * i);
+  }
+  return quad;
+}
+
+// A warp codes a row, two blocks at a time. Rows beyond the matrix, up to `rows`, are rows of no columns: zeros.
+template <int kBits, class T>
+__global__ void __launch_bounds__(kThreads)
+    code_weights(CodeRowsArgs args, const T* w, CodedParts<uint8_t> parts, int64_t rows) {
+  const int lane = threadIdx.x % kLanes, in_block = lane % kCodedQuads;
+  const int64_t blocks = coded_blocks(args.cols), warps = int64_t{gridDim.x} * kWarps;
+  for (int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kLanes; row < rows; row += warps) {
+    const bool real = row < args.rows;
+    const int64_t cols = real ? args.cols : 0, group = row / kCodedRows;
+    const int row_lane = static_cast<int>(row % kCodedRows);
+    const T* const from = w + (real ? row : 0) * args.cols;
+    float greatest = 0.0f;
+    for (int64_t col = lane; col < cols; col += kLanes) greatest = fmaxf(greatest, fabsf(to_float(from[col])));
+    const float factor = fold_maximum<kLanes>(greatest) / static_cast<float>(127 << kBits);
+    SquareSums sums;
+    for (int64_t pair = 0; pair < blocks; pair += 2) {
+      const int64_t b = pair + lane / kCodedQuads, col = b * kCodedBlock + in_block * kQuad;
+      float values[kQuad];
+      load_quad(from, col, cols, values);
+      const int multiple = multiple_above(block_maximum(values), factor * static_cast<float>(1 << kBits));
+      const uint32_t quad = code_quad<kBits>(values, cols - col, factor, static_cast<float>(multiple), sums);
+      const uint32_t word = packed_word<kBits>(quad, in_block);
+      if (b >= blocks) continue;
+      const int64_t block = group * blocks + b;
+      if (in_block < coded_words(kBits)) {
+        parts.words[coded_piece_at(kBits, block, in_block / 4, row_lane) + in_block % 4] = word;
+      }
+      if (in_block == 0) parts.multiples[block * kCodedRows + row_lane] = static_cast<int8_t>(multiple);
+    }
+    sums.fold();
+    if (lane == 0) {
+      parts.factors[row] = factor;
+      if (real) {
+        args.error[row] = norm_above(sums.error);
+        args.norm[row] = norm_above(sums.value);
+      }
+    }
+  }
+}
+
+template <class T>
+void code_weights_of(const Exec& exec, const CodeRowsArgs& args, const T* w) {
+  const CodedParts<uint8_t> parts(args.packed, args.rows, args.cols, args.bits);
+  const int64_t rows = coded_groups(args.rows) * kCodedRows;
+  const auto kernel = args.bits == 4 ? code_weights<4, T> : args.bits == 6 ? code_weights<6, T> : code_weights<8, T>;
+  kernel<<<blocks_for(rows, kWarps), kThreads, 0, stream_of(exec)>>>(args, w, parts, rows);
+  launched(exec, "code_rows");
+}
+
+// Codes the quad of column col of a row of activations. Returns its codes' sum.
+__device__ int32_t code_activation_quad(const CodeActivationsArgs& args, const float (&x)[kQuad], float scale,
+                                        SquareSums& sums, int8_t* q) {
+  const float limit = args.planes == 2 ? 127.0f * 128.0f : 127.0f;
+  const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
+  int32_t total = 0;
+#pragma unroll
+  for (int i = 0; i < kQuad; ++i) {
+    const int code = round_clamped(x[i] * inverse, -limit, limit);
+    total += code;
+    sums.add(x[i], fmaf(-scale, static_cast<float>(code), x[i]));
+    if (args.planes == 2) {
+      const int high = (code + 64) >> 7;
+      q[i] = static_cast<int8_t>(high);
+      q[args.q_stride + i] = static_cast<int8_t>(code - high * 128);
+    } else {
+      q[i] = static_cast<int8_t>(code);
+    }
+  }
+  return total;
+}
+
+// Adds the sums of a block's warps; the first thread has the total.
+__device__ void fold_block(SquareSums& sums) {
+  __shared__ double error[kWarps], value[kWarps];
+  sums.fold();
+  __syncthreads();  // the sums of the row before have been read
+  if (threadIdx.x % kLanes == 0) {
+    error[threadIdx.x / kLanes] = sums.error;
+    value[threadIdx.x / kLanes] = sums.value;
+  }
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  for (int warp = 1; warp < kWarps; ++warp) {
+    sums.error += error[warp];
+    sums.value += value[warp];
+  }
+}
+
+// A block codes a row, as many blocks of columns at a time as it has groups of 16 lanes.
+__global__ void __launch_bounds__(kThreads) code_activation_rows(CodeActivationsArgs args) {
+  constexpr int kAtOnce = kThreads / kCodedQuads;
+  const int in_block = threadIdx.x % kCodedQuads;
+  const int64_t blocks = args.q_stride / kCodedBlock;
+  const float limit = args.planes == 2 ? 127.0f * 128.0f : 127.0f;
+  for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
+    SquareSums sums;
+    for (int64_t first = 0; first < blocks; first += kAtOnce) {
+      const int64_t b = first + threadIdx.x / kCodedQuads, col = b * kCodedBlock + in_block * kQuad;
+      float values[kQuad];
+      load_quad(args.x + row * args.cols, col, args.cols, values);
+      const float scale = block_maximum(values) / limit;
+      int32_t total = 0;
+      if (b < blocks) {
+        total = code_activation_quad(args, values, scale, sums, args.q + row * args.planes * args.q_stride + col);
+      }
+#pragma unroll
+      for (int half = kCodedQuads / 2; half > 0; half /= 2) total += __shfl_xor_sync(0xffffffff, total, half);
+      if (b < blocks && in_block == 0) {
+        args.scale[row * blocks + b] = scale;
+        args.sums[row * blocks + b] = total;
+      }
+    }
+    fold_block(sums);
+    if (threadIdx.x == 0) {
+      args.error[row] = norm_above(sums.error);
+      args.norm[row] = norm_above(sums.value);
+    }
+  }
+}
+
+}  // namespace
+
+void code_rows(const Exec& exec, const CodeRowsArgs& args) noexcept {
+  if (args.rows == 0) return;
+  with_weights(args.w_dtype, args.w, [&](const auto* w) { code_weights_of(exec, args, w); });
+}
+
+void code_activations(const Exec& exec, const CodeActivationsArgs& args) noexcept {
+  if (args.rows == 0) return;
+  code_activation_rows<<<blocks_for(args.rows, 1), kThreads, 0, stream_of(exec)>>>(args);
+  launched(exec, "code_activations");
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dot products of rows of activations with rows of weights: the output head.
+//
+// The order of an element's sum depends on nothing but k. Lane l of a warp takes the runs of 4 elements that begin at
+// 4·l + 128·i, i ascending, by fma from 0; then the lanes fold in a tree. So at most k/32 + 4 fma's and 5 additions
+// (those of zeros, in short rows, round nothing) stand between a product and its sum: the bounds of coded_linear.cu
+// assume no more than k/16 + 12.
+#include <cstdint>
+
+#include "devices/cuda/launch.h"
+#include "devices/cuda/matmul_entries.h"
+#include "devices/cuda/weight_elements.cuh"
+
+namespace tern::cuda {
+namespace {
+
+constexpr int kLanes = 32;
+constexpr int kWarps = 8;  // of a block
+constexpr int kRun = 4;    // neighbouring elements of a lane
+
+template <class T>
+struct alignas(kRun * sizeof(T)) Run {
+  T at[kRun];
+};
+
+// The `left` first elements of a run and zeros. Whole runs are aligned to their size.
+template <bool kWhole, class T>
+__device__ void load_run(const T* __restrict__ from, int64_t left, float (&to)[kRun]) {
+  if constexpr (kWhole) {
+    const Run<T> run = *reinterpret_cast<const Run<T>*>(from);
+#pragma unroll
+    for (int i = 0; i < kRun; ++i) to[i] = to_float(run.at[i]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < kRun; ++i) to[i] = i < left ? to_float(from[i]) : 0.0f;
+  }
+}
+
+// The dot products of kRows rows x with kColumns rows w by one warp, in all of its lanes.
+template <bool kWhole, class T, int kRows, int kColumns>
+__device__ void dot_tile(const float* const (&x)[kRows], const T* const (&w)[kColumns], int64_t k,
+                         float (&sums)[kRows * kColumns]) {
+  constexpr int kLoadsAtOnce = 8;
+  constexpr int kUnroll = kRows == 1 ? kLoadsAtOnce / kColumns : 1;
+#pragma unroll
+  for (float& sum : sums) sum = 0.0f;
+  const int64_t first = threadIdx.x % kLanes * kRun;
+#pragma unroll kUnroll
+  for (int64_t at = first; at < k; at += kLanes * kRun) {
+    float weights[kColumns][kRun];
+#pragma unroll
+    for (int c = 0; c < kColumns; ++c) load_run<kWhole>(w[c] + at, k - at, weights[c]);
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      float factors[kRun];
+      load_run<kWhole>(x[r] + at, k - at, factors);
+#pragma unroll
+      for (int c = 0; c < kColumns; ++c) {
+        float& sum = sums[r * kColumns + c];
+#pragma unroll
+        for (int i = 0; i < kRun; ++i) sum = fmaf(factors[i], weights[c][i], sum);
+      }
+    }
+  }
+#pragma unroll
+  for (float& sum : sums) {
+#pragma unroll
+    for (int half = kLanes / 2; half > 0; half /= 2) sum += __shfl_xor_sync(0xffffffff, sum, half);
+  }
+}
+
+__device__ inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// A warp computes kRows rows of kColumns columns of y, a block the same rows of kWarps times as many; blocks that read
+// the same weights follow each other. Rows and columns beyond y repeat the last.
+template <bool kWhole, class T, int kRows, int kColumns>
+__global__ void __launch_bounds__(kLanes* kWarps)
+    linear_tiles(LinearArgs args, const T* __restrict__ w, int64_t row_tiles, int64_t tiles) {
+  static_assert(kRows * kColumns <= kLanes);
+  const int lane = threadIdx.x % kLanes, warp = threadIdx.x / kLanes;
+  for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    const int64_t row = tile % row_tiles * kRows, column = (tile / row_tiles * kWarps + warp) * kColumns;
+    if (column >= args.n) continue;
+    const float* x_rows[kRows];
+    const T* w_rows[kColumns];
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) x_rows[r] = args.x + smaller(row + r, args.rows - 1) * args.k;
+#pragma unroll
+    for (int c = 0; c < kColumns; ++c) w_rows[c] = w + smaller(column + c, args.n - 1) * args.k;
+    float sums[kRows * kColumns];
+    dot_tile<kWhole>(x_rows, w_rows, args.k, sums);
+    float own = 0.0f;
+#pragma unroll
+    for (int i = 0; i < kRows * kColumns; ++i) own = lane == i ? sums[i] : own;
+    const int64_t own_row = row + lane / kColumns, own_column = column + lane % kColumns;
+    if (lane < kRows * kColumns && own_row < args.rows && own_column < args.n) {
+      args.y[own_row * args.n + own_column] = own;
+    }
+  }
+}
+
+// A warp for each of the ids.
+template <bool kWhole, class T>
+__global__ void __launch_bounds__(kLanes* kWarps) linear_ids(LinearRowsArgs args, const T* __restrict__ w) {
+  const int64_t warps = int64_t{gridDim.x} * kWarps;
+  for (int64_t i = int64_t{blockIdx.x} * kWarps + threadIdx.x / kLanes; i < args.count; i += warps) {
+    const float* const x_rows[1] = {args.x};
+    const T* const w_rows[1] = {w + args.ids[i] * args.k};
+    float sums[1];
+    dot_tile<kWhole>(x_rows, w_rows, args.k, sums);
+    if (threadIdx.x % kLanes == 0) args.y[i] = sums[0];
+  }
+}
+
+// Whether all runs of x and w are whole and aligned.
+template <class T>
+bool whole_runs(const float* x, const T* w, int64_t k) {
+  const auto aligned = [](const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; };
+  return k % kRun == 0 && aligned(x, sizeof(Run<float>)) && aligned(w, sizeof(Run<T>));
+}
+
+template <int kRows, int kColumns, class T>
+void launch(const Exec& exec, const LinearArgs& args, const T* w) {
+  const int64_t row_tiles = ceil_div(args.rows, kRows);
+  const int64_t tiles = row_tiles * ceil_div(args.n, kWarps * kColumns);
+  const auto kernel =
+      whole_runs(args.x, w, args.k) ? linear_tiles<true, T, kRows, kColumns> : linear_tiles<false, T, kRows, kColumns>;
+  kernel<<<blocks_for(tiles, 1), kLanes * kWarps, 0, stream_of(exec)>>>(args, w, row_tiles, tiles);
+  launched(exec, "linear");
+}
+
+}  // namespace
+
+void linear(const Exec& exec, const LinearArgs& args) noexcept {
+  if (args.rows == 0 || args.n == 0) return;
+  with_weights(args.w_dtype, args.w, [&](const auto* w) {
+    if (args.rows == 1) {
+      launch<1, 4>(exec, args, w);
+    } else if (args.rows <= 4) {
+      launch<4, 4>(exec, args, w);
+    } else {
+      launch<8, 4>(exec, args, w);
+    }
+  });
+}
+
+void linear_rows(const Exec& exec, const LinearRowsArgs& args) noexcept {
+  if (args.count == 0) return;
+  with_weights(args.w_dtype, args.w, [&]<class T>(const T* w) {
+    const auto kernel = whole_runs(args.x, w, args.k) ? linear_ids<true, T> : linear_ids<false, T>;
+    kernel<<<blocks_for(args.count, kWarps), kLanes * kWarps, 0, stream_of(exec)>>>(args, w);
+    launched(exec, "linear_rows");
+  });
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The types that arithmetic is done in.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+
+#include "tern/dtype.h"
+
+namespace tern::cuda {
+
+// Calls fn(T{}) with the type of f32, i32 or i64.
+template <class Fn>
+void with_number(DType dtype, const Fn& fn) {
+  switch (dtype) {
+    case DType::i32:
+      return fn(int32_t{});
+    case DType::i64:
+      return fn(int64_t{});
+    default:
+      return fn(float{});
+  }
+}
+
+// The type in which sums and products of T wrap, where T is an integer, else T.
+template <class T>
+struct WrappingType {
+  using Type = T;
+};
+template <std::integral T>
+struct WrappingType<T> {
+  using Type = std::make_unsigned_t<T>;
+};
+template <class T>
+using Wrapping = typename WrappingType<T>::Type;
+
+// 0 where x < 0; NaN stays.
+__device__ inline float relu(float x) { return x < 0.0f ? 0.0f : x; }
+
+}  // namespace tern::cuda

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// One block walks one row: how its threads share the row, and sums and extremes over it.
+//
+// Thread t has the quads (four neighbouring elements) t, t + threads, t + 2·threads, …, and the row's length alone says
+// how many threads there are. Nothing else decides what is added to what, not even whether a quad is one load or four:
+// a row gives the same bits at any address, alone or beside others, in every kernel that walks it.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "devices/cuda/launch.h"
+
+namespace tern::cuda {
+
+inline constexpr int kWarp = 32, kMostRowThreads = 1024;
+
+// Quads that a thread can keep in registers where a kernel needs a row more than once: 1, 2 or 4, or 0 for a row that
+// is too long.
+inline int held_quads(int64_t cols) {
+  const int64_t each = ceil_div(cols, 4 * kMostRowThreads);
+  return each <= 1 ? 1 : each <= 2 ? 2 : each <= 4 ? 4 : 0;
+}
+
+// Whole warps.
+inline unsigned row_threads(int64_t cols) {
+  const int held = held_quads(cols);
+  if (held == 0) return kMostRowThreads;
+  const int64_t threads = round_up(ceil_div(cols, 4 * held), kWarp);
+  return static_cast<unsigned>(threads > 0 ? threads : kWarp);
+}
+
+// Kernels loop over the rows that a grid cannot count.
+template <class Args>
+void launch_rows(const Exec& exec, const char* name, int64_t rows, int64_t cols, void (*kernel)(Args),
+                 const Args& args) {
+  if (rows == 0) return;
+  kernel<<<blocks_for(rows, 1), row_threads(cols), 0, stream_of(exec)>>>(args);
+  launched(exec, name);
+}
+
+// ---------------------------------------------------------------- quads
+
+template <class Fn, class... Quads>
+__device__ float4 map_quads(const Fn& fn, const Quads&... quads) {
+  return make_float4(fn(quads.x...), fn(quads.y...), fn(quads.z...), fn(quads.w...));
+}
+
+template <class T, class Fn>
+__device__ auto fold_quad(const T& quad, const Fn& fn) {
+  return fn(fn(quad.x, quad.y), fn(quad.z, quad.w));
+}
+
+inline __device__ float sum_of(const float4& quad) {
+  return fold_quad(quad, [](float a, float b) { return a + b; });
+}
+
+// acc + a·b, fused.
+inline __device__ float4 add_products(const float4& acc, const float4& a, const float4& b) {
+  return map_quads([](float sum, float p, float q) { return fmaf(p, q, sum); }, acc, a, b);
+}
+
+// A row in memory, T float or const float, four elements at a time: `at` is a multiple of 4 below the row's end.
+template <class T>
+class Row {
+ public:
+  __device__ Row(T* data, int64_t cols)
+      : data_(data), cols_(cols), aligned_(reinterpret_cast<uintptr_t>(data) % sizeof(float4) == 0) {}
+
+  // Elements beyond the end are `fill`.
+  __device__ float4 quad(int64_t at, float fill = 0.0f) const {
+    if (whole(at)) return *reinterpret_cast<const float4*>(data_ + at);
+    const auto element = [&](int64_t i) { return i < cols_ ? data_[i] : fill; };
+    return make_float4(element(at), element(at + 1), element(at + 2), element(at + 3));
+  }
+
+  // Elements beyond the end are dropped.
+  __device__ void put(int64_t at, const float4& quad) const {
+    if (whole(at)) {
+      *reinterpret_cast<float4*>(data_ + at) = quad;
+      return;
+    }
+    data_[at] = quad.x;
+    if (at + 1 < cols_) data_[at + 1] = quad.y;
+    if (at + 2 < cols_) data_[at + 2] = quad.z;
+    if (at + 3 < cols_) data_[at + 3] = quad.w;
+  }
+
+ private:
+  __device__ bool whole(int64_t at) const { return aligned_ && at + 4 <= cols_; }
+
+  T* data_;
+  int64_t cols_;
+  bool aligned_;
+};
+
+// Calls each(at) for the thread's quads in ascending order.
+template <class Each>
+__device__ void for_quads(int64_t cols, const Each& each) {
+  for (int64_t at = int64_t{4} * threadIdx.x; at < cols; at += int64_t{4} * blockDim.x) each(at);
+}
+
+// The same with the number of the quad, each(i, at): i < kHeld = held_quads(cols) is known to the compiler, and always
+// 0 where kHeld is.
+template <int kHeld, class Each>
+__device__ void for_held_quads(int64_t cols, const Each& each) {
+  if constexpr (kHeld == 0) {
+    for_quads(cols, [&](int64_t at) { each(0, at); });
+  } else {
+#pragma unroll
+    for (int i = 0; i < kHeld; ++i) {
+      const int64_t at = int64_t{4} * (threadIdx.x + i * blockDim.x);
+      if (at < cols) each(i, at);
+    }
+  }
+}
+
+// ---------------------------------------------------------------- reductions
+
+// Each lane gets the result: the partners of a step combine the same two values.
+template <class Fn>
+__device__ float fold_warp(float x, const Fn& fn) {
+#pragma unroll
+  for (int distance = kWarp / 2; distance > 0; distance /= 2) x = fn(x, __shfl_xor_sync(0xffffffff, x, distance));
+  return x;
+}
+
+// Reductions over the block, by all of its threads and with the result for all of them.
+class BlockReducer {
+ public:
+  using Memory = uint32_t[2][kWarp];
+
+  // `memory` is shared.
+  __device__ explicit BlockReducer(Memory& memory) : memory_(memory) {}
+
+  __device__ float sum(float x) {
+    return across(x, 0.0f, [](float v) { return fold_warp(v, [](float a, float b) { return a + b; }); });
+  }
+  // Without NaNs, unless all are.
+  __device__ float max(float x) {
+    return across(x, -INFINITY, [](float v) { return fold_warp(v, [](float a, float b) { return fmaxf(a, b); }); });
+  }
+  __device__ int sum(int x) {
+    return across(x, 0, [](int v) { return __reduce_add_sync(0xffffffff, v); });
+  }
+  __device__ uint32_t max(uint32_t x) {
+    return across(x, uint32_t{0}, [](uint32_t v) { return __reduce_max_sync(0xffffffff, v); });
+  }
+
+ private:
+  // Reductions take turns with two sets of slots: whoever writes one has passed the barrier of the reduction before,
+  // which all threads reach after they have read what is overwritten now.
+  template <class T, class Fold>
+  __device__ T across(T x, T nothing, const Fold& fold) {
+    x = fold(x);
+    if (blockDim.x == kWarp) return x;
+    static_assert(sizeof(T) == sizeof(uint32_t));
+    T* const slots = reinterpret_cast<T*>(memory_[turn_]);
+    turn_ ^= 1;
+    const unsigned lane = threadIdx.x % kWarp;
+    if (lane == 0) slots[threadIdx.x / kWarp] = x;
+    __syncthreads();
+    return fold(lane < blockDim.x / kWarp ? slots[lane] : nothing);
+  }
+
+  Memory& memory_;
+  int turn_ = 0;
+};
+
+// ---------------------------------------------------------------- root mean square
+
+// Of a row with this sum of squares.
+inline __device__ float inverse_rms(float squares, int64_t cols, float eps) {
+  return 1.0f / sqrtf(squares / static_cast<float>(cols) + eps);
+}
+
+inline __device__ float4 normalized(const float4& x, float inv, const float4& weight) {
+  return map_quads([inv](float v, float w) { return v * inv * w; }, x, weight);
+}
+
+}  // namespace tern::cuda

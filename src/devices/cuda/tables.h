@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The families of the CUDA device's kernel table, each from a file of its own.
+#pragma once
+
+#include "device/kernels.h"
+
+namespace tern::cuda {
+
+extern const PointwiseKernels kPointwise;
+extern const RowKernels kRows;
+extern const MatmulKernels kMatmul;
+extern const CodedKernels kCoded;
+extern const TernaryKernels kTernary;
+extern const AttentionKernels kAttention;
+extern const ProbeKernels kProbe;
+
+}  // namespace tern::cuda

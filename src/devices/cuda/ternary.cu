@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of the ternary kernels, and which way a product goes.
+#include "devices/cuda/ternary.h"
+
+#include "devices/cuda/tables.h"
+#include "devices/cuda/ternary_layout.cuh"
+#include "devices/cuda/ternary_parts.cuh"
+
+namespace tern::cuda {
+namespace {
+
+// Up to 32 rows the tensor cores keep up with the reading of the weights (4 products of 8 rows a tile). Beyond, the
+// blocks of the product of many rows are better, but where they are too few for the device: those of few rows are
+// thinner and their warps share the columns.
+void multiply(const Exec& exec, const TernaryMatmulArgs& args) {
+  const bool few = args.rows <= kMostGemvRows || ternary_gemm_blocks(args) < multiprocessors(exec);
+  few ? ternary_gemv(exec, args) : ternary_gemm(exec, args);
+}
+
+void ternary_matmul(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
+  if (args.rows == 0 || column_blocks(args, kTileRows) == 0) return;
+  const auto bytes = static_cast<size_t>(args.rows * args.q_stride);
+  if (reinterpret_cast<uintptr_t>(args.q) % 16 == 0 || bytes == 0) return multiply(exec, args);
+  const Room room(exec, bytes, "ternary_matmul");
+  if (!room) return;
+  cudaMemcpyAsync(room.as<int8_t>(), args.q, bytes, cudaMemcpyDeviceToDevice, stream_of(exec));
+  launched(exec, "ternary_matmul");
+  TernaryMatmulArgs aligned = args;
+  aligned.q = room.as<int8_t>();
+  multiply(exec, aligned);
+}
+
+constexpr TernaryKernels kTable = {
+    .ternary_tile_rows = kTileRows,
+    .ternary_packed_bytes = ternary_packed_bytes,
+    .ternary_pack = ternary_pack,
+    .ternary_unpack = ternary_unpack,
+    .ternary_matmul = ternary_matmul,
+};
+static_assert(complete(kTable));
+
+}  // namespace
+
+const TernaryKernels kTernary = kTable;
+
+}  // namespace tern::cuda

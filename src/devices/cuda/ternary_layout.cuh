@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The layout of ternary matrices on CUDA devices: tiles of 512 bytes that hold 16 rows and 128 columns, 2 bits a
+// weight, ordered as the tensor cores take them (int8_mma.cuh). A code is stored as the digit code + 1, so 0, 1 or 2.
+//
+// A warp loads a tile with one instruction: 16 bytes, four words, to the lane 4g + t. Word s is the lane's operand of
+// one product of 16 rows by 32 columns: bits 2p and 2p + 1 of its byte i hold
+//
+//      row g + 8·(p & 1),  column 64·(s >> 1) + 16t + 8·(s & 1) + 4·(p >> 1) + i        p, i = 0 … 3
+//
+// so (word >> 2p) & 0x03030303 is the operand's register p. Which 32 columns a product takes, and in which order, is
+// free as long as the activations follow: in this one a lane's activations for two products, s = 2h and 2h + 1, are the
+// 16 bytes 64h + 16t … of a row's 128, one aligned load.
+//
+// Tiles lie in ascending columns, and rows of tiles in ascending rows. Rows and columns beyond the matrix hold code 0.
+//
+// base3 is stored like two_bit, whose words are operands after a shift and a mask; results never depend on the layout.
+#pragma once
+
+#include <cstdint>
+
+#include "devices/cuda/launch.h"
+
+namespace tern::cuda {
+
+constexpr int kTileRows = 16, kTileColumns = 128, kTileBytes = 512;
+constexpr int kHalfColumns = 64;  // of the halves h of a tile
+constexpr int kWarp = 32;
+
+constexpr int64_t row_tiles(int64_t rows) { return ceil_div(rows, kTileRows); }
+constexpr int64_t column_tiles(int64_t columns) { return ceil_div(columns, kTileColumns); }
+
+// 16 bytes as words that constants index, so that they stay in registers.
+struct Words {
+  uint32_t at[4];
+};
+
+// From an address on 16 bytes, of memory that no kernel writes meanwhile.
+__device__ __forceinline__ Words load_words(const void* from) {
+  const uint4 words = __ldg(static_cast<const uint4*>(from));
+  return {{words.x, words.y, words.z, words.w}};
+}
+
+__device__ __forceinline__ void unpack_digits(uint32_t word, uint32_t (&u)[4]) {
+#pragma unroll
+  for (int p = 0; p < 4; ++p) u[p] = (word >> (2 * p)) & 0x03030303u;
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Codes to the device's layout and back: a thread has 16 bytes of a tile, which are 16 columns of two rows in each
+// half.
+#include <algorithm>
+
+#include "devices/cuda/ternary.h"
+#include "devices/cuda/ternary_layout.cuh"
+
+namespace tern::cuda {
+namespace {
+
+constexpr int kThreads = 128;
+constexpr int64_t kMostAcross = 1024;  // blocks in a row of tiles
+
+// A row of codes that may end within 16 columns, or not be there at all.
+template <class Code>
+struct CodeRow {
+  Code* codes;  // null: a row beyond the matrix
+  int64_t columns;
+  bool aligned;  // every 16th column lies on 16 bytes
+
+  __device__ bool is_vector(int64_t column) const { return aligned && column + 16 <= columns; }
+};
+
+// Codes of 16 columns, 0 beyond the matrix.
+__device__ Words load_codes(const CodeRow<const int8_t>& row, int64_t column) {
+  if (!row.codes) return {};
+  if (row.is_vector(column)) return load_words(row.codes + column);
+  Words words = {};
+#pragma unroll
+  for (int i = 0; i < 16; ++i) {
+    if (column + i >= row.columns) break;
+    words.at[i / 4] |= static_cast<uint32_t>(static_cast<uint8_t>(row.codes[column + i])) << (8 * (i % 4));
+  }
+  return words;
+}
+
+__device__ void store_codes(const CodeRow<int8_t>& row, int64_t column, const Words& words) {
+  if (!row.codes) return;
+  if (row.is_vector(column)) {
+    *reinterpret_cast<uint4*>(row.codes + column) = make_uint4(words.at[0], words.at[1], words.at[2], words.at[3]);
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < 16; ++i) {
+    if (column + i < row.columns) row.codes[column + i] = static_cast<int8_t>(words.at[i / 4] >> (8 * (i % 4)));
+  }
+}
+
+// The codes -1, 0, 1 end in the bits 11, 00, 01: adding 1 to these two bits, modulo 4, is code + 1.
+__device__ uint32_t digits_of(uint32_t codes) { return ((codes & 0x03030303u) + 0x01010101u) & 0x03030303u; }
+
+// The inverse, bytewise minus 1; the top bit keeps the borrow within its byte.
+__device__ uint32_t codes_of(uint32_t digits) { return ((digits | 0x80808080u) - 0x01010101u) ^ 0x80808080u; }
+
+// A lane's words s = 2h and 2h + 1 from 16 columns of its rows g and g + 8, and the inverse.
+__device__ void pack_half(const Words& low, const Words& high, uint32_t* words) {
+#pragma unroll
+  for (int s = 0; s < 2; ++s) {
+    words[s] = digits_of(low.at[2 * s]) | digits_of(high.at[2 * s]) << 2 | digits_of(low.at[2 * s + 1]) << 4 |
+               digits_of(high.at[2 * s + 1]) << 6;
+  }
+}
+
+__device__ void unpack_half(const uint32_t* words, Words& low, Words& high) {
+#pragma unroll
+  for (int s = 0; s < 2; ++s) {
+    uint32_t u[4];
+    unpack_digits(words[s], u);
+    low.at[2 * s] = codes_of(u[0]);
+    high.at[2 * s] = codes_of(u[1]);
+    low.at[2 * s + 1] = codes_of(u[2]);
+    high.at[2 * s + 1] = codes_of(u[3]);
+  }
+}
+
+// Codes and packed bytes of the rows at hand.
+template <class Code, class Packed>
+struct Block {
+  int64_t rows, columns, vectors_a_row;  // vectors: of 16 bytes, in a row of tiles
+  Code* codes;
+  bool aligned;
+  Packed* packed;  // uint4, of the first row
+
+  template <class Args>
+  explicit Block(const Args& args)
+      : rows(args.row_count),
+        columns(args.cols),
+        vectors_a_row(column_tiles(args.cols) * kWarp),
+        codes(args.codes),
+        aligned((reinterpret_cast<uintptr_t>(codes) | static_cast<uintptr_t>(columns)) % 16 == 0),
+        packed(reinterpret_cast<Packed*>(args.packed) + args.row_begin / kTileRows * vectors_a_row) {}
+
+  bool empty() const { return rows == 0 || columns == 0; }
+  dim3 grid() const {
+    return {blocks_for(rows, kTileRows), blocks_for(std::min(vectors_a_row, kMostAcross * kThreads), kThreads)};
+  }
+
+  __device__ CodeRow<Code> row(int64_t at) const {
+    return {at < rows ? codes + at * columns : nullptr, columns, aligned};
+  }
+
+  // Calls each(vector, low row, high row, column) for the vectors of this thread: 16 columns of two rows from `column`,
+  // and as many in the other half.
+  template <class Each>
+  __device__ void visit(const Each& each) const {
+    const int64_t step = int64_t{gridDim.y} * kThreads, begin = int64_t{blockIdx.y} * kThreads + threadIdx.x;
+    for (int64_t tile = blockIdx.x; tile < row_tiles(rows); tile += gridDim.x) {
+      for (int64_t i = begin; i < vectors_a_row; i += step) {
+        const int64_t lane = i % kWarp, first = tile * kTileRows + lane / 4;
+        each(packed + tile * vectors_a_row + i, row(first), row(first + 8), i / kWarp * kTileColumns + lane % 4 * 16);
+      }
+    }
+  }
+};
+
+using PackBlock = Block<const int8_t, uint4>;
+using UnpackBlock = Block<int8_t, const uint4>;
+
+__global__ void __launch_bounds__(kThreads) pack_codes(const __grid_constant__ PackBlock block) {
+  using Row = CodeRow<const int8_t>;
+  block.visit([](uint4* vector, const Row& low, const Row& high, int64_t column) {
+    Words words;
+#pragma unroll
+    for (int half = 0; half < 2; ++half, column += kHalfColumns) {
+      pack_half(load_codes(low, column), load_codes(high, column), words.at + 2 * half);
+    }
+    *vector = make_uint4(words.at[0], words.at[1], words.at[2], words.at[3]);
+  });
+}
+
+__global__ void __launch_bounds__(kThreads) unpack_codes(const __grid_constant__ UnpackBlock block) {
+  using Row = CodeRow<int8_t>;
+  block.visit([](const uint4* vector, const Row& low, const Row& high, int64_t column) {
+    const Words words = load_words(vector);
+#pragma unroll
+    for (int half = 0; half < 2; ++half, column += kHalfColumns) {
+      Words low_codes, high_codes;
+      unpack_half(words.at + 2 * half, low_codes, high_codes);
+      store_codes(low, column, low_codes);
+      store_codes(high, column, high_codes);
+    }
+  });
+}
+
+}  // namespace
+
+size_t ternary_packed_bytes(TernaryLayout, int64_t rows, int64_t cols) noexcept {
+  return static_cast<size_t>(row_tiles(rows) * column_tiles(cols) * kTileBytes);
+}
+
+void ternary_pack(const Exec& exec, const TernaryPackArgs& args) noexcept {
+  const PackBlock block(args);
+  if (block.empty()) return;
+  pack_codes<<<block.grid(), kThreads, 0, stream_of(exec)>>>(block);
+  launched(exec, "ternary_pack");
+}
+
+void ternary_unpack(const Exec& exec, const TernaryUnpackArgs& args) noexcept {
+  const UnpackBlock block(args);
+  if (block.empty()) return;
+  unpack_codes<<<block.grid(), kThreads, 0, stream_of(exec)>>>(block);
+  launched(exec, "ternary_unpack");
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a ternary product as one list of blocks of output columns, and how an output ends.
+#pragma once
+
+#include "devices/cuda/launch.h"
+
+namespace tern::cuda {
+
+// Blocks of `width` output columns; none reaches over two parts.
+inline int64_t column_blocks(const TernaryMatmulArgs& args, int64_t width) {
+  int64_t sum = 0;
+  for (int part = 0; part < args.parts; ++part) sum += ceil_div(args.part[part].n, width);
+  return sum;
+}
+
+struct PartBlock {
+  const TernaryPart& part;
+  int64_t column;  // the first of the block
+};
+
+// `block` is one of column_blocks(args, kWidth).
+template <int kWidth>
+__device__ PartBlock part_block(const TernaryMatmulArgs& args, int64_t block) {
+  int part = 0;
+  for (int64_t blocks; block >= (blocks = ceil_div(args.part[part].n, kWidth)); ++part) block -= blocks;
+  return {args.part[part], block * kWidth};
+}
+
+__device__ inline float output_factor(const TernaryPart& part, float q_scale) { return part.weight_scale / q_scale; }
+
+// Ends one output: its digits gave `digit_sum` modulo 2^32, which is `q_sum` = Σ q of its row too much.
+__device__ inline void put_output(const TernaryPart& part, int64_t row, int64_t column, uint32_t digit_sum,
+                                  int32_t q_sum, float factor) {
+  const auto acc = static_cast<int32_t>(digit_sum - static_cast<uint32_t>(q_sum));
+  const int64_t at = row * part.n + column;
+  if (part.acc) part.acc[at] = acc;
+  if (part.y) part.y[at] = static_cast<float>(acc) * factor;
+}
+
+}  // namespace tern::cuda
