@@ -87,14 +87,14 @@ LoadOptions load_options(const std::string& head) {
   return options;
 }
 
-Device open_device(const CommonOptions& options) { return Device::open(options.device, {.threads = options.threads}); }
+Device open_device(const CommonOptions& options, bool tune) {
+  return Device::open(options.device, {.threads = options.threads, .tune = tune});
+}
 
 Model load_model(const std::string& directory, const CommonOptions& options, const LoadOptions& load) {
   // Measuring the machine takes a fraction of a second, which a small model would not win back.
   constexpr uintmax_t kWorthTuning = uintmax_t{64} << 20;
-  const bool tune = weight_bytes(directory) >= kWorthTuning;
-  const Device device = Device::open(options.device, {.threads = options.threads, .tune = tune});
-  return load_model(directory, device, options, load);
+  return load_model(directory, open_device(options, weight_bytes(directory) >= kWorthTuning), options, load);
 }
 
 Model load_model(const std::string& directory, const Device& device, const CommonOptions& options,

@@ -38,10 +38,10 @@ void add_head(CLI::App& verb, std::string& head);
 // What --head says; empty is no wish.
 LoadOptions load_options(const std::string& head);
 
-Device open_device(const CommonOptions& options);
-// The model of a directory, with a bar on standard error if that takes long enough to wonder; of a large one on a device
-// that has measured itself first (DeviceOptions::tune).
-Model load_model(const std::string& directory, const CommonOptions& options, const LoadOptions& load = {});
+Device open_device(const CommonOptions& options, bool tune = false);
+// The model of a directory, to be run: a large one on a device that has measured itself first (DeviceOptions::tune).
+Model load_model(const std::string& directory, const CommonOptions& options, const LoadOptions& load);
+// The same on any device. With a bar on standard error if that takes long enough to wonder.
 Model load_model(const std::string& directory, const Device& device, const CommonOptions& options,
                  const LoadOptions& load = {});
 

@@ -74,7 +74,7 @@ void print_table(const Model& model) {
 }
 
 int show_info(const Options& options) {
-  const Model model = load_model(options.model, options.common);
+  const Model model = load_model(options.model, open_device(options.common), options.common);
   if (options.common.json) {
     print_json(to_json(model));
   } else {

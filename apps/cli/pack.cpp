@@ -30,7 +30,7 @@ void copy_companions(const fs::path& from, const fs::path& to) {
 }
 
 int pack(const Options& options) {
-  const Model model = load_model(options.model, options.common);
+  const Model model = load_model(options.model, open_device(options.common), options.common);
   create_directory_whole(options.out, [&](const fs::path& directory) {
     model.save(directory.string(), Weights::packed);
     copy_companions(options.model, directory);

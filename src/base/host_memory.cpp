@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/host_memory.h"
 
-#include <sys/mman.h>
-
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
@@ -12,7 +11,6 @@
 namespace tern {
 namespace {
 
-constexpr size_t kLine = 64, kHugePage = size_t{2} << 20;
 // Smaller blocks come and go with each operation: malloc's.
 constexpr size_t kSmallestInArena = size_t{128} << 10;
 
@@ -32,12 +30,9 @@ HugeArena& arena() {
 void* allocate_host(size_t bytes) noexcept {
   if (bytes > SIZE_MAX - kHugePage) return nullptr;
   if (in_arena(bytes)) return arena().allocate(bytes);
-  const bool large = bytes > HugeArena::kMostBytes;
-  const size_t rounded = bytes == 0 ? kLine : (bytes + kLine - 1) / kLine * kLine;
-  void* const block = std::aligned_alloc(large ? kHugePage : kLine, rounded);
-#ifdef MADV_HUGEPAGE
-  if (block != nullptr && large) static_cast<void>(::madvise(block, rounded, MADV_HUGEPAGE));
-#endif
+  if (bytes <= HugeArena::kMostBytes) return std::aligned_alloc(64, whole_lines(std::max<size_t>(bytes, 1)));
+  void* const block = std::aligned_alloc(kHugePage, whole_lines(bytes));
+  if (block != nullptr) ask_for_huge_pages(block, whole_lines(bytes));
   return block;
 }
 

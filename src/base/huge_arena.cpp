@@ -10,12 +10,18 @@
 namespace tern {
 namespace {
 
-constexpr size_t kLine = 64, kHugePage = size_t{2} << 20;
 constexpr size_t kMostDirty = size_t{64} << 20;
 
-constexpr size_t rounded(size_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
-
 }  // namespace
+
+void ask_for_huge_pages(void* begin, size_t bytes) noexcept {
+#ifdef MADV_HUGEPAGE
+  static_cast<void>(::madvise(begin, bytes, MADV_HUGEPAGE));
+#else
+  static_cast<void>(begin);
+  static_cast<void>(bytes);
+#endif
+}
 
 HugeArena::~HugeArena() {
   for (const Address chunk : chunks_) ::munmap(reinterpret_cast<void*>(chunk), kChunkBytes);
@@ -30,10 +36,7 @@ bool HugeArena::add_chunk() {
   const Address begin = (from + kHugePage - 1) / kHugePage * kHugePage, end = begin + kChunkBytes;
   if (begin > from) ::munmap(mapped, begin - from);
   if (from + kMapped > end) ::munmap(reinterpret_cast<void*>(end), from + kMapped - end);
-#ifdef MADV_HUGEPAGE
-  // A wish: where it is refused, the pages stay small.
-  static_cast<void>(::madvise(reinterpret_cast<void*>(begin), kChunkBytes, MADV_HUGEPAGE));
-#endif
+  ask_for_huge_pages(reinterpret_cast<void*>(begin), kChunkBytes);
   try {
     chunks_.insert(begin);
     add_free(begin, end);
@@ -61,7 +64,7 @@ void HugeArena::remove_free(Address begin, Address end) {
 }
 
 void* HugeArena::allocate(size_t bytes) noexcept {
-  const size_t size = rounded(bytes);
+  const size_t size = whole_lines(bytes);
   const std::lock_guard lock(mutex_);
   auto best = free_by_size_.lower_bound({size, 0});
   if (best == free_by_size_.end()) {
@@ -80,7 +83,7 @@ void* HugeArena::allocate(size_t bytes) noexcept {
 }
 
 void HugeArena::release(void* block, size_t bytes) noexcept {
-  Address begin = reinterpret_cast<Address>(block), end = begin + rounded(bytes);
+  Address begin = reinterpret_cast<Address>(block), end = begin + whole_lines(bytes);
   const std::lock_guard lock(mutex_);
   dirty_ += end - begin;
   try {

@@ -11,6 +11,15 @@
 
 namespace tern {
 
+inline constexpr size_t kHugePage = size_t{2} << 20;
+
+// Asks for huge pages in [begin, begin + bytes), begin at a multiple of kHugePage. A wish: where it is refused, the
+// pages stay small.
+void ask_for_huge_pages(void* begin, size_t bytes) noexcept;
+
+// `bytes` to whole cache lines of 64, which every block of host memory begins with.
+constexpr size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 // Cuts blocks out of chunks that ask for huge pages (Linux, transparent_hugepage = madvise or always). A page is 2 MiB
 // and a packed matrix of a 2B model 1 to 4: each in pages of its own would waste a seventh of the memory, and in small
 // pages reading it lost a fifth of its speed. Best fit; neighbours that are free join. Safe to use from several

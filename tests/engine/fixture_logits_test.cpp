@@ -7,8 +7,8 @@
 #include <iostream>
 #include <map>
 
-#include "tern/engine.h"
 #include "support/test_device.h"
+#include "tern/engine.h"
 #include "tern/io.h"
 #include "tern/model.h"
 #include "tern/ops.h"

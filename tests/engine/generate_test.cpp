@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "tern/engine.h"
 #include "support/test_device.h"
+#include "tern/engine.h"
 #include "tern/ops.h"
 
 namespace tern {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/request_mix.h"
-#include "support/test_device.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +8,8 @@
 #include <array>
 #include <random>
 #include <vector>
+
+#include "support/test_device.h"
 
 namespace tern::testing {
 namespace {
