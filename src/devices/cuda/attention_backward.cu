@@ -7,11 +7,12 @@
 #include "devices/cuda/attention_entries.h"
 #include "devices/cuda/attention_panels.cuh"
 #include "devices/cuda/launch.h"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kWarp = 32, kThreads = 256;
+constexpr int kThreads = 256;
 constexpr int kOwnRows = kPanelRows * kPanelThreads / kThreads;  // of a thread
 constexpr int kSlice = 64;                                       // columns of a panel
 constexpr int kRow = kSlice + kPanelPadding;
@@ -35,7 +36,7 @@ __global__ void __launch_bounds__(kThreads)
     for (int64_t i = threadIdx.x % kWarp; i < args.dim; i += kWarp) {
       sum = fmaf(args.d_out[row * args.dim + i], args.out[row * args.dim + i], sum);
     }
-    for (int far = kWarp / 2; far > 0; far /= 2) sum += __shfl_xor_sync(0xffffffff, sum, far);
+    sum = sum_of_lanes(sum);
     const int64_t entry = row / (args.tokens * args.heads), token = row / args.heads % args.tokens;
     if (threadIdx.x % kWarp == 0) delta[(entry * args.heads + row % args.heads) * args.tokens + token] = sum;
   }

@@ -23,6 +23,8 @@
 
 #include "devices/cuda/attention_panels.cuh"
 #include "devices/cuda/launch.h"
+#include "devices/cuda/rotation.cuh"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 
@@ -57,10 +59,8 @@ struct AttentionTask {
 __device__ inline float query_element(const AttentionQueries& queries, int64_t row, int64_t token, int64_t column) {
   const float* x = queries.q + row * queries.dim;
   if (!queries.cos) return __ldg(x + column);
-  const int64_t half = queries.dim / 2, i = column < half ? column : column - half;
-  const float c = __ldg(queries.cos + token * half + i), s = __ldg(queries.sin + token * half + i);
-  const float low = __ldg(x + i), high = __ldg(x + half + i);
-  return column < half ? low * c - high * s : high * c + low * s;
+  const int64_t turn = token * (queries.dim / 2);
+  return rotated_element(x, queries.cos + turn, queries.sin + turn, queries.dim, column);
 }
 
 // A running softmax: Σ exp(s - maximum), in which nothing but -inf so far counts as 0.
@@ -265,10 +265,7 @@ class AttentionTile {
         scores[i][j] *= queries_.scale;
         if (panel_thread() + kPanelThreads * j < seen) span_[i].maximum = fmaxf(span_[i].maximum, scores[i][j]);
       }
-#pragma unroll
-      for (int far = kPanelThreads / 2; far > 0; far /= 2) {
-        span_[i].maximum = fmaxf(span_[i].maximum, __shfl_xor_sync(0xffffffff, span_[i].maximum, far));
-      }
+      span_[i].maximum = max_of_lanes<kPanelThreads>(span_[i].maximum);
       const float origin = origin_of(span_[i].maximum), decay = expf(before - origin);
       float sum = 0.0f;
 #pragma unroll
@@ -276,8 +273,7 @@ class AttentionTile {
         scores[i][j] = panel_thread() + kPanelThreads * j < seen ? expf(scores[i][j] - origin) : 0.0f;
         sum += scores[i][j];
       }
-#pragma unroll
-      for (int far = kPanelThreads / 2; far > 0; far /= 2) sum += __shfl_xor_sync(0xffffffff, sum, far);
+      sum = sum_of_lanes<kPanelThreads>(sum);
       span_[i].sum = span_[i].sum * decay + sum;
       RowStep now = {decay, {0.0f, 0.0f}, static_cast<int16_t>(seen), merging && ends_span(step, row)};
       if (now.ends) {

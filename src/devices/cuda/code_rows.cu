@@ -4,14 +4,14 @@
 #include "devices/cuda/coded_entries.h"
 #include "devices/cuda/coded_layout.cuh"
 #include "devices/cuda/launch.h"
+#include "devices/cuda/warp.cuh"
 #include "devices/cuda/weight_elements.cuh"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kLanes = 32;
 constexpr int kWarps = 8;  // of a block
-constexpr int kThreads = kLanes * kWarps;
+constexpr int kThreads = kWarp * kWarps;
 constexpr int kQuad = 4;
 
 // The root of a sum of squares of f32 numbers that are each within one rounding of exactly known ones, rounded up. The
@@ -32,39 +32,24 @@ struct SquareSums {
   }
   // Over the lanes of a warp, in all of them.
   __device__ void fold() {
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-      value += __shfl_xor_sync(0xffffffff, value, half);
-      error += __shfl_xor_sync(0xffffffff, error, half);
-    }
+    value = sum_of_lanes(value);
+    error = sum_of_lanes(error);
   }
 };
-
-// Over groups of kWidth lanes. NaNs are passed over.
-template <int kWidth>
-__device__ float fold_maximum(float x) {
-#pragma unroll
-  for (int half = kWidth / 2; half > 0; half /= 2) x = fmaxf(x, __shfl_xor_sync(0xffffffff, x, half));
-  return x;
-}
 
 // max|x| of a block whose quads are in 16 lanes.
 __device__ float block_maximum(const float (&x)[kQuad]) {
   float greatest = 0.0f;
 #pragma unroll
   for (int i = 0; i < kQuad; ++i) greatest = fmaxf(greatest, fabsf(x[i]));
-  return fold_maximum<kCodedQuads>(greatest);
-}
-
-// clamp(round_half_even(x), low, high) for integers low and high; NaN gives 0.
-__device__ int round_clamped(float x, float low, float high) {
-  return x == x ? static_cast<int>(rintf(fmaxf(low, fminf(high, x)))) : 0;
+  return max_of_lanes<kCodedQuads>(greatest);
 }
 
 // The columns col … col + 3 of a row, zeros beyond cols.
 template <class T>
 __device__ void load_quad(const T* row, int64_t col, int64_t cols, float (&to)[kQuad]) {
 #pragma unroll
-  for (int i = 0; i < kQuad; ++i) to[i] = col + i < cols ? to_float(row[col + i]) : 0.0f;
+  for (int i = 0; i < kQuad; ++i) to[i] = col + i < cols ? number_of(row[col + i]) : 0.0f;
 }
 
 // The least multiple of the row's step with which 2^bits codes reach a block's maximum.
@@ -97,16 +82,16 @@ __device__ uint32_t code_quad(const float (&w)[kQuad], int64_t left, float facto
 template <int kBits, class T>
 __global__ void __launch_bounds__(kThreads)
     code_weights(CodeRowsArgs args, const T* w, CodedParts<uint8_t> parts, int64_t rows) {
-  const int lane = threadIdx.x % kLanes, in_block = lane % kCodedQuads;
+  const int lane = threadIdx.x % kWarp, in_block = lane % kCodedQuads;
   const int64_t blocks = coded_blocks(args.cols), warps = int64_t{gridDim.x} * kWarps;
-  for (int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kLanes; row < rows; row += warps) {
+  for (int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; row < rows; row += warps) {
     const bool real = row < args.rows;
     const int64_t cols = real ? args.cols : 0, group = row / kCodedRows;
     const int row_lane = static_cast<int>(row % kCodedRows);
     const T* const from = w + (real ? row : 0) * args.cols;
     float greatest = 0.0f;
-    for (int64_t col = lane; col < cols; col += kLanes) greatest = fmaxf(greatest, fabsf(to_float(from[col])));
-    const float factor = fold_maximum<kLanes>(greatest) / static_cast<float>(127 << kBits);
+    for (int64_t col = lane; col < cols; col += kWarp) greatest = fmaxf(greatest, fabsf(number_of(from[col])));
+    const float factor = max_of_lanes(greatest) / static_cast<float>(127 << kBits);
     SquareSums sums;
     for (int64_t pair = 0; pair < blocks; pair += 2) {
       const int64_t b = pair + lane / kCodedQuads, col = b * kCodedBlock + in_block * kQuad;
@@ -169,9 +154,9 @@ __device__ void fold_block(SquareSums& sums) {
   __shared__ double error[kWarps], value[kWarps];
   sums.fold();
   __syncthreads();  // the sums of the row before have been read
-  if (threadIdx.x % kLanes == 0) {
-    error[threadIdx.x / kLanes] = sums.error;
-    value[threadIdx.x / kLanes] = sums.value;
+  if (threadIdx.x % kWarp == 0) {
+    error[threadIdx.x / kWarp] = sums.error;
+    value[threadIdx.x / kWarp] = sums.value;
   }
   __syncthreads();
   if (threadIdx.x != 0) return;
@@ -198,8 +183,7 @@ __global__ void __launch_bounds__(kThreads) code_activation_rows(CodeActivations
       if (b < blocks) {
         total = code_activation_quad(args, values, scale, sums, args.q + row * args.planes * args.q_stride + col);
       }
-#pragma unroll
-      for (int half = kCodedQuads / 2; half > 0; half /= 2) total += __shfl_xor_sync(0xffffffff, total, half);
+      total = sum_of_lanes<kCodedQuads>(total);
       if (b < blocks && in_block == 0) {
         args.scale[row * blocks + b] = scale;
         args.sums[row * blocks + b] = total;

@@ -2,6 +2,7 @@
 // Products with coded weights, and bounds on the exact ones. A warp multiplies a group of 32 weight rows, one to each
 // lane, with up to four rows of activations, which all lanes read together; a block's dot products are of bytes, and
 // the blocks of 64 columns add up in chain order, so that y has the CPU's bits for equal codes.
+#include "devices/cuda/aligned_bytes.h"
 #include "devices/cuda/coded_entries.h"
 #include "devices/cuda/coded_layout.cuh"
 #include "devices/cuda/launch.h"
@@ -179,15 +180,11 @@ void launch_aligned(const Exec& exec, const CodedLinearArgs& args) {
 
 void coded_linear(const Exec& exec, const CodedLinearArgs& args) noexcept {
   if (args.rows == 0 || args.n == 0) return;
-  if (reinterpret_cast<uintptr_t>(args.q) % sizeof(uint4) == 0) return launch_aligned(exec, args);
-  const auto bytes = static_cast<size_t>(args.rows * args.planes * args.q_stride);
-  const Room room(exec, bytes, "coded_linear");
-  if (bytes > 0 && !room) return;
-  CodedLinearArgs moved = args;
-  moved.q = room.as<int8_t>();
-  keep_error(exec, cudaMemcpyAsync(room.as<int8_t>(), args.q, bytes, cudaMemcpyDeviceToDevice, stream_of(exec)),
-             "coded_linear");
-  launch_aligned(exec, moved);
+  const AlignedBytes q(exec, args.q, args.rows * args.planes * args.q_stride, "coded_linear");
+  if (!q) return;
+  CodedLinearArgs aligned = args;
+  aligned.q = q.get();
+  launch_aligned(exec, aligned);
 }
 
 namespace {

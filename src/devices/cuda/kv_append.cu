@@ -2,12 +2,13 @@
 // Stores keys and values in pages: a warp for each token, head, and key or value.
 #include "devices/cuda/attention_entries.h"
 #include "devices/cuda/kv_blocks.cuh"
+#include "devices/cuda/rotation.cuh"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kWarp = 32, kThreads = 128;
-constexpr unsigned kAllLanes = 0xffffffff;
+constexpr int kThreads = 128;
 
 // One head of a key or a value; keys are rotated as they are read.
 struct HeadRow {
@@ -16,28 +17,14 @@ struct HeadRow {
 
   __device__ float operator()(int column) const {
     if (!cos) return x[column];
-    const int half = dim / 2, i = column < half ? column : column - half;
-    const float low = x[i], high = x[half + i], c = cos[i], s = sin[i];
-    return column < half ? low * c - high * s : high * c + low * s;
+    return rotated_element(x, cos, sin, dim, column);
   }
 };
 
 __device__ int lane() { return static_cast<int>(threadIdx.x % kWarp); }
 
-// Over the warp, without NaNs.
-__device__ float warp_max(float x) {
-  for (int far = kWarp / 2; far > 0; far /= 2) x = fmaxf(x, __shfl_xor_sync(kAllLanes, x, far));
-  return x;
-}
-
 // 0 if `finite` in all lanes, else NaN.
 __device__ float finite_probe(bool finite) { return __all_sync(kAllLanes, finite) ? 0.0f : NAN; }
-
-// clamp(round_half_even(x), low, high) with NaN as 0.
-__device__ int round_clamped(float x, float low, float high) {
-  const float number = isnan(x) ? 0.0f : x;
-  return static_cast<int>(rintf(fmaxf(low, fminf(high, number))));
-}
 
 template <class T, class Convert>
 __device__ void write_elements(const HeadRow& x, T* to, const Convert& convert) {
@@ -53,7 +40,7 @@ __device__ void write_int8(const HeadRow& x, int8_t* codes, float* scale) {
     greatest = fmaxf(greatest, fabsf(value));
     finite = finite && isfinite(value);
   }
-  const float step = warp_max(greatest) / 127.0f, inverse = 1.0f / step, probe = finite_probe(finite);
+  const float step = max_of_lanes(greatest) / 127.0f, inverse = 1.0f / step, probe = finite_probe(finite);
   write_elements(x, codes, [inverse](float value) {
     return static_cast<int8_t>(round_clamped(value * inverse, -127.0f, 127.0f));
   });
@@ -65,9 +52,9 @@ __device__ void write_int4(const HeadRow& x, int begin, uint8_t* codes, KvGroupS
   const bool inside = begin + lane() < x.dim;
   const float value = x(inside ? begin + lane() : begin);
   const float probe = finite_probe(isfinite(value));
-  const __half least = __float2half_rn(-warp_max(-value) + probe);
+  const __half least = __float2half_rn(-max_of_lanes(-value) + probe);
   const float minimum = __half2float(least);
-  const __half step = __float2half_rn((warp_max(value) - minimum) / 15.0f);
+  const __half step = __float2half_rn((max_of_lanes(value) - minimum) / 15.0f);
   const float inverse = 1.0f / __half2float(step);
   const int code = inside ? round_clamped((value - minimum) * inverse, 0.0f, 15.0f) : 0;
   const int next = __shfl_down_sync(kAllLanes, code, 1);

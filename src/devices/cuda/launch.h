@@ -46,6 +46,8 @@ class Room {
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t unit) { return ceil_div(a, unit) * unit; }
 
+inline bool is_aligned(const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; }
+
 // Blocks for `count` items at `each` a block, within what a grid's x can count; kernels loop over the rest.
 inline unsigned blocks_for(int64_t count, int64_t each) {
   const int64_t blocks = ceil_div(count, each);

@@ -9,12 +9,12 @@
 
 #include "devices/cuda/launch.h"
 #include "devices/cuda/matmul_entries.h"
+#include "devices/cuda/warp.cuh"
 #include "devices/cuda/weight_elements.cuh"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kLanes = 32;
 constexpr int kWarps = 8;  // of a block
 constexpr int kRun = 4;    // neighbouring elements of a lane
 
@@ -29,10 +29,10 @@ __device__ void load_run(const T* __restrict__ from, int64_t left, float (&to)[k
   if constexpr (kWhole) {
     const Run<T> run = *reinterpret_cast<const Run<T>*>(from);
 #pragma unroll
-    for (int i = 0; i < kRun; ++i) to[i] = to_float(run.at[i]);
+    for (int i = 0; i < kRun; ++i) to[i] = number_of(run.at[i]);
   } else {
 #pragma unroll
-    for (int i = 0; i < kRun; ++i) to[i] = i < left ? to_float(from[i]) : 0.0f;
+    for (int i = 0; i < kRun; ++i) to[i] = i < left ? number_of(from[i]) : 0.0f;
   }
 }
 
@@ -44,9 +44,9 @@ __device__ void dot_tile(const float* const (&x)[kRows], const T* const (&w)[kCo
   constexpr int kUnroll = kRows == 1 ? kLoadsAtOnce / kColumns : 1;
 #pragma unroll
   for (float& sum : sums) sum = 0.0f;
-  const int64_t first = threadIdx.x % kLanes * kRun;
+  const int64_t first = threadIdx.x % kWarp * kRun;
 #pragma unroll kUnroll
-  for (int64_t at = first; at < k; at += kLanes * kRun) {
+  for (int64_t at = first; at < k; at += kWarp * kRun) {
     float weights[kColumns][kRun];
 #pragma unroll
     for (int c = 0; c < kColumns; ++c) load_run<kWhole>(w[c] + at, k - at, weights[c]);
@@ -63,10 +63,7 @@ __device__ void dot_tile(const float* const (&x)[kRows], const T* const (&w)[kCo
     }
   }
 #pragma unroll
-  for (float& sum : sums) {
-#pragma unroll
-    for (int half = kLanes / 2; half > 0; half /= 2) sum += __shfl_xor_sync(0xffffffff, sum, half);
-  }
+  for (float& sum : sums) sum = sum_of_lanes(sum);
 }
 
 __device__ inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -74,10 +71,10 @@ __device__ inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; 
 // A warp computes kRows rows of kColumns columns of y, a block the same rows of kWarps times as many; blocks that read
 // the same weights follow each other. Rows and columns beyond y repeat the last.
 template <bool kWhole, class T, int kRows, int kColumns>
-__global__ void __launch_bounds__(kLanes* kWarps)
+__global__ void __launch_bounds__(kWarp* kWarps)
     linear_tiles(LinearArgs args, const T* __restrict__ w, int64_t row_tiles, int64_t tiles) {
-  static_assert(kRows * kColumns <= kLanes);
-  const int lane = threadIdx.x % kLanes, warp = threadIdx.x / kLanes;
+  static_assert(kRows * kColumns <= kWarp);
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const int64_t row = tile % row_tiles * kRows, column = (tile / row_tiles * kWarps + warp) * kColumns;
     if (column >= args.n) continue;
@@ -101,22 +98,21 @@ __global__ void __launch_bounds__(kLanes* kWarps)
 
 // A warp for each of the ids.
 template <bool kWhole, class T>
-__global__ void __launch_bounds__(kLanes* kWarps) linear_ids(LinearRowsArgs args, const T* __restrict__ w) {
+__global__ void __launch_bounds__(kWarp* kWarps) linear_ids(LinearRowsArgs args, const T* __restrict__ w) {
   const int64_t warps = int64_t{gridDim.x} * kWarps;
-  for (int64_t i = int64_t{blockIdx.x} * kWarps + threadIdx.x / kLanes; i < args.count; i += warps) {
+  for (int64_t i = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; i < args.count; i += warps) {
     const float* const x_rows[1] = {args.x};
     const T* const w_rows[1] = {w + args.ids[i] * args.k};
     float sums[1];
     dot_tile<kWhole>(x_rows, w_rows, args.k, sums);
-    if (threadIdx.x % kLanes == 0) args.y[i] = sums[0];
+    if (threadIdx.x % kWarp == 0) args.y[i] = sums[0];
   }
 }
 
 // Whether all runs of x and w are whole and aligned.
 template <class T>
 bool whole_runs(const float* x, const T* w, int64_t k) {
-  const auto aligned = [](const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; };
-  return k % kRun == 0 && aligned(x, sizeof(Run<float>)) && aligned(w, sizeof(Run<T>));
+  return k % kRun == 0 && is_aligned(x, sizeof(Run<float>)) && is_aligned(w, sizeof(Run<T>));
 }
 
 template <int kRows, int kColumns, class T>
@@ -125,7 +121,7 @@ void launch(const Exec& exec, const LinearArgs& args, const T* w) {
   const int64_t tiles = row_tiles * ceil_div(args.n, kWarps * kColumns);
   const auto kernel =
       whole_runs(args.x, w, args.k) ? linear_tiles<true, T, kRows, kColumns> : linear_tiles<false, T, kRows, kColumns>;
-  kernel<<<blocks_for(tiles, 1), kLanes * kWarps, 0, stream_of(exec)>>>(args, w, row_tiles, tiles);
+  kernel<<<blocks_for(tiles, 1), kWarp * kWarps, 0, stream_of(exec)>>>(args, w, row_tiles, tiles);
   launched(exec, "linear");
 }
 
@@ -148,7 +144,7 @@ void linear_rows(const Exec& exec, const LinearRowsArgs& args) noexcept {
   if (args.count == 0) return;
   with_weights(args.w_dtype, args.w, [&]<class T>(const T* w) {
     const auto kernel = whole_runs(args.x, w, args.k) ? linear_ids<true, T> : linear_ids<false, T>;
-    kernel<<<blocks_for(args.count, kWarps), kLanes * kWarps, 0, stream_of(exec)>>>(args, w);
+    kernel<<<blocks_for(args.count, kWarps), kWarp * kWarps, 0, stream_of(exec)>>>(args, w);
     launched(exec, "linear_rows");
   });
 }

@@ -23,8 +23,6 @@ struct alignas(sizeof(T) * kWidth) Pack {
 template <class... T>
 inline constexpr int kPackWidth = static_cast<int>(16 / std::max({sizeof(T)...}));
 
-inline bool is_aligned(const void* p, size_t bytes) { return reinterpret_cast<uintptr_t>(p) % bytes == 0; }
-
 template <int kWidth, class... T>
 bool hold_packs(const T*... p) {
   return (is_aligned(p, sizeof(T) * kWidth) && ...);

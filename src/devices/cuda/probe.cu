@@ -3,31 +3,26 @@
 #include "devices/cuda/int8_mma.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/tables.h"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kThreads = 512, kWarp = 32, kBlocksEach = 4;
+constexpr int kThreads = 512, kBlocksEach = 4;
 
 unsigned resident_blocks(const Exec& exec) { return static_cast<unsigned>(multiprocessors(exec) * kBlocksEach); }
 
 __device__ uint64_t sum_of(const ulonglong2& words) { return words.x + words.y; }
 
-__device__ uint64_t warp_sum(uint64_t value) {
-#pragma unroll
-  for (int distance = kWarp / 2; distance > 0; distance /= 2) value += __shfl_xor_sync(0xffffffff, value, distance);
-  return value;
-}
-
 // Adds every thread's value to *sum; by all threads of a block of kThreads.
 __device__ void add_to(uint64_t* sum, uint64_t value) {
   __shared__ uint64_t of_warps[kThreads / kWarp];
   const unsigned warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
-  value = warp_sum(value);
+  value = sum_of_lanes(value);
   if (lane == 0) of_warps[warp] = value;
   __syncthreads();
   if (warp > 0) return;
-  value = warp_sum(lane < kThreads / kWarp ? of_warps[lane] : 0);
+  value = sum_of_lanes(lane < kThreads / kWarp ? of_warps[lane] : uint64_t{0});
   if (lane == 0) atomicAdd(reinterpret_cast<unsigned long long*>(sum), value);
 }
 

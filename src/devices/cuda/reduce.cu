@@ -8,12 +8,12 @@
 #include "devices/cuda/numbers.cuh"
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/pointwise.h"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kThreads = 256, kWarps = kThreads / 32;
-constexpr unsigned kAllLanes = 0xffffffff;
+constexpr int kThreads = 256, kWarps = kThreads / kWarp;
 
 // How an output's elements are cut depends on the extent alone, so that the bits of a sum depend on nothing else.
 constexpr int64_t kShortRow = 1024;    // up to this a warp or less reduces a whole row

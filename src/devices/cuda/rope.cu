@@ -60,7 +60,7 @@ void launch_rope(const Exec& exec, const RopeArgs& args) {
 
 template <class... T>
 bool aligned_for_quads(const T*... pointers) {
-  return ((reinterpret_cast<uintptr_t>(pointers) % sizeof(float4) == 0) && ...);
+  return (is_aligned(pointers, sizeof(float4)) && ...);
 }
 
 }  // namespace

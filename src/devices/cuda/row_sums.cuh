@@ -10,10 +10,11 @@
 #include <cstdint>
 
 #include "devices/cuda/launch.h"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 
-inline constexpr int kWarp = 32, kMostRowThreads = 1024;
+inline constexpr int kMostRowThreads = 1024;
 
 // Quads that a thread can keep in registers where a kernel needs a row more than once: 1, 2 or 4, or 0 for a row that
 // is too long.
@@ -117,14 +118,6 @@ __device__ void for_held_quads(int64_t cols, const Each& each) {
 
 // ---------------------------------------------------------------- reductions
 
-// Each lane gets the result: the partners of a step combine the same two values.
-template <class Fn>
-__device__ float fold_warp(float x, const Fn& fn) {
-#pragma unroll
-  for (int distance = kWarp / 2; distance > 0; distance /= 2) x = fn(x, __shfl_xor_sync(0xffffffff, x, distance));
-  return x;
-}
-
 // Reductions over the block, by all of its threads and with the result for all of them.
 class BlockReducer {
  public:
@@ -134,17 +127,17 @@ class BlockReducer {
   __device__ explicit BlockReducer(Memory& memory) : memory_(memory) {}
 
   __device__ float sum(float x) {
-    return across(x, 0.0f, [](float v) { return fold_warp(v, [](float a, float b) { return a + b; }); });
+    return across(x, 0.0f, [](float v) { return sum_of_lanes(v); });
   }
   // Without NaNs, unless all are.
   __device__ float max(float x) {
-    return across(x, -INFINITY, [](float v) { return fold_warp(v, [](float a, float b) { return fmaxf(a, b); }); });
+    return across(x, -INFINITY, [](float v) { return max_of_lanes(v); });
   }
   __device__ int sum(int x) {
-    return across(x, 0, [](int v) { return __reduce_add_sync(0xffffffff, v); });
+    return across(x, 0, [](int v) { return __reduce_add_sync(kAllLanes, v); });
   }
   __device__ uint32_t max(uint32_t x) {
-    return across(x, uint32_t{0}, [](uint32_t v) { return __reduce_max_sync(0xffffffff, v); });
+    return across(x, uint32_t{0}, [](uint32_t v) { return __reduce_max_sync(kAllLanes, v); });
   }
 
  private:

@@ -2,6 +2,7 @@
 // The table of the ternary kernels, and which way a product goes.
 #include "devices/cuda/ternary.h"
 
+#include "devices/cuda/aligned_bytes.h"
 #include "devices/cuda/tables.h"
 #include "devices/cuda/ternary_layout.cuh"
 #include "devices/cuda/ternary_parts.cuh"
@@ -19,14 +20,10 @@ void multiply(const Exec& exec, const TernaryMatmulArgs& args) {
 
 void ternary_matmul(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
   if (args.rows == 0 || column_blocks(args, kTileRows) == 0) return;
-  const auto bytes = static_cast<size_t>(args.rows * args.q_stride);
-  if (reinterpret_cast<uintptr_t>(args.q) % 16 == 0 || bytes == 0) return multiply(exec, args);
-  const Room room(exec, bytes, "ternary_matmul");
-  if (!room) return;
-  cudaMemcpyAsync(room.as<int8_t>(), args.q, bytes, cudaMemcpyDeviceToDevice, stream_of(exec));
-  launched(exec, "ternary_matmul");
+  const AlignedBytes q(exec, args.q, args.rows * args.q_stride, "ternary_matmul");
+  if (!q) return;
   TernaryMatmulArgs aligned = args;
-  aligned.q = room.as<int8_t>();
+  aligned.q = q.get();
   multiply(exec, aligned);
 }
 

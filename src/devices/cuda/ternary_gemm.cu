@@ -5,10 +5,9 @@
 // and a mask for each operand register: against the products of 32 rows of activations or more this is little.
 #include <cuda_pipeline_primitives.h>
 
-#include "devices/cuda/int8_mma.cuh"
 #include "devices/cuda/ternary.h"
-#include "devices/cuda/ternary_layout.cuh"
 #include "devices/cuda/ternary_parts.cuh"
+#include "devices/cuda/ternary_products.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -120,18 +119,8 @@ class GemmWarp {
         const unsigned piece = piece_place(lane_ / 4, half * kPieces / 2 + lane_ % 4);
         q[r] = shared_words(stage.q[row_ + 8 * r + lane_ / 4][piece]);
       }
-#pragma unroll
-      for (int s = 0; s < 2; ++s) {
-#pragma unroll
-        for (int w = 0; w < Shape::kWeightTiles; ++w) {
-          uint32_t u[4];
-          unpack_digits(weights[w].at[2 * half + s], u);
-#pragma unroll
-          for (int r = 0; r < Shape::kRowGroups; ++r) {
-            add_byte_products(sums_[w][r], u, q[r].at[2 * s], q[r].at[2 * s + 1]);
-          }
-        }
-      }
+      add_half_tiles(
+          weights, half, q, [this](int, int w, int r) -> auto& { return sums_[w][r]; });
     }
   }
 

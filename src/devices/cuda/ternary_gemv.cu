@@ -5,10 +5,9 @@
 // a tile with 8 rows at the price of one; sums of the warps meet in shared memory, exactly, in any order.
 #include <cuda_pipeline_primitives.h>
 
-#include "devices/cuda/int8_mma.cuh"
 #include "devices/cuda/ternary.h"
-#include "devices/cuda/ternary_layout.cuh"
 #include "devices/cuda/ternary_parts.cuh"
+#include "devices/cuda/ternary_products.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -106,18 +105,8 @@ class GemvWarp {
   }
 
   __device__ void add_half(const Weights& weights, int half, const Activations& q) {
-#pragma unroll
-    for (int s = 0; s < 2; ++s) {
-#pragma unroll
-      for (int w = 0; w < Shape::kWeightTiles; ++w) {
-        uint32_t u[4];
-        unpack_digits(weights[w].at[2 * half + s], u);
-#pragma unroll
-        for (int r = 0; r < Shape::kRowGroups; ++r) {
-          add_byte_products(sums_[s % Shape::kChains][w][r], u, q[r].at[2 * s], q[r].at[2 * s + 1]);
-        }
-      }
-    }
+    add_half_tiles(
+        weights, half, q, [this](int s, int w, int r) -> auto& { return sums_[s % Shape::kChains][w][r]; });
   }
 
   // Up to kBatch tiles: all weights are asked for first, activations as far ahead as registers reach.

@@ -19,12 +19,12 @@
 #include <cstdint>
 
 #include "devices/cuda/launch.h"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 
 constexpr int kTileRows = 16, kTileColumns = 128, kTileBytes = 512;
 constexpr int kHalfColumns = 64;  // of the halves h of a tile
-constexpr int kWarp = 32;
 
 constexpr int64_t row_tiles(int64_t rows) { return ceil_div(rows, kTileRows); }
 constexpr int64_t column_tiles(int64_t columns) { return ceil_div(columns, kTileColumns); }

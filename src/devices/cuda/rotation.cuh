@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// One element of a rotated head, where it is read (RopeArgs).
+#pragma once
+
+#include <cstdint>
+
+namespace tern::cuda {
+
+// Of x [dim], half-split pairs; cos, sin [dim/2] of its position. Memory that no kernel writes meanwhile.
+__device__ inline float rotated_element(const float* x, const float* cos, const float* sin, int64_t dim,
+                                        int64_t column) {
+  const int64_t half = dim / 2, i = column < half ? column : column - half;
+  const float low = __ldg(x + i), high = __ldg(x + half + i), c = __ldg(cos + i), s = __ldg(sin + i);
+  return column < half ? low * c - high * s : high * c + low * s;
+}
+
+}  // namespace tern::cuda
