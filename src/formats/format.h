@@ -38,11 +38,10 @@ const Format& format_from_name(std::string_view name);
 void decode_rows(const Format& format, std::span<const uint8_t> packed, int64_t rows, int64_t cols, int64_t row_begin,
                  int64_t row_count, std::span<int8_t> out);
 
-// The whole matrix [rows, cols] in the u8 tensor `packed`, which is contiguous and in host memory; so are the codes.
-// `scale` is handed through: what a file's scale means is known to the model loader.
+// The whole matrix [rows, cols] in the contiguous u8 tensor `packed`, on its device, by way of the host. `scale` is handed through: what a file's scale means is known to the model loader.
 TernaryCodes decode(const Format& format, const Tensor& packed, int64_t rows, int64_t cols, float scale);
 
-// The codes as a u8 tensor of the format's shape, on the codes' device, in host memory. The scale stays behind.
+// The codes as a u8 tensor of the format's shape, on the codes' device, by way of the host. The scale stays behind.
 Tensor encode(const Format& format, const TernaryCodes& codes);
 
 }  // namespace tern

@@ -29,12 +29,6 @@ void check_matrix(const Format& format, size_t packed, int64_t rows, int64_t col
         cols, packed);
 }
 
-std::span<const uint8_t> bytes_of(const Tensor& packed) {
-  check(packed.is_contiguous(), "format", "expected a contiguous packed tensor, got a view of shape {}",
-        to_string(packed.shape()));
-  return {packed.data<uint8_t>(), static_cast<size_t>(packed.numel())};
-}
-
 }  // namespace
 
 std::span<const Format* const> formats() { return kFormats; }
@@ -59,11 +53,13 @@ void decode_rows(const Format& format, std::span<const uint8_t> packed, int64_t 
 }
 
 TernaryCodes decode(const Format& format, const Tensor& packed, int64_t rows, int64_t cols, float scale) {
-  const std::span<const uint8_t> bytes = bytes_of(packed);
+  check(packed.is_contiguous(), "format", "expected a contiguous packed tensor, got a view of shape {}",
+        to_string(packed.shape()));
+  const std::vector<uint8_t> bytes = packed.to_vector<uint8_t>();
   check_matrix(format, bytes.size(), rows, cols);
-  TernaryCodes out{Tensor::empty({rows, cols}, DType::i8, packed.device()), scale};
-  format.decode_rows(bytes, rows, cols, 0, rows, out.codes.data<int8_t>());
-  return out;
+  std::vector<int8_t> codes(static_cast<size_t>(rows * cols));
+  format.decode_rows(bytes, rows, cols, 0, rows, codes.data());
+  return {Tensor::from(codes, {rows, cols}, packed.device()), scale};
 }
 
 Tensor encode(const Format& format, const TernaryCodes& codes) {
@@ -71,10 +67,10 @@ Tensor encode(const Format& format, const TernaryCodes& codes) {
   check(matrix.rank() == 2 && matrix.is_contiguous(), "format", "expected a contiguous matrix of codes, got shape {}",
         to_string(matrix.shape()));
   const int64_t rows = matrix.size(0), cols = matrix.size(1);
-  Tensor packed = Tensor::empty(format.packed_shape(rows, cols), DType::u8, matrix.device());
-  format.encode({matrix.data<int8_t>(), static_cast<size_t>(matrix.numel())}, rows, cols,
-                {packed.data<uint8_t>(), static_cast<size_t>(packed.numel())});
-  return packed;
+  const Shape shape = format.packed_shape(rows, cols);
+  std::vector<uint8_t> packed(static_cast<size_t>(shape.numel()));
+  format.encode(matrix.to_vector<int8_t>(), rows, cols, packed);
+  return Tensor::from(packed, shape, matrix.device());
 }
 
 }  // namespace tern

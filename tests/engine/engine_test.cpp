@@ -11,6 +11,7 @@
 #include "engine/naive_generation.h"
 #include "engine/request_mix.h"
 #include "support/fails_with.h"
+#include "tern/ops.h"
 
 namespace tern {
 namespace {
@@ -292,7 +293,8 @@ TEST_F(EngineTest, ACallbacksTroubleIsItsOwn) {
 TEST_F(EngineTest, LogitsThatAreNoNumbersHurtOneRequestOnly) {
   for (const Parameter& parameter : model.parameters()) {
     if (parameter.name == "model.embed_tokens.weight") {
-      parameter.value.data<float>()[50 * 32] = std::numeric_limits<float>::quiet_NaN();
+      const Tensor first = select(select(parameter.value.detach(), 0, 50), 0, 0);
+      assign(first, Tensor::full({}, std::numeric_limits<double>::quiet_NaN(), DType::f32, first.device()));
     }
   }
   model.requantize();

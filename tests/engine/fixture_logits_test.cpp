@@ -129,7 +129,7 @@ TEST_P(Fixture, NextLogitsAreTheLastRow) {
 TEST_P(Fixture, ThreadsChangeNoBit) {
   const Tensor logits = model.logits(ids());
   for (const int threads : {1, 3}) {
-    const Device other = Device::open("cpu", {threads, {}});
+    const Device other = testing::test_device(threads);
     const Model again = Model::load(std::string(TERN_TEST_DATA "/hf/") + GetParam(), other);
     EXPECT_EQ(again.logits(to_device(ids(), other)).to_vector<float>(), logits.to_vector<float>())
         << threads << " threads";

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/test_device.h"
+#include "tern/ops.h"
 
 namespace tern::testing {
 namespace {
@@ -34,11 +35,9 @@ Model disturbed(const Model& source, int64_t window, const Device& device) {
   const std::vector<Parameter> from = source.parameters(), to = model.parameters();
   std::mt19937_64 random(3);
   for (size_t i = 0; i < from.size(); ++i) {
-    const auto* read = from[i].value.data<float>();
-    auto* write = to[i].value.data<float>();
-    const int64_t count = from[i].value.numel();
-    std::copy_n(read, count, write);
-    if (from[i].value.rank() == 2) write[random() % static_cast<uint64_t>(count)] *= -1.0f;
+    std::vector<float> values = from[i].value.to_vector<float>();
+    if (from[i].value.rank() == 2) values[random() % values.size()] *= -1.0f;
+    assign(to[i].value.detach(), Tensor::from(values, to[i].value.shape(), device));
   }
   model.requantize();
   return model;

@@ -22,7 +22,10 @@ TEST(Paged, RefusesSizesThatMakeNoPages) {
   const auto make = [&](int64_t pages, int64_t layers, int64_t heads, int64_t dim, int64_t tokens) {
     return make_paged_kv(KvType::int8, pages, layers, heads, dim, tokens, device);
   };
-  EXPECT_EQ(make(3, 2, 1, 6, 5).bytes.numel(), 3 * 2 * 2 * 128);
+  const int64_t page = kv_page_bytes(KvType::int8, 2, 1, 6, 5, device);
+  EXPECT_GE(page, 2 * 2 * 5 * 6);
+  EXPECT_EQ(page % (2 * 2 * 64), 0);
+  EXPECT_EQ(make(3, 2, 1, 6, 5).bytes.numel(), 3 * page);
   EXPECT_TRUE(fails_with("in [1, ", [&] { make(0, 2, 1, 6, 5); }));
   EXPECT_TRUE(fails_with("in [1, ", [&] { make(3, 0, 1, 6, 5); }));
   EXPECT_TRUE(fails_with("in [1, ", [&] { make(3, 2, -1, 6, 5); }));
