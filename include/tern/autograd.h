@@ -20,4 +20,10 @@ namespace tern {
 // incomplete.
 void backward(const Tensor& output, const Tensor& grad = {});
 
+// fn(x, false), of whose graph only x is kept: backward() calls fn(x, true) for the same elements x, now a leaf, and
+// walks what that records. Where fn(x, true) gives the same elements, so are the gradients, bit for bit, but for sums
+// at leaves that other parts of the graph use as well, which are taken in another order. What fn reads must not change
+// before backward(). Throws Error unless x requires a gradient.
+Tensor recomputed(const Tensor& x, std::function<Tensor(const Tensor& x, bool with_grad)> fn);
+
 }  // namespace tern

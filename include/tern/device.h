@@ -23,6 +23,18 @@ std::string_view name_of(TernaryLayout layout);
 // The inverse of name_of. Throws Error for an unknown name.
 TernaryLayout ternary_layout_from_name(std::string_view name);
 
+// What dense products of many rows (matmul, linear with f32 weights; the gradients of both and of ternary layers) round
+// their operands to. Ternary products are exact, whatever this says.
+enum class MatmulPrecision : uint8_t {
+  f32,   // nothing
+  bf16,  // bfloat16, and sums in f32, on devices with tensor cores for that: training; int8 operands stay exact
+};
+
+// "f32", "bf16".
+std::string_view name_of(MatmulPrecision precision);
+// The inverse of name_of. Throws Error for an unknown name.
+MatmulPrecision matmul_precision_from_name(std::string_view name);
+
 struct DeviceOptions {
   // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend
   // on it.
@@ -34,6 +46,11 @@ struct DeviceOptions {
   bool tune = false;
   // The layout of ternary matrices; unset takes the measured one, two_bit where nothing was measured.
   std::optional<TernaryLayout> ternary_layout = {};
+  // The precision of dense products; a CPU keeps f32. bf16 is for training: a row's result may then depend on how many
+  // rows there are.
+  MatmulPrecision matmul_precision = MatmulPrecision::f32;
+  // Which of the machine's GPUs, counted from 0; a CPU device takes no notice.
+  int ordinal = 0;
 };
 
 // What a device can do at best, measured with all of its threads.
@@ -75,6 +92,12 @@ class Device {
   int threads() const;
   // The layout that matrices are packed in.
   TernaryLayout ternary_layout() const;
+  // The precision that dense products have here.
+  MatmulPrecision matmul_precision() const;
+
+  // Waits until everything that was asked of the device is done: a GPU works while the host goes on. Throws Error for what
+  // failed meanwhile.
+  void synchronize() const;
 
   // Throws Error when there is no memory to read.
   DeviceProbe probe(const DeviceProbeOptions& options = {}) const;

@@ -149,6 +149,19 @@ struct TernaryShape {
   int64_t rows = 0, cols = 0, count = 0;
 };
 
+// Sequences of one length to learn from, on the host: ids and targets [sequences, tokens], row after row. A target is
+// what should follow its id and those before it in the row; -100 asks for nothing.
+struct TokenBatch {
+  int64_t sequences = 0;
+  std::vector<int64_t> ids, targets;
+};
+
+struct LossOptions {
+  // Keeps the input of each layer instead of all that its gradient reads, and runs the layer again in backward():
+  // memory for about a third more arithmetic. The same bits.
+  bool recompute = false;
+};
+
 // What a model is made of, for people and for `tern info`.
 struct ModelInfo {
   int64_t parameters = 0;          // all weights, the tied head counted once
@@ -220,16 +233,21 @@ class Model {
   Tensor head_logits(const Tensor& hidden) const;
   // The same bits for these tokens only: f32 [ids] of one hidden row [hidden_size]. Error for an approximate head.
   Tensor head_logits(const Tensor& hidden, std::span<const int64_t> ids) const;
+  // The exact head [vocab, hidden_size] that these are products with, as it is held: f32, bf16 or f16.
+  Tensor head_weight() const;
   // Bounds of head_logits, from the codes alone. Error unless the head is screened.
   LogitBounds head_bounds(const Tensor& hidden) const;
 
   // The same logits, bit for bit, with the graph behind them when the model has masters: for losses of one's own.
   Tensor training_logits(const Tensor& ids) const;
-  // Mean cross-entropy in nats of ids[:, 1:] given what precedes (Hugging Face's causal loss with labels = input_ids).
-  // Differentiable when the model has masters.
-  Tensor loss(const Tensor& ids) const;
-  // The same with targets i64 [batch, tokens] in place; -100 is ignored.
-  Tensor loss(const Tensor& ids, const Tensor& targets) const;
+  // Mean cross-entropy in nats of the targets, as linear_cross_entropy (ops.h) gives it. Differentiable when the model
+  // has masters: the head's share of the gradient is then made along with the loss. The batch is checked on the host,
+  // so that no device is waited for.
+  Tensor loss(const TokenBatch& batch, const LossOptions& options = {}) const;
+  // The same for i64 tensors [batch, tokens], which are read on the host.
+  Tensor loss(const Tensor& ids, const Tensor& targets, const LossOptions& options = {}) const;
+  // Of ids[:, 1:] given what precedes (Hugging Face's causal loss with labels = input_ids).
+  Tensor loss(const Tensor& ids, const LossOptions& options = {}) const;
 
   // Masters in file order; a packed model lists its unquantized weights only. A tied head is not listed.
   std::vector<Parameter> parameters() const;

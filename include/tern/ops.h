@@ -118,7 +118,12 @@ Tensor rope(const Tensor& x, const Tensor& positions, const Tensor& cos, const T
 // Mean over the rows whose target is not -100 of -log softmax(logits)[target]. logits [..., classes], targets i64 of
 // the leading shape, each -100 or in [0, classes). NaN when every target is -100 (as PyTorch).
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets);
-// The same, per row, 0 where ignored: f32 of the leading shape. Not differentiable.
+// cross_entropy(linear(hidden, weight), targets) without its logits: hidden f32 [..., k], weight [classes, k]. Works on
+// some rows at a time, and where a gradient is needed makes it at once, so that neither the logits nor their gradient
+// ever exist as a whole. The same bits on a CPU; where the gradient that flows back into the loss is not 1, it
+// multiplies the results instead of the logits' gradients, which rounds elsewhere (and is exact for powers of two).
+Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets);
+// cross_entropy, per row, 0 where ignored: f32 of the leading shape. Not differentiable.
 Tensor cross_entropy_rows(const Tensor& logits, const Tensor& targets);
 // Rows table[ids]: table [rows, cols], ids i64 of any shape → ids.shape + [cols]. Throws Error naming an id out of
 // range.
@@ -163,6 +168,8 @@ QuantizedRows gate_norm_quantize(const Tensor& gate, const Tensor& up, const Ten
 
 // Mean of |w|, summed in double in a fixed order. f32.
 float mean_abs(const Tensor& w);
+// Of each, on one device: they are measured together, so that a GPU is waited for once.
+std::vector<float> mean_abs(std::span<const Tensor> tensors);
 // clamp(round(w / scale), -1, 1) as i8, rounding half to even, by multiplication with the f32 1/scale. f32 [rows,
 // cols].
 Tensor ternary_codes(const Tensor& w, float scale);
@@ -175,6 +182,23 @@ Tensor unpack_ternary(const PackedTernary& w);
 Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w);
 // The same with one to four matrices in one pass over x (q, k and v; gate and up): a result for each, in order.
 std::vector<Tensor> ternary_linear(const QuantizedRows& x, std::initializer_list<const PackedTernary*> weights);
+// ternary_linear(norm_quantize(x, weight, eps), weights), bit for bit, in one kernel for as few rows as the device has
+// one for: decoding. Not differentiable, like the two below. `ahead` are matrices of later products, each of the size of
+// the one in its place, which a device may bring nearer meanwhile; no result depends on them.
+std::vector<Tensor> norm_ternary_linear(const Tensor& x, const Tensor& weight, float eps,
+                                        std::initializer_list<const PackedTernary*> weights,
+                                        std::initializer_list<const PackedTernary*> ahead = {});
+// The same for x + y, which is a result, too. y of x's shape.
+struct AddedTernary {
+  Tensor sum;
+  std::vector<Tensor> results;
+};
+AddedTernary add_norm_ternary_linear(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
+                                     std::initializer_list<const PackedTernary*> weights,
+                                     std::initializer_list<const PackedTernary*> ahead = {});
+// The same for relu2_gate(gate, up) and one matrix.
+Tensor gate_norm_ternary_linear(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps,
+                                const PackedTernary& w, std::initializer_list<const PackedTernary*> ahead = {});
 // The int32 sums themselves, [..., rows of w].
 Tensor ternary_linear_sums(const QuantizedRows& x, const PackedTernary& w);
 // The same forward values, differentiable by the straight-through estimator (b1.58): dx = dy·ŵ, d_master = dyᵀ·x̂.

@@ -68,13 +68,15 @@ void accumulate(Tensor& slot, Tensor gradient) {
 }
 
 // A leaf's gradient outlives the walk, so it shares memory with nothing.
-void accumulate_leaf(GradState& leaf, Tensor gradient) {
+void finish_leaf(GradState& leaf, Tensor gradient) {
+  if (!gradient.defined() || !leaf.requires_grad) return;
   if (leaf.grad.defined()) {
     leaf.grad = sum(std::move(leaf.grad), gradient);
   } else {
     const bool own = GradState::owns_alone(gradient) && gradient.is_contiguous();
     leaf.grad = own ? std::move(gradient) : contiguous_copy(gradient);
   }
+  if (leaf.on_grad) leaf.on_grad();
 }
 
 void check_not_released(const GradState& node) {
@@ -108,15 +110,49 @@ std::vector<Node> post_order(const Node& root) {
   return order;
 }
 
+// Gradients on their way down the graph.
+class Gradients {
+ public:
+  // `order` is the whole graph.
+  explicit Gradients(const std::vector<Node>& order) {
+    for (const Node& node : order) {
+      for (const Node& input : node->inputs) {
+        if (input && input->leaf) ++uses_[input.get()];
+      }
+    }
+  }
+
+  void add(const GradState& node, Tensor gradient) { accumulate(waiting_[&node], std::move(gradient)); }
+
+  // Undefined when nothing was added.
+  Tensor take(const GradState& node) {
+    const auto found = waiting_.find(&node);
+    return found == waiting_.end() ? Tensor() : std::move(waiting_.extract(found).mapped());
+  }
+
+  // One use of a leaf has had its turn; after the last one nothing more comes to it.
+  void used(GradState& leaf) {
+    if (--uses_[&leaf] == 0) finish_leaf(leaf, take(leaf));
+  }
+
+ private:
+  std::unordered_map<const GradState*, Tensor> waiting_;
+  std::unordered_map<const GradState*, int64_t> uses_;  // of leaves, still to come
+};
+
 // Runs the node's vjp, releases what it saved and hands the results on.
-void pull_back(GradState& node, Tensor gradient, std::unordered_map<const GradState*, Tensor>& gradients) {
+void pull_back(GradState& node, Gradients& gradients) {
   const std::vector<Node> inputs = std::exchange(node.inputs, {});
   const GradState::Vjp vjp = std::exchange(node.vjp, nullptr);
-  if (!gradient.defined()) return;
-  std::vector<Tensor> results = vjp(gradient);
-  gradient = Tensor();
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i] && results[i].defined()) accumulate(gradients[inputs[i].get()], std::move(results[i]));
+  if (Tensor gradient = gradients.take(node); gradient.defined()) {
+    std::vector<Tensor> results = vjp(gradient);
+    gradient = Tensor();
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i] && results[i].defined()) gradients.add(*inputs[i], std::move(results[i]));
+    }
+  }
+  for (const Node& input : inputs) {
+    if (input && input->leaf) gradients.used(*input);
   }
 }
 
@@ -157,18 +193,11 @@ void backward(const Tensor& output, const Tensor& grad) {
   check(output.defined() && output.requires_grad(), "backward", "expected an output that requires a gradient, got {}",
         output.defined() ? "one that does not" : "an undefined tensor");
   std::vector<Node> order = post_order(output.grad_state());
-  std::unordered_map<const GradState*, Tensor> gradients;
-  gradients[output.grad_state().get()] = seed(output, grad);
+  if (output.grad_state()->leaf) return finish_leaf(*output.grad_state(), seed(output, grad));
+  Gradients gradients(order);
+  gradients.add(*order.back(), seed(output, grad));
   for (; !order.empty(); order.pop_back()) {
-    GradState& node = *order.back();
-    const auto found = gradients.find(&node);
-    Tensor gradient = found == gradients.end() ? Tensor() : std::move(found->second);
-    if (found != gradients.end()) gradients.erase(found);
-    if (!node.leaf) {
-      pull_back(node, std::move(gradient), gradients);
-    } else if (gradient.defined() && node.requires_grad) {
-      accumulate_leaf(node, std::move(gradient));
-    }
+    if (!order.back()->leaf) pull_back(*order.back(), gradients);
   }
 }
 

@@ -22,6 +22,9 @@ struct GradState {
   // Not computed by an op; only leaves keep a gradient.
   bool leaf = true;
   Tensor grad;
+  // Of a leaf: called by backward() once `grad` has all that this walk adds to it, while the walk goes on. It may take
+  // `grad` away. Null where nobody asks.
+  std::function<void()> on_grad;
   // The op that computed the tensor and its inputs, null where one needs no gradient.
   const char* op = "leaf";
   std::vector<std::shared_ptr<GradState>> inputs;

@@ -2,6 +2,7 @@
 // Backend: what stands behind a Device handle; one subclass per folder of src/devices.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,15 @@
 
 namespace tern {
 
+// Work of a device that can be repeated in one go, which costs the host less than to launch its parts. What it reads and
+// writes stays where it was: tensors made by the work belong to the recording, and go before it.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  // Repeats the work, in the order of the device's other work.
+  virtual void replay() = 0;
+};
+
 class Backend : public DeviceMemory {
  public:
   virtual std::string_view name() const = 0;
@@ -23,6 +33,22 @@ class Backend : public DeviceMemory {
   // The device's kernels and what they run with. A kernel call from several threads at once is allowed; calls then queue.
   const Kernels& kernels() const { return *kernels_; }
   const Exec& exec() const { return exec_; }
+
+  // The queue that the device's work goes through in order, a GPU's stream; null where work is done when a call returns.
+  virtual void* queue() const { return nullptr; }
+
+  // Waits until all work is done. Throws Error for what failed meanwhile.
+  virtual void synchronize() {}
+
+  // The most bytes that were allocated at one time; 0 where nobody counts.
+  virtual size_t peak_bytes() const { return 0; }
+
+  // Records the kernels that `work` calls in this thread, which do not run yet. `work` copies nothing between host and
+  // device. Null, without a call of it, where a device has nothing to gain.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& work) {
+    static_cast<void>(work);
+    return nullptr;
+  }
 
  protected:
   const Kernels* kernels_ = nullptr;

@@ -45,6 +45,7 @@ struct Exec {
   std::byte* (*scratch)(void* backend, int worker) noexcept = nullptr;
   int first_worker = 0;
   TernaryTuning ternary = {};
+  MatmulPrecision matmul_precision = MatmulPrecision::f32;  // what this device makes of DeviceOptions'
 };
 
 inline constexpr size_t kScratchBytes = size_t{4} << 20;
@@ -167,20 +168,29 @@ struct Relu2GateBackwardArgs {
   float *d_gate, *d_up;
 };
 
-// *y = Σ x², in double: lanes order within blocks of 4096 elements, blocks added in double in ascending order.
-struct SumSquaresArgs {
+// y[t] = Σ x² of each tensor, in double: lanes order within blocks of 4096 elements, blocks added in double in ascending
+// order. The list is host memory, here and in AdamwArgs and AbsSumArgs.
+struct SumSquaresTensor {
   int64_t count;
   const float* x;
+};
+struct SumSquaresArgs {
+  int64_t tensors;
+  const SumSquaresTensor* tensor;
   double* y;
 };
 
-// One AdamW step (arXiv 1711.05101, PyTorch's order of operations), in place:
+// One AdamW step (arXiv 1711.05101, PyTorch's order of operations) for each tensor, in place:
 //   g = grad·grad_scale; p = p·(1 - lr·weight_decay); m = fma(1-β1, g - m, m); v = β2·v + ((1-β2)·g)·g;
 //   p -= ((lr / bias1)·m) / (sqrt(v)/sqrt(bias2) + eps),  bias_i = 1 - β_i^step, the coefficients rounded from double.
-struct AdamwArgs {
+struct AdamwTensor {
   int64_t count;
   float *p, *m, *v;
   const float* grad;
+};
+struct AdamwArgs {
+  int64_t tensors;
+  const AdamwTensor* tensor;
   double grad_scale, lr, beta1, beta2, eps, weight_decay;
   int64_t step;  // 1 for the first
 };
@@ -288,6 +298,8 @@ struct MatrixInput {
 };
 
 // c[b] = (accumulate ? c[b] : 0) + a[b] [m, k] · b[b] [k, n], chain order over k. c rows are contiguous (col stride 1).
+// Where Exec::matmul_precision is bf16, a large product may round a and b to bf16 instead and add in f32 in any order,
+// the same in each run.
 struct MatmulArgs {
   int64_t batch, m, n, k;
   MatrixInput a, b;
@@ -297,7 +309,8 @@ struct MatmulArgs {
 };
 
 // y [rows, n] = x [rows, k] · wᵀ, w [n, k] contiguous of f32, bf16 or f16: one dot in lanes order per element, so that
-// a row's result does not depend on how many rows there are. The output head.
+// a row's result does not depend on how many rows there are; of many rows and w in f32, as MatmulArgs says of bf16. The
+// output head.
 struct LinearArgs {
   int64_t rows, n, k;
   const float* x;
@@ -372,10 +385,15 @@ struct CodedLinearArgs {
 
 // ---------------------------------------------------------------- ternary matmul
 
-// *y = Σ |x|, in double: lanes order within each row of cols elements, rows added in double in ascending order.
-struct AbsSumArgs {
+// y[i] = Σ |x| of each matrix, in double: lanes order within each row of cols elements, rows added in double in ascending
+// order.
+struct AbsSumMatrix {
   int64_t rows, cols;
   const float* x;
+};
+struct AbsSumArgs {
+  int64_t matrices;
+  const AbsSumMatrix* matrix;
   double* y;
 };
 
@@ -413,6 +431,9 @@ struct TernaryPart {
   float weight_scale;
   float* y;      // [rows, n], may be null
   int32_t* acc;  // [rows, n], may be null
+  // As many bytes as `packed` has, of a matrix that a later product reads: a device may bring it nearer meanwhile. Or
+  // null.
+  const uint8_t* ahead = nullptr;
 };
 
 inline constexpr int kMostTernaryParts = 4;
@@ -427,6 +448,14 @@ struct TernaryMatmulArgs {
   const int32_t* sums;
   int parts;  // 1 to kMostTernaryParts
   TernaryPart part[kMostTernaryParts];
+};
+
+// NormQuantizeArgs, then the product of what it quantized: the same bits, but a device may keep the codes to itself.
+// norm.q, scale and sums are room for them, to which product's q, q_stride, q_scale and sums point, undefined afterwards.
+// norm.sum overlaps no input here.
+struct NormTernaryArgs {
+  NormQuantizeArgs norm;
+  TernaryMatmulArgs product;
 };
 
 // ---------------------------------------------------------------- attention
@@ -494,19 +523,93 @@ struct KvAppendArgs {
   const float *k, *v;
 };
 
-// AttentionArgs for each sequence alone, over keys and values as they are read from its pages, after KvAppendArgs has
-// stored those of this pass. q is rotated first; q, out [rows, heads, dim]. length + rows <= kMostKeys;
-// dim <= kLargestHead, even.
+// AttentionArgs for each sequence alone, over keys and values as they are read from its pages, after those of this pass
+// are stored: by KvAppendArgs before, or here, as that does it, where k and v are not null. q is rotated first; q, out
+// [rows, heads, dim]. length + rows <= kMostKeys; dim <= kLargestHead, even.
 struct PagedAttentionArgs {
   KvPages kv;
   PagedBatch batch;
   int64_t heads;
   const float* q;
+  const float *k, *v;  // both or neither
   float scale;
   float* out;
   // Room that lets several threads share one sequence: for each sequence heads·rows·(length + rows + 32) floats. Or
   // null.
   float* scores;
+};
+
+// ---------------------------------------------------------------- scores
+
+// Looking through rows of scores for the few tokens that can matter, on a device whose memory the host does not read:
+// such a device has these entries, others have none. A row has n < 2^31 values, one for each token. A token's score is its
+// value; -Inf where it is not allowed; and where it is penalized, value / penalty of values above 0 and value · penalty
+// of others, in double.
+
+inline constexpr int64_t kMostLeaders = 1024;
+// Neighbouring tokens whose weights are added up together.
+inline constexpr int64_t kScorePart = 4096;
+constexpr int64_t score_parts(int64_t n) { return (n + kScorePart - 1) / kScorePart; }
+
+// What is asked of a row.
+struct ScoreQuery {
+  int64_t allowed, penalized;  // the first words of their bits, bit i % 64 of word i / 64 for token i; -1: all, none
+  double penalty;
+  int64_t first_leader, leaders;  // where its leaders are, and how many, 1 to kMostLeaders
+  double drop;                    // how far below the least of the leaders' scores a score can matter
+  double temperature;             // of the weights of those that do not; 0: not asked for
+};
+
+struct FoundScore {
+  int32_t row, id;  // id -1: none
+  float value;
+};
+
+// found[first_leader + i], i < leaders, of each row: as many different tokens whose scores are great, by lower bounds of
+// the values, or the values themselves. For one leader it is the greatest score, passing over NaN, of equal ones any;
+// of more, each is the greatest of a part of the row. None where there are too few above -Inf. `value` is that of low.
+struct LeadingScoresArgs {
+  int64_t rows, n;
+  const float* low;  // [rows, n]
+  const ScoreQuery* query;
+  const uint64_t* bits;
+  FoundScore* found;
+};
+
+// pairs[i].value = x[row] · w[id], for i < most and, unless count is null, i < *count: the bits that linear gives. Pairs
+// without an id are left alone.
+struct LinearPairsArgs {
+  int64_t most, k;
+  const int64_t* count;
+  const float* x;  // [*, k]
+  const void* w;
+  DType w_dtype;
+  FoundScore* pairs;
+};
+
+// What there is to say of a row besides the tokens found. Zeros before.
+struct ScoreSummary {
+  float least;        // of its leaders' scores, rounded down; -Inf where one is missing
+  int32_t spoiled;    // not 0: a leader's value, or any allowed one if `exact`, is NaN or +Inf; the rest means nothing
+  int64_t survivors;  // how many; where more than `most`, not all of them are found
+};
+
+// With floor = least - drop of a row: all tokens with scores above -Inf and at least the floor, or a few roundings less,
+// by upper bounds of the values, or the values themselves; where a bound is NaN, always. `found` has those of all rows,
+// in any order, `count` in all (0 before), `value` being that of high. rest[r, p], of rows with a temperature: Σ exp((score - least) /
+// temperature) over the other tokens of part p above -Inf, in double; exponents below -48 may count as -48, or not.
+struct SurvivingScoresArgs {
+  int64_t rows, n;
+  const float* high;  // [rows, n]
+  bool exact;         // high are the values themselves
+  const ScoreQuery* query;
+  const uint64_t* bits;
+  const FoundScore* leaders;  // with values that are exact
+  int64_t most;
+  ScoreSummary* summary;  // [rows]
+  double* rest;           // [rows, score_parts(n)]; may be null where no row has a temperature
+  int64_t* count;
+  FoundScore* found;  // room for rows·most
 };
 
 // ---------------------------------------------------------------- probe
@@ -584,6 +687,9 @@ struct TernaryKernels {
   Kernel<TernaryPackArgs> ternary_pack;
   Kernel<TernaryUnpackArgs> ternary_unpack;
   Kernel<TernaryMatmulArgs> ternary_matmul;
+  // Rows up to which the two in one cost less than one after the other; 0 where they never do, and there is no entry.
+  int64_t norm_ternary_rows;
+  Kernel<NormTernaryArgs> norm_ternary_matmul;
 };
 
 struct AttentionKernels {
@@ -592,6 +698,13 @@ struct AttentionKernels {
   size_t (*kv_block_bytes)(KvType type, int64_t tokens, int64_t dim) noexcept;  // a multiple of 64
   Kernel<KvAppendArgs> kv_append;
   Kernel<PagedAttentionArgs> paged_attention;
+};
+
+// All of them or none.
+struct ScoreKernels {
+  Kernel<LeadingScoresArgs> leading_scores;
+  Kernel<LinearPairsArgs> linear_pairs;
+  Kernel<SurvivingScoresArgs> surviving_scores;
 };
 
 struct ProbeKernels {
@@ -605,11 +718,12 @@ struct Kernels : PointwiseKernels,
                  CodedKernels,
                  TernaryKernels,
                  AttentionKernels,
+                 ScoreKernels,
                  ProbeKernels {
   const char* name;  // "avx2"
 };
 
-// True when every entry is set. Each device asserts it at compile time for its tables.
+// True when every entry is set. Each device asserts it at compile time for the tables that it has.
 constexpr bool complete(const PointwiseKernels& t) {
   return t.unary && t.binary && t.compare && t.select && t.copy && t.fill && t.reduce && t.gather_rows &&
          t.scatter_add_rows && t.relu2_gate && t.relu2_gate_backward && t.sum_squares && t.abs_sum && t.ternary_codes &&
@@ -625,11 +739,13 @@ constexpr bool complete(const CodedKernels& t) {
          t.coded_linear;
 }
 constexpr bool complete(const TernaryKernels& t) {
-  return t.ternary_tile_rows > 0 && t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul;
+  return t.ternary_tile_rows > 0 && t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul &&
+         (t.norm_ternary_rows == 0 || t.norm_ternary_matmul);
 }
 constexpr bool complete(const AttentionKernels& t) {
   return t.attention && t.attention_backward && t.kv_block_bytes && t.kv_append && t.paged_attention;
 }
+constexpr bool complete(const ScoreKernels& t) { return t.leading_scores && t.linear_pairs && t.surviving_scores; }
 constexpr bool complete(const ProbeKernels& t) { return t.read_words && t.int8_peak; }
 
 }  // namespace tern

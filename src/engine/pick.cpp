@@ -8,6 +8,7 @@
 #include "engine/scores.h"
 #include "engine/screen.h"
 #include "ops/coded.h"
+#include "ops/scores.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -54,6 +55,7 @@ class Picking {
         requests_(requests),
         statistics_(statistics),
         exact_(model.head() == HeadType::full || model.head() == HeadType::screened),
+        searches_(searches_scores(model.device())),
         picks_(requests.size()) {}
 
   std::vector<Pick> run() {
@@ -70,10 +72,21 @@ class Picking {
  private:
   const PickRequest& request(int64_t row) const { return requests_[static_cast<size_t>(row)]; }
 
-  Tensor rows_of(const std::vector<int64_t>& rows) const {
-    if (std::ssize(rows) == hidden_.size(0)) return hidden_;
-    return embedding(hidden_, Tensor::from(rows, {std::ssize(rows)}, hidden_.device()));
+  // Some rows of a matrix, at least one, ascending.
+  static Tensor some_rows(const Tensor& all, const std::vector<int64_t>& rows) {
+    if (std::ssize(rows) == all.size(0)) return all;
+    if (rows.back() - rows[0] + 1 == std::ssize(rows)) return slice(all, 0, rows[0], rows.back() + 1);
+    return embedding(all, Tensor::from(rows, {std::ssize(rows)}, all.device()));
   }
+  Tensor rows_of(const std::vector<int64_t>& rows) const { return some_rows(hidden_, rows); }
+
+  static void remove(const std::vector<int64_t>& some, std::vector<int64_t>& rows) {
+    std::erase_if(rows, [&](int64_t row) { return std::binary_search(some.begin(), some.end(), row); });
+  }
+
+  // Whether few tokens may decide, for the host and for the device to look for.
+  bool screenable(int64_t row) const { return request(row).top_logprobs < 0 && can_screen(*request(row).sampler); }
+  bool searchable(int64_t row) const { return request(row).top_logprobs < 0 && can_search(*request(row).sampler); }
 
   // Draws from candidates, if there are any.
   bool take(int64_t row, const std::optional<std::vector<Candidate>>& candidates) {
@@ -85,6 +98,8 @@ class Picking {
   std::optional<std::vector<Candidate>> few(int64_t row) const {
     const PickRequest& r = request(row);
     if (!exact_ || r.allowed.empty() || r.top_logprobs >= 0) return std::nullopt;
+    // Where a copy to the host waits for a device, one for all of many rows is cheaper than one for each.
+    if (searches_ && std::ssize(requests_) > most_bounded_rows(model_.device())) return std::nullopt;
     return few_candidates(model_, select(hidden_, 0, row), *r.sampler, r.allowed, statistics_.rescored);
   }
 
@@ -98,32 +113,91 @@ class Picking {
   void screen(std::vector<int64_t>& rows) {
     // Many rows take the whole head at once: it reads the weights once for all of them, and its arithmetic is cheaper
     // than that of the codes.
-    if (model_.head() != HeadType::screened || std::ssize(rows) > most_bounded_rows(model_.device()) || !worth_a_try()) {
+    if (model_.head() != HeadType::screened || std::ssize(rows) > most_bounded_rows(model_.device()) ||
+        !worth_a_try()) {
       return;
     }
     std::vector<int64_t> tried;
     std::copy_if(rows.begin(), rows.end(), std::back_inserter(tried),
-                 [&](int64_t row) { return request(row).top_logprobs < 0 && can_screen(*request(row).sampler); });
+                 [&](int64_t row) { return searches_ ? searchable(row) : screenable(row); });
     if (tried.empty()) return;
-    const LogitBounds bounds = model_.head_bounds(rows_of(tried));
+    const std::vector<int64_t> decided = searches_ ? search_bounds(tried) : look_through_bounds(tried);
+    statistics_.screened += std::ssize(decided);
+    statistics_.fallbacks += std::ssize(tried) - std::ssize(decided);
+    remove(decided, rows);
+  }
+
+  // Draws for those of these rows that their bounds decide, which it returns.
+  std::vector<int64_t> look_through_bounds(const std::vector<int64_t>& rows) {
+    const LogitBounds bounds = model_.head_bounds(rows_of(rows));
     std::vector<float> low = bounds.low.to_vector<float>(), high = bounds.high.to_vector<float>();
     const auto width = static_cast<size_t>(model_.config().vocab_size);
-    for (size_t i = 0; i < tried.size(); ++i) {
-      const PickRequest& r = request(tried[i]);
+    std::vector<int64_t> decided;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const PickRequest& r = request(rows[i]);
       const auto part = [&](std::vector<float>& all) { return std::span(all).subspan(i * width, width); };
-      if (take(tried[i], screened_candidates(model_, select(hidden_, 0, tried[i]), part(low), part(high), *r.sampler,
-                                             r.allowed, statistics_.rescored))) {
-        ++statistics_.screened;
-        std::erase(rows, tried[i]);
-      } else {
-        ++statistics_.fallbacks;
+      if (take(rows[i], screened_candidates(model_, select(hidden_, 0, rows[i]), part(low), part(high), *r.sampler,
+                                            r.allowed, statistics_.rescored))) {
+        decided.push_back(rows[i]);
       }
     }
+    return decided;
+  }
+
+  std::vector<ScoreSearch> searches_for(const std::vector<int64_t>& rows) const {
+    std::vector<ScoreSearch> searches;
+    for (const int64_t row : rows) searches.push_back(search_for(*request(row).sampler, request(row).allowed));
+    return searches;
+  }
+
+  std::vector<int64_t> take_found(const std::vector<int64_t>& rows, const std::vector<FoundScores>& found,
+                                  bool by_bounds) {
+    std::vector<int64_t> decided;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (take(rows[i], found_candidates(*request(rows[i]).sampler, found[i], by_bounds))) decided.push_back(rows[i]);
+    }
+    return decided;
+  }
+
+  // The same on the device.
+  std::vector<int64_t> search_bounds(const std::vector<int64_t>& rows) {
+    const Tensor hidden = rows_of(rows);
+    const LogitBounds bounds = model_.head_bounds(hidden);
+    const std::vector<FoundScores> found =
+        search_scores(bounds.low, bounds.high, {hidden, model_.head_weight()}, searches_for(rows),
+                      most_found(model_.config().vocab_size), statistics_.rescored);
+    return take_found(rows, found, true);
+  }
+
+  // Draws for those of these rows that the device finds the tokens of, which it returns.
+  std::vector<int64_t> search_logits(const std::vector<int64_t>& rows, const Tensor& logits) {
+    std::vector<int64_t> tried, places;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (!searchable(rows[i])) continue;
+      tried.push_back(rows[i]);
+      places.push_back(static_cast<int64_t>(i));
+    }
+    if (tried.empty()) return {};
+    const std::vector<FoundScores> found =
+        search_scores(some_rows(logits, places), searches_for(tried), most_found(model_.config().vocab_size));
+    return take_found(tried, found, false);
   }
 
   void whole_head(const std::vector<int64_t>& rows) {
     if (rows.empty()) return;
-    const std::vector<float> logits = model_.head_logits(rows_of(rows)).to_vector<float>();
+    const Tensor logits = model_.head_logits(rows_of(rows));
+    const std::vector<int64_t> decided = searches_ ? search_logits(rows, logits) : std::vector<int64_t>{};
+    std::vector<int64_t> left, places;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (std::binary_search(decided.begin(), decided.end(), rows[i])) continue;
+      left.push_back(rows[i]);
+      places.push_back(static_cast<int64_t>(i));
+    }
+    if (!left.empty()) sample(left, some_rows(logits, places).to_vector<float>());
+  }
+
+  // On the host, from all logits.
+  void sample(const std::vector<int64_t>& rows, const std::vector<float>& logits) {
     const auto width = static_cast<size_t>(model_.config().vocab_size);
     for (size_t i = 0; i < rows.size(); ++i) {
       const PickRequest& r = request(rows[i]);
@@ -138,7 +212,7 @@ class Picking {
   const Tensor& hidden_;
   std::span<const PickRequest> requests_;
   PickStatistics& statistics_;
-  bool exact_;
+  bool exact_, searches_;
   std::vector<Pick> picks_;
 };
 

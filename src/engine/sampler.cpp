@@ -2,6 +2,7 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
@@ -169,11 +170,29 @@ Sampler::Sampler(const SamplingOptions& options) : options_(options) {
         repetition_penalty);
 }
 
+void Sampler::observe(std::span<const int32_t> ids) {
+  if (options_.repetition_penalty == 1.0) return;
+  for (const int32_t id : ids) {
+    if (id < 0) continue;
+    const auto word = static_cast<size_t>(id / 64);
+    if (word >= seen_.size()) seen_.resize(word + 1);
+    seen_[word] |= uint64_t{1} << (id % 64);
+  }
+}
+
+bool Sampler::is_penalized(int32_t id) const {
+  const auto word = static_cast<size_t>(id / 64);
+  return word < seen_.size() && (seen_[word] >> (id % 64) & 1) != 0;
+}
+
 std::vector<int32_t> Sampler::penalized(int64_t end) const {
   std::vector<int32_t> ids;
-  if (options_.repetition_penalty == 1.0) return ids;
-  std::copy_if(seen_.begin(), seen_.end(), std::back_inserter(ids), [&](int32_t id) { return id >= 0 && id < end; });
-  std::sort(ids.begin(), ids.end());
+  for (size_t word = 0; word < seen_.size(); ++word) {
+    for (uint64_t bits = seen_[word]; bits != 0; bits &= bits - 1) {
+      const auto id = static_cast<int64_t>(64 * word) + std::countr_zero(bits);
+      if (id < end) ids.push_back(static_cast<int32_t>(id));
+    }
+  }
   return ids;
 }
 

@@ -6,7 +6,6 @@
 #include <limits>
 #include <optional>
 #include <span>
-#include <unordered_set>
 #include <vector>
 
 #include "tern/engine.h"
@@ -48,7 +47,7 @@ class Sampler {
   explicit Sampler(const SamplingOptions& options);
 
   // From now on the repetition penalty counts these tokens as seen.
-  void observe(std::span<const int32_t> ids) { seen_.insert(ids.begin(), ids.end()); }
+  void observe(std::span<const int32_t> ids);
 
   // The tokens that pass every filter, in ascending order of ids; their probabilities sum to 1. Greedy is the one token
   // with the largest logit, the lowest id among equals; where a filter cuts between equals, it keeps the lower ids.
@@ -68,12 +67,15 @@ class Sampler {
   const SamplingOptions& options() const { return options_; }
   // The tokens below `end` whose logits the penalty changes, ascending.
   std::vector<int32_t> penalized(int64_t end) const;
+  // The same in bits, bit i % 64 of word i / 64; words that are missing are 0.
+  std::span<const uint64_t> penalized_bits() const { return seen_; }
+  bool is_penalized(int32_t id) const;
   // The score of one of them.
   double penalized_score(float logit) const;
 
  private:
   SamplingOptions options_;
-  std::unordered_set<int32_t> seen_;
+  std::vector<uint64_t> seen_;  // bits; none without a penalty
 };
 
 }  // namespace tern

@@ -51,10 +51,26 @@ std::optional<std::vector<ScoredToken>> penalized_scores(const Model& model, con
   return tokens;
 }
 
+// What a score must reach to matter: the least of so many best scores, less `drop`. No token that the filters keep is
+// below it.
+struct FloorRule {
+  size_t best;
+  double drop;
+};
+
+FloorRule floor_rule(const SamplingOptions& options) {
+  if (options.temperature == 0) return {1, 0};
+  if (options.top_k > 0) return {static_cast<size_t>(options.top_k), 0};
+  // A little further than min-p asks, for the roundings of exp and log.
+  const double min_p_depth = options.min_p > 0 ? -std::log(options.min_p) + 1e-6 : kInfinity;
+  const double depth = options.top_p < 1 ? std::min(min_p_depth, kTopPDepth) : min_p_depth;
+  return {1, depth * options.temperature};
+}
+
 // The tokens with the best lower bounds, as many as set the floor. With their exact scores in its place the floor is
 // nearer to what it can be by a bound's width, which leaves a tenth of the rows (models/head.cpp).
-std::vector<int64_t> leaders(const SamplingOptions& options, std::span<const float> low) {
-  BestTokens best(options.temperature > 0 && options.top_k > 0 ? static_cast<size_t>(options.top_k) : 1);
+std::vector<int64_t> leaders(const FloorRule& rule, std::span<const float> low) {
+  BestTokens best(rule.best);
   best.add(low);
   std::vector<int64_t> ids;
   for (const ScoredToken& token : best.take()) ids.push_back(token.id);
@@ -62,24 +78,19 @@ std::vector<int64_t> leaders(const SamplingOptions& options, std::span<const flo
   return ids;
 }
 
-// What a score must reach to matter, from lower bounds of the scores: no token that the filters keep is below it.
-double floor_of(const SamplingOptions& options, std::span<const float> low, std::span<const ScoredToken> known) {
-  if (options.temperature > 0 && options.top_k > 0) {
-    // The k-th best of the lower bounds is at most the k-th best score.
-    BestTokens best(static_cast<size_t>(options.top_k));
-    best.add(low);
-    for (const ScoredToken& token : known) best.add(token);
-    const std::vector<ScoredToken> found = best.take();
-    if (found.size() < static_cast<size_t>(options.top_k)) return -kInfinity;
-    return std::max_element(found.begin(), found.end(), better)->score;
+// From lower bounds of the scores: those of the best are at most the best.
+double floor_of(const FloorRule& rule, std::span<const float> low, std::span<const ScoredToken> known) {
+  if (rule.best == 1) {
+    auto best = static_cast<double>(largest_of(low));
+    for (const ScoredToken& token : known) best = std::max(best, token.score);
+    return best - rule.drop;
   }
-  auto best = static_cast<double>(largest_of(low));
-  for (const ScoredToken& token : known) best = std::max(best, token.score);
-  if (options.temperature == 0) return best;
-  // A little further than min-p asks, for the roundings of exp and log.
-  const double min_p_depth = options.min_p > 0 ? -std::log(options.min_p) + 1e-6 : kInfinity;
-  const double depth = options.top_p < 1 ? std::min(min_p_depth, kTopPDepth) : min_p_depth;
-  return best - depth * options.temperature;
+  BestTokens best(rule.best);
+  best.add(low);
+  for (const ScoredToken& token : known) best.add(token);
+  const std::vector<ScoredToken> found = best.take();
+  return found.size() < rule.best ? -kInfinity
+                                  : std::max_element(found.begin(), found.end(), better)->score - rule.drop;
 }
 
 // The tokens whose score may be at least `floor`: where a bound is NaN, nothing is known of it. Nothing if they are
@@ -119,6 +130,22 @@ double known_weight(std::span<const ScoredToken> tokens, double best, double tem
   return sum;
 }
 
+bool needs_total(const SamplingOptions& options) {
+  return options.temperature > 0 && options.top_k == 0 && options.top_p < 1;
+}
+
+double best_of(std::span<const ScoredToken> tokens) {
+  double best = -kInfinity;
+  for (const ScoredToken& token : tokens) best = std::max(best, token.score);
+  return best;
+}
+
+// The total is between these sums; sums of the same weights in another order differ by less than the margin.
+void set_total(KnownTokens& known, double least, double most) {
+  known.least_total = least * (1 - 1e-9);
+  known.most_total = most * (1 + 1e-9);
+}
+
 }  // namespace
 
 bool can_screen(const Sampler& sampler) {
@@ -150,18 +177,15 @@ std::optional<std::vector<Candidate>> screened_candidates(const Model& model, co
     for (const int64_t id : ids) low[static_cast<size_t>(id)] = high[static_cast<size_t>(id)] = kNothing;
     return true;
   };
-  if (!rescore(leaders(options, low))) return std::nullopt;
-  known.floor = floor_of(options, low, known.tokens);
+  const FloorRule rule = floor_rule(options);
+  if (!rescore(leaders(rule, low))) return std::nullopt;
+  known.floor = floor_of(rule, low, known.tokens);
   if (!std::isfinite(known.floor)) return std::nullopt;
   const std::optional<std::vector<int64_t>> ids = survivors(high, known.floor, most);
   if (!ids || !rescore(*ids)) return std::nullopt;
-  if (options.temperature > 0 && options.top_k == 0 && options.top_p < 1) {
-    double best = -kInfinity;
-    for (const ScoredToken& token : known.tokens) best = std::max(best, token.score);
-    // Sums of all scores in another order differ by less than the margin.
-    const double sum = known_weight(known.tokens, best, options.temperature);
-    known.least_total = sum * (1 - 1e-9);
-    known.most_total = (sum + most_weight(high, best, options.temperature)) * (1 + 1e-9);
+  if (needs_total(options)) {
+    const double best = best_of(known.tokens), sum = known_weight(known.tokens, best, options.temperature);
+    set_total(known, sum, sum + most_weight(high, best, options.temperature));
   }
   return sampler.candidates(std::move(known));
 }
@@ -182,20 +206,55 @@ std::optional<std::vector<Candidate>> few_candidates(const Model& model, const T
   }
   std::optional<std::vector<ScoredToken>> tokens = exact_scores(model, hidden, ids, rescored);
   if (!tokens) return std::nullopt;
-  const std::vector<int32_t> penalized = sampler.penalized(vocabulary);
-  double best = -kInfinity;
   for (ScoredToken& token : *tokens) {
-    if (std::binary_search(penalized.begin(), penalized.end(), token.id)) {
-      token.score = sampler.penalized_score(static_cast<float>(token.score));
-    }
-    best = std::max(best, token.score);
+    if (sampler.is_penalized(token.id)) token.score = sampler.penalized_score(static_cast<float>(token.score));
   }
+  const double best = best_of(*tokens);
   if (best == -kInfinity) return std::nullopt;
   KnownTokens known = {std::move(*tokens)};
   const double sum =
       sampler.options().temperature > 0 ? known_weight(known.tokens, best, sampler.options().temperature) : 0;
-  known.least_total = sum * (1 - 1e-9);
-  known.most_total = sum * (1 + 1e-9);
+  set_total(known, sum, sum);
+  return sampler.candidates(std::move(known));
+}
+
+bool can_search(const Sampler& sampler) {
+  return can_screen(sampler) && floor_rule(sampler.options()).best <= static_cast<size_t>(kMostLeaders);
+}
+
+ScoreSearch search_for(const Sampler& sampler, std::span<const uint64_t> allowed) {
+  const SamplingOptions& options = sampler.options();
+  const FloorRule rule = floor_rule(options);
+  return {.allowed = allowed,
+          .penalized = sampler.penalized_bits(),
+          .penalty = options.repetition_penalty,
+          .leaders = static_cast<int64_t>(rule.best),
+          .drop = rule.drop,
+          .temperature = needs_total(options) ? options.temperature : 0};
+}
+
+int64_t most_found(int64_t vocabulary) {
+  constexpr int64_t kMost = 4096;  // the host sorts them
+  return std::min(vocabulary / kMostShare + 1 + kMostLeaders, kMost);
+}
+
+std::optional<std::vector<Candidate>> found_candidates(const Sampler& sampler, const FoundScores& found,
+                                                       bool by_bounds) {
+  const SamplingOptions& options = sampler.options();
+  if (!found.decided) return std::nullopt;
+  KnownTokens known = {{}, found.least - floor_rule(options).drop};
+  for (const FoundScore& token : found.tokens) {
+    const auto value = static_cast<double>(token.value);
+    if (!(value < kInfinity)) return std::nullopt;
+    known.tokens.push_back({token.id, sampler.is_penalized(token.id) ? sampler.penalized_score(token.value) : value});
+  }
+  const double best = best_of(known.tokens);
+  if (best == -kInfinity) return std::nullopt;
+  if (needs_total(options)) {
+    const double sum = known_weight(known.tokens, best, options.temperature);
+    const double rest = found.rest * std::exp((found.least - best) / options.temperature);
+    set_total(known, by_bounds ? sum : sum + rest, sum + rest);
+  }
   return sampler.candidates(std::move(known));
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/sampler.h"
+#include "ops/scores.h"
 #include "tern/model.h"
 
 namespace tern {
@@ -29,5 +30,16 @@ std::optional<std::vector<Candidate>> screened_candidates(const Model& model, co
 // logit.
 std::optional<std::vector<Candidate>> few_candidates(const Model& model, const Tensor& hidden, const Sampler& sampler,
                                                      std::span<const uint64_t> allowed, int64_t& rescored);
+
+// ---- where the device looks through scores itself (ops/scores.h)
+
+// True when it can, for a sampler that a screen is worth a try for.
+bool can_search(const Sampler& sampler);
+ScoreSearch search_for(const Sampler& sampler, std::span<const uint64_t> allowed);
+// How many tokens may be found in a row of a vocabulary.
+int64_t most_found(int64_t vocabulary);
+// As screened_candidates, from what was found: among all scores themselves, or by bounds of them.
+std::optional<std::vector<Candidate>> found_candidates(const Sampler& sampler, const FoundScores& found,
+                                                       bool by_bounds);
 
 }  // namespace tern

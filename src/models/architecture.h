@@ -3,6 +3,7 @@
 // training are visitors over that list and know no family.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,7 +26,15 @@ class WeightVisitor {
   virtual void ternary(const std::string& name, BitLinear& linear, int64_t rows, int64_t cols) = 0;
 };
 
-class Architecture {
+// What stands behind the hidden states of a forward pass.
+enum class Graph : uint8_t {
+  none,
+  whole,
+  recomputed,  // each layer's input, from which the layer runs again when its gradient is wanted
+};
+
+// Held by shared pointers only.
+class Architecture : public std::enable_shared_from_this<Architecture> {
  public:
   Architecture(ModelConfig config, Device device) : config_(std::move(config)), device_(std::move(device)) {}
   virtual ~Architecture() = default;
@@ -33,19 +42,28 @@ class Architecture {
   // Lists every weight once, in the same order each time.
   virtual void visit(WeightVisitor& visitor) = 0;
 
-  // Final hidden states, normalized, f32 [batch, tokens, hidden], for checked ids i64 [batch, tokens], each row a whole
-  // sequence; with a graph behind them on request.
-  virtual Tensor hidden(const Tensor& ids, bool with_grad) const = 0;
+  // Final hidden states, normalized, f32 [batch, tokens, hidden], for ids i64 [batch, tokens] that are known to be in the
+  // vocabulary, each row a whole sequence. Waits for nothing.
+  virtual Tensor hidden(const Tensor& ids, Graph graph) const = 0;
 
   // The same bits without a graph, for sequences that go on: f32 [rows, hidden] for ids i64 [rows], which are the rows
-  // of these sequences in order. Their keys and values are stored in kv.
-  virtual Tensor hidden(const Tensor& ids, const PagedKv& kv, std::span<const PagedRows> sequences) const = 0;
+  // of the pass in order. Their keys and values are stored in kv. Launches kernels and nothing else.
+  virtual Tensor hidden(const Tensor& ids, const PagedKv& kv, const PagedPass& pass) const = 0;
+
+  // A pass over these sequences, for checked ones.
+  virtual PagedPass paged_pass(const PagedKv& kv, std::span<const PagedRows> sequences) const = 0;
+  // One over tables that are on the device, with the rest of it filled in.
+  virtual PagedPass paged_pass(PagedPass tables) const = 0;
 
   // The head [vocab, hidden]: its own weight or the embedding.
   virtual const DenseWeight& head() const = 0;
 
   const ModelConfig& config() const { return config_; }
   const Device& device() const { return device_; }
+
+  // Another one for each set of weights: after weights_changed() nothing that was made of the old ones holds.
+  const std::shared_ptr<const void>& weights_identity() const { return identity_; }
+  void weights_changed() { identity_ = std::make_shared<char>(); }
 
   Weights weights = Weights::masters;
   // The head's codes, unless it is full (models/head.h).
@@ -57,6 +75,7 @@ class Architecture {
  private:
   ModelConfig config_;
   Device device_;
+  std::shared_ptr<const void> identity_ = std::make_shared<char>();
 };
 
 // A family's entry in the explicit list (architectures.cpp).

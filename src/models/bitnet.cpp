@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/bitnet.h"
 
-#include <numeric>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "ops/checked_indices.h"
+#include "tern/autograd.h"
 
 namespace tern {
 namespace {
@@ -38,30 +39,42 @@ class BitNet final : public Architecture {
     visitor.dense("model.norm.weight", norm_, {c.hidden_size});
   }
 
-  Tensor hidden(const Tensor& ids, bool with_grad) const override {
+  Tensor hidden(const Tensor& ids, Graph graph) const override {
+    const bool with_grad = graph != Graph::none;
     const TokenPositions positions{token_positions(ids), &rope_};
-    Tensor x = cast(embedding(embedding_.get(with_grad), ids), DType::f32);
+    Tensor x = cast(checked::embedding(embedding_.get(with_grad), ids), DType::f32);
     for (const Layer& layer : layers_) {
-      x = x + layer.attention.forward(normalized(x, layer.input_norm, with_grad), positions, with_grad);
-      x = x + layer.feed_forward.forward(normalized(x, layer.post_norm, with_grad), with_grad);
+      if (graph == Graph::recomputed) {
+        x = recomputed(x, [self = shared_from_this(), this, &layer, positions](const Tensor& in, bool again) {
+          return forward(layer, in, positions, again);
+        });
+      } else {
+        x = forward(layer, x, positions, with_grad);
+      }
     }
     return normalized(x, norm_, with_grad);
   }
 
-  Tensor hidden(const Tensor& ids, const PagedKv& kv, std::span<const PagedRows> sequences) const override {
-    const PagedPass pass = make_paged_pass(kv, sequences, config().num_attention_heads, rope_.cos, rope_.sin);
-    const Tensor x = cast(embedding(embedding_.get(false), ids), DType::f32);
-    Tensor change;  // what the last block adds to x
-    const auto next = [&](const DenseWeight& norm) {
-      return change.defined() ? add_norm_quantize(x, change, norm.get(false), eps())
-                              : norm_quantize(x, norm.get(false), eps());
-    };
+  PagedPass paged_pass(const PagedKv& kv, std::span<const PagedRows> sequences) const override {
+    return make_paged_pass(kv, sequences, config().num_attention_heads, rope_.cos, rope_.sin);
+  }
+  PagedPass paged_pass(PagedPass tables) const override {
+    tables.cos = rope_.cos;
+    tables.sin = rope_.sin;
+    tables.heads = config().num_attention_heads;
+    return tables;
+  }
+
+  Tensor hidden(const Tensor& ids, const PagedKv& kv, const PagedPass& pass) const override {
+    Residual stream{cast(gather_rows(embedding_.get(false), ids), DType::f32), {}};
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
-      change = layer.attention.run(next(layer.input_norm), {kv, static_cast<int64_t>(i), pass});
-      change = layer.feed_forward.run(next(layer.post_norm));
+      const Layer* const next = i + 1 < layers_.size() ? &layers_[i + 1] : nullptr;
+      const KvLayer at = {kv, static_cast<int64_t>(i), pass};
+      layer.attention.run(stream, layer.input_norm, at, next ? &next->attention : nullptr);
+      layer.feed_forward.run(stream, layer.post_norm, next ? &next->feed_forward : nullptr);
     }
-    return normalized(x + change, norm_, false);
+    return normalized(stream.x + stream.change, norm_, false);
   }
 
   const DenseWeight& head() const override { return config().tie_word_embeddings ? embedding_ : head_; }
@@ -75,11 +88,13 @@ class BitNet final : public Architecture {
 
   // [0, tokens) in every row.
   Tensor token_positions(const Tensor& ids) const {
-    std::vector<int32_t> row(static_cast<size_t>(ids.size(1)));
-    std::iota(row.begin(), row.end(), 0);
-    std::vector<int32_t> all;
-    for (int64_t b = 0; b < ids.size(0); ++b) all.insert(all.end(), row.begin(), row.end());
-    return Tensor::from(all, ids.shape(), device());
+    return contiguous(expand(Tensor::arange(ids.size(1), DType::i32, device()), ids.shape()));
+  }
+
+  Tensor forward(const Layer& layer, const Tensor& in, const TokenPositions& positions, bool with_grad) const {
+    const Tensor n = normalized(in, layer.input_norm, with_grad);
+    const Tensor x = in + layer.attention.forward(n, positions, with_grad);
+    return x + layer.feed_forward.forward(normalized(x, layer.post_norm, with_grad), with_grad);
   }
 
   // In the order of Hugging Face's files: names sorted within a layer.

@@ -52,15 +52,15 @@ HeadType default_head(const Architecture& model) {
   return model.weights == Weights::packed && bytes >= kSmallHead ? HeadType::screened : HeadType::full;
 }
 
+bool is_exact(HeadType type) { return type == HeadType::full || type == HeadType::screened; }
+
 void set_head(Architecture& model, HeadType type) {
   model.coded_head = type == HeadType::full ? CodedWeight() : code_weight(model.head().get(false), bits_of(type));
   model.head_type = type;
 }
 
 Tensor head_logits(const Architecture& model, const Tensor& hidden) {
-  if (model.head_type == HeadType::int8 || model.head_type == HeadType::int4) {
-    return coded_linear(hidden, model.coded_head);
-  }
+  if (!is_exact(model.head_type)) return coded_linear(hidden, model.coded_head);
   return linear(hidden, model.head().get(false));
 }
 
@@ -75,12 +75,14 @@ Tensor Model::head_logits(const Tensor& hidden) const {
 
 Tensor Model::head_logits(const Tensor& hidden, std::span<const int64_t> ids) const {
   check_hidden("head_logits", config(), hidden, 1);
-  check(head() == HeadType::full || head() == HeadType::screened, "head_logits",
+  check(is_exact(head()), "head_logits",
         "expected an exact head for logits of single tokens, got an approximate one");
   const Tensor rows =
       Tensor::from(std::vector<int64_t>(ids.begin(), ids.end()), {static_cast<int64_t>(ids.size())}, device());
   return linear_rows(hidden, architecture_->head().get(false), rows);
 }
+
+Tensor Model::head_weight() const { return architecture_->head().get(false); }
 
 LogitBounds Model::head_bounds(const Tensor& hidden) const {
   check_hidden("head_bounds", config(), hidden, 2);

@@ -11,6 +11,9 @@ namespace tern {
 // each optimizer step would code anew.
 HeadType default_head(const Architecture& model);
 
+// Whether its logits are those of all the weights.
+bool is_exact(HeadType type);
+
 // Makes the codes that the type needs, of the head as it is now.
 void set_head(Architecture& model, HeadType type);
 

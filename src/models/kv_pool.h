@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "models/recorded_passes.h"
 #include "ops/paged.h"
 #include "tern/model.h"
 
@@ -16,6 +17,7 @@ struct KvPool::State {
   PagedKv kv;
   std::vector<int32_t> references;
   std::vector<int32_t> free;  // the last is the next to go
+  RecordedPasses recorded;
 };
 
 // Throws Error for anything that Model::hidden_states refuses.

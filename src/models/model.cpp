@@ -7,10 +7,14 @@
 #include "models/architecture.h"
 #include "models/head.h"
 #include "models/kv_pool.h"
+#include "ops/checked_indices.h"
+#include "ops/checks.h"
 #include "tern/ops.h"
 
 namespace tern {
 namespace {
+
+constexpr int64_t kIgnored = -100;  // among targets
 
 void check_ids(const Architecture& model, const Tensor& ids) {
   check(ids.dtype() == DType::i64 && ids.rank() == 2 && ids.numel() > 0, "model",
@@ -18,6 +22,15 @@ void check_ids(const Architecture& model, const Tensor& ids) {
   const int64_t window = model.config().max_position_embeddings;
   check(ids.size(1) <= window, "model", "expected at most max_position_embeddings = {} tokens, got {}", window,
         ids.size(1));
+}
+
+void check_in_vocabulary(const Architecture& model, std::span<const int64_t> ids, const Shape& shape) {
+  check_index_values("model", "ids", ids, shape, model.config().vocab_size);
+}
+
+// The same for ids that are read on the host for it.
+void check_in_vocabulary(const Architecture& model, const Tensor& ids) {
+  check_in_vocabulary(model, ids.to_vector<int64_t>(), ids.shape());
 }
 
 void check_cache(const Tensor& ids, const KvCache& cache) {
@@ -31,7 +44,10 @@ void check_cache(const Tensor& ids, const KvCache& cache) {
 // Hidden states without a graph, [batch, tokens, hidden], the cache moved on.
 Tensor run(const Model& model, const Architecture& architecture, const Tensor& ids, KvCache* cache) {
   check_ids(architecture, ids);
-  if (!cache) return architecture.hidden(ids, false);
+  if (!cache) {
+    check_in_vocabulary(architecture, ids);
+    return architecture.hidden(ids, Graph::none);
+  }
   check_cache(ids, *cache);
   std::vector<int32_t> narrow;
   for (const int64_t id : ids.to_vector<int64_t>()) {
@@ -60,11 +76,22 @@ class Collector final : public WeightVisitor {
   std::vector<Parameter> list;
 };
 
-class Requantizer final : public WeightVisitor {
+class TernaryCollector final : public WeightVisitor {
  public:
   void dense(const std::string&, DenseWeight&, const Shape&) override {}
-  void ternary(const std::string&, BitLinear& linear, int64_t, int64_t) override { linear.requantize(); }
+  void ternary(const std::string&, BitLinear& linear, int64_t, int64_t) override { list.push_back(&linear); }
+  std::vector<BitLinear*> list;
 };
+
+// The mean loss of `counted` targets, none of which needs a check, nor do the ids.
+Tensor checked_loss(const Architecture& model, const Tensor& ids, const Tensor& targets, int64_t counted,
+                    const LossOptions& options) {
+  const bool with_grad = model.weights == Weights::masters;
+  const Graph graph = !with_grad ? Graph::none : options.recompute ? Graph::recomputed : Graph::whole;
+  const Tensor hidden = model.hidden(ids, graph);
+  if (!with_grad && !is_exact(model.head_type)) return cross_entropy(tern::head_logits(model, hidden), targets);
+  return checked::linear_cross_entropy(hidden, model.head().get(with_grad), targets, counted);
+}
 
 }  // namespace
 
@@ -107,31 +134,54 @@ Tensor Model::hidden_states(std::span<const SequenceStep> steps, KvPool& pool) c
     ids.insert(ids.end(), step.ids.begin(), step.ids.end());
     rows.push_back({std::ssize(step.ids), step.kv->length, step.kv->pages});
   }
-  const Tensor hidden = architecture_->hidden(Tensor::from(ids, {std::ssize(ids)}, device()), pool.state_->kv, rows);
+  const PagedKv& kv = pool.state_->kv;
+  Tensor hidden = pool.state_->recorded.run(*architecture_, kv, ids, rows);
+  if (!hidden.defined()) {
+    const Tensor rows_of_ids = Tensor::from(ids, {std::ssize(ids)}, device());
+    hidden = architecture_->hidden(rows_of_ids, kv, architecture_->paged_pass(kv, rows));
+  }
   for (const SequenceStep& step : steps) step.kv->length += std::ssize(step.ids);
   return hidden;
 }
 
 Tensor Model::training_logits(const Tensor& ids) const {
   check_ids(*architecture_, ids);
+  check_in_vocabulary(*architecture_, ids);
   const bool with_grad = weights() == Weights::masters;
-  const Tensor hidden = architecture_->hidden(ids, with_grad);
+  const Tensor hidden = architecture_->hidden(ids, with_grad ? Graph::whole : Graph::none);
   return with_grad ? linear(hidden, architecture_->head().get(true)) : tern::head_logits(*architecture_, hidden);
 }
 
-Tensor Model::loss(const Tensor& ids) const {
+Tensor Model::loss(const Tensor& ids, const LossOptions& options) const {
   check(ids.rank() == 2 && ids.size(1) >= 2, "loss", "expected ids [batch, tokens] with at least 2 tokens, got {}",
         to_string(ids.shape()));
-  const Tensor next = slice(ids, 1, 1, ids.size(1));
-  const Tensor none = Tensor::full({ids.size(0), 1}, -100, DType::i64, device());
-  const Tensor parts[] = {next, none};
-  return loss(ids, concat(parts, 1));
+  TokenBatch batch{ids.size(0), ids.to_vector<int64_t>(), {}};
+  batch.targets.assign(batch.ids.begin() + 1, batch.ids.end());
+  batch.targets.push_back(kIgnored);
+  const auto tokens = static_cast<size_t>(ids.size(1));
+  for (size_t last = tokens - 1; last < batch.targets.size(); last += tokens) batch.targets[last] = kIgnored;
+  return loss(batch, options);
 }
 
-Tensor Model::loss(const Tensor& ids, const Tensor& targets) const {
+Tensor Model::loss(const Tensor& ids, const Tensor& targets, const LossOptions& options) const {
   check(targets.dtype() == DType::i64 && targets.shape() == ids.shape(), "loss", "expected i64 targets {}, got {} {}",
         to_string(ids.shape()), name_of(targets.dtype()), to_string(targets.shape()));
-  return cross_entropy(training_logits(ids), targets);
+  check_ids(*architecture_, ids);
+  return loss(TokenBatch{ids.size(0), ids.to_vector<int64_t>(), targets.to_vector<int64_t>()}, options);
+}
+
+Tensor Model::loss(const TokenBatch& batch, const LossOptions& options) const {
+  const int64_t count = std::ssize(batch.ids), rows = batch.sequences;
+  check(rows >= 1 && count % rows == 0 && batch.targets.size() == batch.ids.size(), "loss",
+        "expected as many targets as ids, in sequences of one length, got {} ids and {} targets in {}", count,
+        batch.targets.size(), rows);
+  const Shape shape{rows, count / rows};
+  const Tensor ids = Tensor::from(batch.ids, shape, device());
+  check_ids(*architecture_, ids);
+  check_in_vocabulary(*architecture_, batch.ids, shape);
+  check_index_values("loss", "targets", batch.targets, shape, config().vocab_size, kIgnored);
+  const int64_t counted = count - std::count(batch.targets.begin(), batch.targets.end(), kIgnored);
+  return checked_loss(*architecture_, ids, Tensor::from(batch.targets, shape, device()), counted, options);
 }
 
 std::vector<Parameter> Model::parameters() const {
@@ -141,8 +191,10 @@ std::vector<Parameter> Model::parameters() const {
 }
 
 void Model::requantize() {
-  Requantizer requantizer;
-  architecture_->visit(requantizer);
+  TernaryCollector collector;
+  architecture_->visit(collector);
+  BitLinear::requantize(collector.list);
+  architecture_->weights_changed();
   tern::set_head(*architecture_, architecture_->head_type);
 }
 

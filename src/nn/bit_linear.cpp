@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/bit_linear.h"
 
+#include <map>
 #include <utility>
+#include <vector>
+
+#include "ops/pack_rows.h"
 
 namespace tern {
 
@@ -11,10 +15,26 @@ BitLinear::BitLinear(Tensor master, const WeightScheme& scheme) : scheme_(&schem
 }
 
 void BitLinear::requantize() {
-  if (!has_master()) return;
-  TernaryCodes quantized = scheme_->quantize(master_.detach());
-  codes_ = std::move(quantized.codes);
-  packed_ = pack_ternary(codes_, quantized.scale);
+  BitLinear* const one[] = {this};
+  requantize(one);
+}
+
+void BitLinear::requantize(std::span<BitLinear* const> layers) {
+  std::map<const WeightScheme*, std::vector<BitLinear*>> by_scheme;
+  for (BitLinear* layer : layers) {
+    if (layer->has_master()) by_scheme[layer->scheme_].push_back(layer);
+  }
+  for (const auto& [scheme, same] : by_scheme) {
+    std::vector<Tensor> masters;
+    for (const BitLinear* layer : same) masters.push_back(layer->master_.detach());
+    const std::vector<float> scales = scheme->scales(masters);
+    for (size_t i = 0; i < same.size(); ++i) same[i]->take_codes(scales[i]);
+  }
+}
+
+void BitLinear::take_codes(float scale) {
+  codes_ = scheme_->codes(master_.detach(), scale);
+  packed_ = pack_checked_codes(codes_, scale);
 }
 
 Tensor BitLinear::forward(const Tensor& x, const QuantizedRows& xq, bool with_grad) const {

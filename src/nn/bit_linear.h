@@ -3,6 +3,8 @@
 // weight.
 #pragma once
 
+#include <span>
+
 #include "core/codes.h"
 #include "quant/scheme.h"
 #include "tern/ops.h"
@@ -25,6 +27,8 @@ class BitLinear {
 
   // Brings codes and packed bytes in line with the master. Nothing without one.
   void requantize();
+  // The same for many layers on one device, whose scales are measured together.
+  static void requantize(std::span<BitLinear* const> layers);
 
   bool has_master() const { return master_.defined(); }
   const Tensor& master() const { return master_; }
@@ -33,6 +37,8 @@ class BitLinear {
   TernaryCodes codes() const { return {unpack_ternary(packed_), packed_.scale}; }
 
  private:
+  void take_codes(float scale);
+
   const WeightScheme* scheme_ = nullptr;
   Tensor master_, codes_;
   PackedTernary packed_;

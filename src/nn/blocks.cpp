@@ -2,7 +2,9 @@
 #include "nn/blocks.h"
 
 #include <cmath>
-#include <vector>
+#include <utility>
+
+#include "ops/checked_indices.h"
 
 namespace tern {
 namespace {
@@ -22,22 +24,34 @@ float score_scale(int64_t head_dim) { return static_cast<float>(1.0 / std::sqrt(
 
 }  // namespace
 
+std::vector<Tensor> Residual::project(const DenseWeight& norm, float eps,
+                                      std::initializer_list<const PackedTernary*> weights,
+                                      std::initializer_list<const PackedTernary*> ahead) {
+  if (!change.defined()) return norm_ternary_linear(x, norm.get(false), eps, weights, ahead);
+  AddedTernary added = add_norm_ternary_linear(x, change, norm.get(false), eps, weights, ahead);
+  x = std::move(added.sum);
+  change = {};
+  return std::move(added.results);
+}
+
 Tensor SelfAttention::forward(const Tensor& n, const TokenPositions& positions, bool with_grad) const {
   const QuantizedRows nq = quantize_rows(n);
   const auto rotated = [&](const BitLinear& linear, int64_t count) {
-    return rope(split_heads(linear.forward(n, nq, with_grad), count, head_dim), positions.ids, positions.rope->cos,
-                positions.rope->sin);
+    return checked::rope(split_heads(linear.forward(n, nq, with_grad), count, head_dim), positions.ids,
+                         positions.rope->cos, positions.rope->sin);
   };
   const Tensor values = split_heads(v.forward(n, nq, with_grad), kv_heads, head_dim);
   const Tensor mixed = attention(rotated(q, heads), rotated(k, kv_heads), values, score_scale(head_dim));
   return project(o, reshape(mixed, {n.size(0), n.size(1), heads * head_dim}), sub_norm, eps, with_grad);
 }
 
-Tensor SelfAttention::run(const QuantizedRows& n, const KvLayer& at) const {
-  const std::vector<Tensor> qkv = ternary_linear(n, {&q.packed(), &k.packed(), &v.packed()});
-  kv_append(at.kv, at.layer, at.pass, qkv[1], qkv[2]);
-  const Tensor mixed = paged_attention(at.kv, at.layer, at.pass, qkv[0], score_scale(head_dim));
-  return ternary_linear(norm_quantize(mixed, sub_norm.get(false), eps), o.packed());
+// The last layer, which has none after it, reads its own again: that costs nothing.
+void SelfAttention::run(Residual& stream, const DenseWeight& norm, const KvLayer& at, const SelfAttention* next) const {
+  const SelfAttention& later = next ? *next : *this;
+  const std::vector<Tensor> qkv = stream.project(norm, eps, {&q.packed(), &k.packed(), &v.packed()},
+                                                 {&later.q.packed(), &later.k.packed(), &later.v.packed()});
+  const Tensor mixed = append_and_attend(at.kv, at.layer, at.pass, qkv[0], qkv[1], qkv[2], score_scale(head_dim));
+  stream.change = norm_ternary_linear(mixed, sub_norm.get(false), eps, {&o.packed()}, {&later.o.packed()})[0];
 }
 
 Tensor FeedForward::forward(const Tensor& m, bool with_grad) const {
@@ -46,9 +60,12 @@ Tensor FeedForward::forward(const Tensor& m, bool with_grad) const {
   return project(down, gated, sub_norm, eps, with_grad);
 }
 
-Tensor FeedForward::run(const QuantizedRows& m) const {
-  const std::vector<Tensor> both = ternary_linear(m, {&gate.packed(), &up.packed()});
-  return ternary_linear(gate_norm_quantize(both[0], both[1], sub_norm.get(false), eps), down.packed());
+void FeedForward::run(Residual& stream, const DenseWeight& norm, const FeedForward* next) const {
+  const FeedForward& later = next ? *next : *this;
+  const std::vector<Tensor> both =
+      stream.project(norm, eps, {&gate.packed(), &up.packed()}, {&later.gate.packed(), &later.up.packed()});
+  stream.change =
+      gate_norm_ternary_linear(both[0], both[1], sub_norm.get(false), eps, down.packed(), {&later.down.packed()});
 }
 
 }  // namespace tern

@@ -2,6 +2,9 @@
 // The two halves of a transformer layer, with BitNet's sub-norms.
 #pragma once
 
+#include <initializer_list>
+#include <vector>
+
 #include "nn/bit_linear.h"
 #include "nn/dense_weight.h"
 #include "nn/rope_table.h"
@@ -16,9 +19,19 @@ struct KvLayer {
   const PagedPass& pass;
 };
 
+// What a running model hands from block to block: x, and what the block before adds to it, undefined before the first.
+// A block reads their sum, normalized, and adds to it in turn.
+struct Residual {
+  Tensor x, change;
+
+  // The products of norm(x + change) with the packed matrices. Takes the change into x. `ahead` as in tern/ops.h.
+  std::vector<Tensor> project(const DenseWeight& norm, float eps, std::initializer_list<const PackedTernary*> weights,
+                              std::initializer_list<const PackedTernary*> ahead);
+};
+
 // Where the tokens of a pass stand.
 struct TokenPositions {
-  Tensor ids;  // i32 [batch, tokens]
+  Tensor ids;  // i32 [batch, tokens], each a row of the table
   const RopeTable* rope;
 };
 
@@ -32,8 +45,9 @@ struct SelfAttention {
 
   // n f32 [batch, tokens, hidden], already normalized; the same shape comes back.
   Tensor forward(const Tensor& n, const TokenPositions& positions, bool with_grad) const;
-  // The same bits for rows [rows, hidden] of sequences that go on, without a graph; n normalized and quantized.
-  Tensor run(const QuantizedRows& n, const KvLayer& kv) const;
+  // The same bits for rows [rows, hidden] of sequences that go on, without a graph; n is `stream` behind `norm`.
+  // `next` is the block of the layer that follows, or null.
+  void run(Residual& stream, const DenseWeight& norm, const KvLayer& kv, const SelfAttention* next) const;
 };
 
 // Gated feed-forward: W2·norm(relu(W1 m)² ⊙ (W3 m)), the sub-norm before the down projection.
@@ -43,8 +57,8 @@ struct FeedForward {
   float eps = 0;
 
   Tensor forward(const Tensor& m, bool with_grad) const;
-  // The same bits without a graph; m normalized and quantized.
-  Tensor run(const QuantizedRows& m) const;
+  // The same bits without a graph; m is `stream` behind `norm`. `next` as there.
+  void run(Residual& stream, const DenseWeight& norm, const FeedForward* next) const;
 };
 
 }  // namespace tern

@@ -18,13 +18,13 @@ Shape unravel(int64_t position, const Shape& shape) {
 }
 
 template <class T>
-void check_values(const char* op, const Input& input, int64_t end, std::optional<int64_t> extra) {
-  const std::vector<T> values = input.tensor.to_vector<T>();
+void check_values(const char* op, const char* name, std::span<const T> values, const Shape& shape, int64_t end,
+                  std::optional<int64_t> extra) {
   const auto bad = std::find_if_not(values.begin(), values.end(),
                                     [&](T value) { return (value >= 0 && value < end) || value == extra; });
   if (bad == values.end()) return;
-  fail(op, "expected {} in [0, {}){}, got {} at {}", input.name, end, extra ? fmt::format(" or {}", *extra) : "", *bad,
-       to_string(unravel(bad - values.begin(), input.tensor.shape())));
+  fail(op, "expected {} in [0, {}){}, got {} at {}", name, end, extra ? fmt::format(" or {}", *extra) : "", *bad,
+       to_string(unravel(bad - values.begin(), shape)));
 }
 
 void check_one_dtype(const char* op, std::initializer_list<Input> inputs) {
@@ -83,11 +83,17 @@ void check_rank_at_least(const char* op, const Input& input, int rank) {
         to_string(input.tensor.shape()));
 }
 
+void check_index_values(const char* op, const char* name, std::span<const int64_t> values, const Shape& shape, int64_t end,
+                        std::optional<int64_t> extra) {
+  check_values(op, name, values, shape, end, extra);
+}
+
 void check_indices(const char* op, const Input& input, int64_t end, std::optional<int64_t> extra) {
-  if (input.tensor.dtype() == DType::i32) {
-    check_values<int32_t>(op, input, end, extra);
+  const Tensor& x = input.tensor;
+  if (x.dtype() == DType::i32) {
+    check_values<int32_t>(op, input.name, x.to_vector<int32_t>(), x.shape(), end, extra);
   } else {
-    check_values<int64_t>(op, input, end, extra);
+    check_values<int64_t>(op, input.name, x.to_vector<int64_t>(), x.shape(), end, extra);
   }
 }
 

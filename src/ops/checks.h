@@ -2,8 +2,10 @@
 // Checks that several ops share; each throws Error in the name of the op and names the input at fault.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 
 #include "base/check.h"
 #include "tern/ops.h"
@@ -29,8 +31,11 @@ void check_shape(const char* op, const Input& input, const Shape& expected);
 void check_rank(const char* op, const Input& input, int rank);
 void check_rank_at_least(const char* op, const Input& input, int rank);
 
-// Every element of the i32 or i64 tensor is in [0, end), or equals `extra`. Names the first that is not, and where it
-// is. Reads the tensor on the host, so it waits for an asynchronous device.
+// Every one of the elements of `shape`, called `name`, is in [0, end), or equals `extra`. Names the first that is not,
+// and where it is.
+void check_index_values(const char* op, const char* name, std::span<const int64_t> values, const Shape& shape,
+                        int64_t end, std::optional<int64_t> extra = std::nullopt);
+// The same for an i32 or i64 tensor, which is read on the host: it waits for an asynchronous device.
 void check_indices(const char* op, const Input& input, int64_t end, std::optional<int64_t> extra = std::nullopt);
 
 inline bool is_half(DType dtype) { return dtype == DType::bf16 || dtype == DType::f16; }

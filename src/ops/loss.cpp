@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross-entropy.
+// Cross-entropy, of logits and of what they are made of.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "ops/call.h"
+#include "ops/checked_indices.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
 #include "ops/gradients.h"
+#include "ops/matmul.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -15,24 +18,34 @@ namespace {
 
 constexpr int64_t kIgnored = -100;
 
+// How many targets are not ignored, of those for rows [..., *], each in [0, classes) or ignored: an Error otherwise.
+// Reads them on the host.
+int64_t count_targets(const char* op, const Tensor& targets, const Input& rows, int64_t classes) {
+  check_inputs(op, {rows, {"targets", targets}});
+  check_inputs(op, DType::i64, {{"targets", targets}});
+  check_rank_at_least(op, rows, 1);
+  Shape leading = rows.tensor.shape();
+  leading.erase(leading.rank() - 1);
+  check_shape(op, {"targets", targets}, leading);
+  const std::vector<int64_t> values = targets.to_vector<int64_t>();
+  check_index_values(op, "targets", values, leading, classes, kIgnored);
+  return std::ssize(values) - std::count(values.begin(), values.end(), kIgnored);
+}
+
 struct RowLosses {
   Tensor loss, lse;        // f32 [rows]
   Tensor logits, targets;  // contiguous
+  int64_t counted;
 };
 
 RowLosses row_losses(const char* op, const Tensor& logits, const Tensor& targets) {
-  check_inputs(op, {{"logits", logits}, {"targets", targets}});
   check_floats(op, {{"logits", logits}});
-  check_inputs(op, DType::i64, {{"targets", targets}});
   check_rank_at_least(op, {"logits", logits}, 1);
-  Shape leading = logits.shape();
-  leading.erase(leading.rank() - 1);
-  check_shape(op, {"targets", targets}, leading);
-  check_indices(op, {"targets", targets}, logits.shape().back(), kIgnored);
-  const Tensor loss = Tensor::empty(leading, DType::f32, logits.device());
-  const Tensor lse = Tensor::empty(leading, DType::f32, logits.device());
+  const int64_t counted = count_targets(op, targets, {"logits", logits}, logits.shape().back());
+  const Tensor loss = Tensor::empty(targets.shape(), DType::f32, logits.device());
+  const Tensor lse = Tensor::empty(targets.shape(), DType::f32, logits.device());
   const RowLosses out{loss, lse, is_half(logits.dtype()) ? converted(logits, DType::f32) : dense(logits),
-                      dense(targets)};
+                      dense(targets), counted};
   call(logits.device(), &Kernels::cross_entropy,
        {.rows = targets.numel(),
         .classes = logits.shape().back(),
@@ -59,14 +72,131 @@ Tensor logits_gradient(const Tensor& logits, const Tensor& targets, const Tensor
   return dx;
 }
 
+Tensor mean_loss(const Tensor& losses, double count) {
+  return sum(losses) / Tensor::full({}, count, DType::f32, losses.device());
+}
+
+// Rows of logits that are made at once. The more they are, the less a large weight and its gradient are read again, and
+// the more of a GPU works on a chunk.
+int64_t rows_in_budget(int64_t classes) {
+  constexpr int64_t kLogits = int64_t{1} << 27, kUnit = 128;  // 512 MiB
+  return std::max<int64_t>(kLogits / std::max<int64_t>(classes, 1) / kUnit, 1) * kUnit;
+}
+
+// A head's losses, a chunk of rows at a time, and the gradients of their mean where they are wanted.
+struct ChunkedHead {
+  Tensor hidden, weight;      // [rows, k] and [classes, k], contiguous, without a graph
+  Tensor targets;             // [rows], contiguous
+  float scale;                // one over the number of targets
+  Tensor losses;              // f32 [rows]
+  Tensor d_hidden, d_weight;  // f32, or undefined
+  Tensor weight_factor;       // the weight as a factor of d_hidden: in f32
+
+  void run(int64_t rows_at_once) const {
+    const int64_t rows = hidden.shape()[0], classes = weight.shape()[0], most = std::min(rows_at_once, rows);
+    const Tensor logits = Tensor::empty({most, classes}, DType::f32, hidden.device());
+    const Tensor lse = Tensor::empty({most}, DType::f32, hidden.device());
+    for (int64_t first = 0; first < rows; first += most) {
+      const int64_t end = std::min(first + most, rows);
+      const Tensor part = slice(logits, 0, 0, end - first);
+      score(first, end, part, lse);
+      if (d_hidden.defined() || d_weight.defined()) pull_back(first, end, part, lse);
+    }
+  }
+
+ private:
+  void score(int64_t first, int64_t end, const Tensor& logits, const Tensor& lse) const {
+    const Tensor x = slice(hidden, 0, first, end);
+    call(hidden.device(), &Kernels::linear,
+         {.rows = end - first,
+          .n = weight.shape()[0],
+          .k = weight.shape()[1],
+          .x = x.data<float>(),
+          .w = weight.raw(),
+          .w_dtype = weight.dtype(),
+          .y = logits.data<float>()});
+    call(hidden.device(), &Kernels::cross_entropy,
+         {.rows = end - first,
+          .classes = weight.shape()[0],
+          .logits = logits.data<float>(),
+          .targets = targets.data<int64_t>() + first,
+          .loss = losses.data<float>() + first,
+          .lse = lse.data<float>()});
+  }
+
+  void pull_back(int64_t first, int64_t end, const Tensor& logits, const Tensor& lse) const {
+    call(hidden.device(), &Kernels::cross_entropy_backward,
+         {.rows = end - first,
+          .classes = weight.shape()[0],
+          .logits = logits.data<float>(),
+          .targets = targets.data<int64_t>() + first,
+          .lse = lse.data<float>(),
+          .scale = scale,
+          .d_logits = logits.data<float>()});
+    if (d_hidden.defined()) product_into(slice(d_hidden, 0, first, end), logits, weight_factor, false);
+    if (d_weight.defined()) product_into(d_weight, transpose(logits), slice(hidden, 0, first, end), first > 0);
+  }
+};
+
 }  // namespace
+
+Tensor checked::linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets, int64_t counted,
+                                     int64_t rows_at_once) {
+  const Device& device = hidden.device();
+  const int64_t rows = rows_of(hidden.shape()), classes = weight.shape()[0];
+  const auto count = static_cast<double>(counted);
+  ChunkedHead head = {.hidden = reshape(dense(hidden).detach(), {rows, weight.shape()[1]}),
+                      .weight = dense(weight).detach(),
+                      .targets = dense(targets),
+                      .scale = static_cast<float>(1.0 / count),
+                      .losses = Tensor::empty(targets.shape(), DType::f32, device),
+                      .d_hidden = {},
+                      .d_weight = {},
+                      .weight_factor = {}};
+  if (hidden.requires_grad()) {
+    head.d_hidden = Tensor::empty(head.hidden.shape(), DType::f32, device);
+    head.weight_factor = weight.dtype() == DType::f32 ? head.weight : converted(head.weight, DType::f32);
+  }
+  if (weight.requires_grad()) {
+    head.d_weight = rows > 0 ? Tensor::empty(weight.shape(), DType::f32, device)
+                             : Tensor::zeros(weight.shape(), DType::f32, device);
+  }
+  head.run(rows_at_once > 0 ? rows_at_once : rows_in_budget(classes));
+  const Tensor loss = mean_loss(head.losses, count);
+  // Handed over, not held: whoever gets them may add to them in place.
+  record(loss, "linear_cross_entropy", {hidden, weight},
+         [d_hidden = std::move(head.d_hidden), d_weight = std::move(head.d_weight),
+          shape = hidden.shape()](const Tensor& dy) mutable {
+           if (d_hidden.defined()) {
+             scale_in_place(d_hidden, dy);
+             d_hidden = reshape(d_hidden, shape);
+           }
+           if (d_weight.defined()) scale_in_place(d_weight, dy);
+           return Gradients{std::move(d_hidden), std::move(d_weight)};
+         });
+  return loss;
+}
+
+Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {
+  const char* const op = "linear_cross_entropy";
+  check_inputs(op, {{"hidden", hidden}, {"weight", weight}});
+  check_inputs(op, DType::f32, {{"hidden", hidden}});
+  check_floats(op, {{"weight", weight}});
+  check_rank_at_least(op, {"hidden", hidden}, 1);
+  check_rank(op, {"weight", weight}, 2);
+  check(hidden.shape().back() == weight.shape()[1], op,
+        "expected hidden [..., k] and weight [classes, k], got {} and {}", to_string(hidden.shape()),
+        to_string(weight.shape()));
+  check(weight.dtype() == DType::f32 || !weight.requires_grad(), op,
+        "expected weight of dtype f32 for its gradient, got {}", name_of(weight.dtype()));
+  const int64_t counted = count_targets(op, targets, {"hidden", hidden}, weight.shape()[0]);
+  return checked::linear_cross_entropy(hidden, weight, targets, counted);
+}
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
   const RowLosses rows = row_losses("cross_entropy", logits, targets);
-  const std::vector<int64_t> classes = targets.to_vector<int64_t>();
-  const auto count =
-      static_cast<double>(classes.size()) - static_cast<double>(std::count(classes.begin(), classes.end(), kIgnored));
-  const Tensor loss = sum(rows.loss) / Tensor::full({}, count, DType::f32, logits.device());
+  const auto count = static_cast<double>(rows.counted);
+  const Tensor loss = mean_loss(rows.loss, count);
   if (needs_grad(logits)) {
     record(loss, "cross_entropy", {logits},
            [logits = saved(rows.logits), targets = saved(rows.targets), lse = rows.lse, count](const Tensor& dy) {

@@ -64,6 +64,20 @@ Tensor product(const Tensor& a, const Tensor& b) {
   return c;
 }
 
+void product_into(const Tensor& c, const Tensor& a, const Tensor& b, bool accumulate) {
+  call(c.device(), &Kernels::matmul,
+       {.batch = 1,
+        .m = a.shape()[0],
+        .n = b.shape()[1],
+        .k = a.shape()[1],
+        .a = matrix(a, 0, 0),
+        .b = matrix(b, 0, 0),
+        .c = c.data<float>(),
+        .c_batch_stride = 0,
+        .c_row_stride = b.shape()[1],
+        .accumulate = accumulate});
+}
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
   check_floats("matmul", {{"a", a}, {"b", b}});
   check_rank_at_least("matmul", {"a", a}, 2);

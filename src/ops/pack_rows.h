@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packing a ternary matrix that never exists as a whole tensor of codes: from a file's rows, or from random numbers; and looking at one in pieces.
+// Packing a ternary matrix that never exists as a whole tensor of codes: from a file's rows, or from random numbers; and
+// looking at one in pieces. Packing one whose codes need no check.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,9 @@ using TernaryRows = std::function<void(int64_t row, int64_t rows, std::span<int8
 // row, a block at a time, on the device's threads. If it throws, so does this, with what the lowest rows threw.
 PackedTernary pack_ternary_rows(int64_t rows, int64_t cols, float scale, const Device& device,
                                 const TernaryRows& source);
+
+// pack_ternary of codes that are known to be -1, 0 or +1, i8 [rows, cols], contiguous: reads none of them on the host.
+PackedTernary pack_checked_codes(const Tensor& codes, float scale);
 
 // How many codes of the matrix are 0.
 int64_t count_zeros(const PackedTernary& w);

@@ -56,6 +56,24 @@ void check_operands(const char* op, const PagedKv& kv, int64_t layer, const Page
   check_shape(op, x, Shape{pass.rows, heads * kv.head_dim});
 }
 
+// k and v: of this pass, to be stored first, or null.
+Tensor attend(const PagedKv& kv, int64_t layer, const PagedPass& pass, const Tensor& q, const float* k, const float* v,
+              float scale) {
+  const Tensor queries = dense(q);
+  const Tensor out = Tensor::empty(q.shape(), DType::f32, q.device());
+  call(q.device(), &Kernels::paged_attention,
+       {.kv = pages_of(kv, layer),
+        .batch = batch_of(pass),
+        .heads = pass.heads,
+        .q = queries.data<float>(),
+        .k = k,
+        .v = v,
+        .scale = scale,
+        .out = out.data<float>(),
+        .scores = pass.scores.defined() ? pass.scores.data<float>() : nullptr});
+  return out;
+}
+
 }  // namespace
 
 int64_t kv_page_bytes(KvType type, int64_t layers, int64_t kv_heads, int64_t head_dim, int64_t page_tokens,
@@ -124,17 +142,17 @@ void kv_append(const PagedKv& kv, int64_t layer, const PagedPass& pass, const Te
 
 Tensor paged_attention(const PagedKv& kv, int64_t layer, const PagedPass& pass, const Tensor& q, float scale) {
   check_operands("paged_attention", kv, layer, pass, {"q", q}, pass.heads);
-  const Tensor queries = dense(q);
-  const Tensor out = Tensor::empty(q.shape(), DType::f32, q.device());
-  call(q.device(), &Kernels::paged_attention,
-       {.kv = pages_of(kv, layer),
-        .batch = batch_of(pass),
-        .heads = pass.heads,
-        .q = queries.data<float>(),
-        .scale = scale,
-        .out = out.data<float>(),
-        .scores = pass.scores.defined() ? pass.scores.data<float>() : nullptr});
-  return out;
+  return attend(kv, layer, pass, q, nullptr, nullptr, scale);
+}
+
+Tensor append_and_attend(const PagedKv& kv, int64_t layer, const PagedPass& pass, const Tensor& q, const Tensor& k,
+                         const Tensor& v, float scale) {
+  constexpr const char* kOp = "append_and_attend";
+  check_operands(kOp, kv, layer, pass, {"q", q}, pass.heads);
+  check_operands(kOp, kv, layer, pass, {"k", k}, kv.kv_heads);
+  check_operands(kOp, kv, layer, pass, {"v", v}, kv.kv_heads);
+  const Tensor keys = dense(k), values = dense(v);
+  return attend(kv, layer, pass, q, keys.data<float>(), values.data<float>(), scale);
 }
 
 }  // namespace tern

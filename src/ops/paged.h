@@ -53,5 +53,8 @@ PagedPass make_paged_pass(const PagedKv& kv, std::span<const PagedRows> sequence
 void kv_append(const PagedKv& kv, int64_t layer, const PagedPass& pass, const Tensor& k, const Tensor& v);
 // Rotates q, f32 [rows, heads·head_dim], and lets each row attend to its sequence up to itself: the same shape.
 Tensor paged_attention(const PagedKv& kv, int64_t layer, const PagedPass& pass, const Tensor& q, float scale);
+// kv_append, then paged_attention: the same bits.
+Tensor append_and_attend(const PagedKv& kv, int64_t layer, const PagedPass& pass, const Tensor& q, const Tensor& k,
+                         const Tensor& v, float scale);
 
 }  // namespace tern

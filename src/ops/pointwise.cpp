@@ -292,4 +292,14 @@ Tensor relu2_gate(const Tensor& gate, const Tensor& up) {
   return y;
 }
 
+void scale_in_place(const Tensor& y, const Tensor& factor) {
+  call(y.device(), &Kernels::binary,
+       {.op = BinaryOp::mul,
+        .dtype = DType::f32,
+        .shape = {1, {y.numel()}},
+        .a = {y.raw(), {1, {1}}},
+        .b = {factor.raw(), {1, {0}}},
+        .y = y.raw()});
+}
+
 }  // namespace tern

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Along the last axis: norms, softmax, rotary embedding, table look-up.
 #include "ops/call.h"
+#include "ops/checked_indices.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
@@ -37,7 +38,6 @@ void check_rope(const Tensor& x, const Tensor& positions, const Tensor& cos, con
   check_rank("rope", {"cos", cos}, 2);
   check_shape("rope", {"cos", cos}, Shape{cos.shape()[0], x.shape()[3] / 2});
   check_shape("rope", {"sin", sin}, cos.shape());
-  check_indices("rope", {"positions", positions}, cos.shape()[0]);
 }
 
 }  // namespace
@@ -102,11 +102,9 @@ Tensor softmax(const Tensor& x) {
   return y;
 }
 
-Tensor rope(const Tensor& x, const Tensor& positions, const Tensor& cos, const Tensor& sin) {
-  check_rope(x, positions, cos, sin);
-  check_floats("rope", {{"x", x}});
+Tensor checked::rope(const Tensor& x, const Tensor& positions, const Tensor& cos, const Tensor& sin) {
   if (is_half(x.dtype())) {
-    return through_f32([&](const Tensor& wide) { return rope(wide, positions, cos, sin); }, x);
+    return through_f32([&](const Tensor& wide) { return checked::rope(wide, positions, cos, sin); }, x);
   }
   const Tensor at = dense(positions), c = dense(cos), s = dense(sin);
   const Tensor y = rotate(dense(x), at, c, s, false);
@@ -118,21 +116,28 @@ Tensor rope(const Tensor& x, const Tensor& positions, const Tensor& cos, const T
   return y;
 }
 
-Tensor embedding(const Tensor& table, const Tensor& ids) {
-  check_inputs("embedding", {{"table", table}, {"ids", ids}});
-  check_inputs("embedding", DType::i64, {{"ids", ids}});
-  check_rank("embedding", {"table", table}, 2);
-  check_indices("embedding", {"ids", ids}, table.shape()[0]);
-  const Tensor rows = dense(table), at = dense(ids);
+Tensor rope(const Tensor& x, const Tensor& positions, const Tensor& cos, const Tensor& sin) {
+  check_rope(x, positions, cos, sin);
+  check_floats("rope", {{"x", x}});
+  check_indices("rope", {"positions", positions}, cos.shape()[0]);
+  return checked::rope(x, positions, cos, sin);
+}
+
+Tensor gather_rows(const Tensor& table, const Tensor& ids) {
   Shape shape = ids.shape();
   shape.push_back(table.shape()[1]);
   const Tensor y = Tensor::empty(shape, table.dtype(), table.device());
   call(table.device(), &Kernels::gather_rows,
        {.count = ids.numel(),
         .row_bytes = static_cast<size_t>(table.shape()[1]) * size_of(table.dtype()),
-        .table = rows.raw(),
-        .ids = at.data<int64_t>(),
+        .table = table.raw(),
+        .ids = ids.data<int64_t>(),
         .y = y.raw()});
+  return y;
+}
+
+Tensor checked::embedding(const Tensor& table, const Tensor& ids) {
+  const Tensor at = dense(ids), y = gather_rows(dense(table), at);
   if (needs_grad(table)) {
     record(y, "embedding", {table}, [at = saved(at), shape = table.shape()](const Tensor& grad) {
       const Tensor dy = dense(grad);
@@ -147,6 +152,14 @@ Tensor embedding(const Tensor& table, const Tensor& ids) {
     });
   }
   return y;
+}
+
+Tensor embedding(const Tensor& table, const Tensor& ids) {
+  check_inputs("embedding", {{"table", table}, {"ids", ids}});
+  check_inputs("embedding", DType::i64, {{"ids", ids}});
+  check_rank("embedding", {"table", table}, 2);
+  check_indices("embedding", {"ids", ids}, table.shape()[0]);
+  return checked::embedding(table, ids);
 }
 
 }  // namespace tern

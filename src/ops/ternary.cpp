@@ -50,20 +50,25 @@ int64_t block_rows(int64_t cols, int64_t tile_rows) {
   return std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, cols) / tile_rows) * tile_rows;
 }
 
+// A matrix in the layout of the device, its bytes yet to be written.
+PackedTernary empty_packed(int64_t rows, int64_t cols, float scale, const Device& device) {
+  check(cols < kLongestRow, "pack_ternary", "expected fewer than {} columns, got {}", kLongestRow, cols);
+  const TernaryLayout layout = device.ternary_layout();
+  const auto bytes = static_cast<int64_t>(device.backend().kernels().ternary_packed_bytes(layout, rows, cols));
+  return {Tensor::empty({bytes}, DType::u8, device), rows, cols, scale, layout};
+}
+
 // Packs the blocks of rows of a matrix, each on one thread: codes_of(worker, row, rows) gives the address of a block's
 // codes on the device.
 template <class CodesOf>
 PackedTernary pack_blocks(int64_t rows, int64_t cols, float scale, const Device& device, const CodesOf& codes_of) {
-  check(cols < kLongestRow, "pack_ternary", "expected fewer than {} columns, got {}", kLongestRow, cols);
+  const PackedTernary w = empty_packed(rows, cols, scale, device);
   const Backend& backend = device.backend();
   const Kernels& kernels = backend.kernels();
-  const TernaryLayout layout = device.ternary_layout();
-  const auto bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(layout, rows, cols));
-  const PackedTernary w{Tensor::empty({bytes}, DType::u8, device), rows, cols, scale, layout};
   const int64_t block = block_rows(cols, kernels.ternary_tile_rows);
   parallel_blocks(device, (rows + block - 1) / block, [&](int worker, int64_t i) {
     const int64_t row = i * block, count = std::min(block, rows - row);
-    kernels.ternary_pack(one_worker(backend.exec(), worker), {.layout = layout,
+    kernels.ternary_pack(one_worker(backend.exec(), worker), {.layout = w.layout,
                                                               .rows = rows,
                                                               .cols = cols,
                                                               .row_begin = row,
@@ -101,58 +106,85 @@ QuantizedRows empty_rows(const char* op, const Tensor& x) {
           Tensor::over(all, bytes, {rows}, {1}, DType::f32), Tensor::over(all, bytes + numbers, {rows}, {1}, DType::i32)};
 }
 
-// On checked operands; add and gate may be undefined.
-QuantizedRows norm_quantize(const char* op, const Tensor& x, const Tensor& add, const Tensor& gate, const Tensor& weight,
-                            float eps) {
-  const QuantizedRows out = empty_rows(op, x);
-  check_shape(op, {"weight", weight}, Shape{x.shape().back()});
-  const Tensor gain = dense(weight);
-  call(x.device(), &Kernels::norm_quantize,
-       {.rows = out.q.shape()[0],
-        .cols = x.shape().back(),
-        .q_stride = out.q.shape()[1],
-        .x = x.data<float>(),
-        .add = add.defined() ? add.data<float>() : nullptr,
-        .gate = gate.defined() ? gate.data<float>() : nullptr,
-        .sum = add.defined() ? x.data<float>() : nullptr,
-        .weight = gain.data<float>(),
-        .eps = eps,
-        .q = out.q.data<int8_t>(),
-        .scale = out.scale.data<float>(),
-        .sums = out.sums.data<int32_t>()});
+// What is normalized, dense and checked: x, or x + add, which goes to sum, or relu(gate)²·x.
+struct Normalized {
+  Tensor x, add, gate, sum;  // undefined where there is none
+  Tensor weight;
+  float eps;
+};
+
+NormQuantizeArgs norm_args(const char* op, const Normalized& n, const QuantizedRows& out) {
+  check_shape(op, {"weight", n.weight}, Shape{n.x.shape().back()});
+  const auto data = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<float>() : nullptr; };
+  return {.rows = out.q.shape()[0],
+          .cols = n.x.shape().back(),
+          .q_stride = out.q.shape()[1],
+          .x = n.x.data<float>(),
+          .add = data(n.add),
+          .gate = data(n.gate),
+          .sum = data(n.sum),
+          .weight = n.weight.data<float>(),
+          .eps = n.eps,
+          .q = out.q.data<int8_t>(),
+          .scale = out.scale.data<float>(),
+          .sums = out.sums.data<int32_t>()};
+}
+
+QuantizedRows quantize(const char* op, const Normalized& n) {
+  const QuantizedRows out = empty_rows(op, n.x);
+  call(n.x.device(), &Kernels::norm_quantize, norm_args(op, n, out));
   return out;
 }
 
-// The kernel, writing the scaled values or the sums. All results are in one piece of memory.
-std::vector<Tensor> multiply(const QuantizedRows& x, std::span<const PackedTernary* const> weights, bool sums) {
-  int64_t bytes = 0;
-  for (const PackedTernary* w : weights) bytes += whole_lines(x.q.shape()[0] * w->rows * int64_t{sizeof(float)});
-  const std::shared_ptr<Storage> all = Tensor::empty({bytes}, DType::u8, x.q.device()).storage();
+// A call of the kernel and its results, which are in one piece of memory: the scaled values or the sums.
+struct Product {
+  TernaryMatmulArgs args;
   std::vector<Tensor> results;
-  results.reserve(weights.size());
-  int64_t at = 0;
-  TernaryMatmulArgs args = {.rows = x.q.shape()[0],
-                            .k = weights[0]->cols,
-                            .q_stride = x.q.shape()[1],
-                            .q = x.q.data<int8_t>(),
-                            .q_scale = x.scale.data<float>(),
-                            .sums = x.sums.data<int32_t>(),
-                            .parts = 0,
-                            .part = {}};
-  for (const PackedTernary* w : weights) {
-    const Shape shape = with_last(x.shape, w->rows);
-    const Tensor y = Tensor::over(all, at, shape, contiguous_strides(shape), sums ? DType::i32 : DType::f32);
-    at += whole_lines(y.numel() * int64_t{sizeof(float)});
-    args.part[args.parts++] = {.layout = w->layout,
-                               .packed = w->bytes.data<uint8_t>(),
-                               .n = w->rows,
-                               .weight_scale = w->scale,
-                               .y = sums ? nullptr : y.data<float>(),
-                               .acc = sums ? y.data<int32_t>() : nullptr};
-    results.push_back(y);
+
+  Product(const QuantizedRows& x, std::span<const PackedTernary* const> weights, bool sums)
+      : args{.rows = x.q.shape()[0],
+             .k = weights[0]->cols,
+             .q_stride = x.q.shape()[1],
+             .q = x.q.data<int8_t>(),
+             .q_scale = x.scale.data<float>(),
+             .sums = x.sums.data<int32_t>(),
+             .parts = 0,
+             .part = {}} {
+    int64_t bytes = 0;
+    for (const PackedTernary* w : weights) bytes += whole_lines(args.rows * w->rows * int64_t{sizeof(float)});
+    const std::shared_ptr<Storage> all = Tensor::empty({bytes}, DType::u8, x.q.device()).storage();
+    results.reserve(weights.size());
+    int64_t at = 0;
+    for (const PackedTernary* w : weights) {
+      const Shape shape = with_last(x.shape, w->rows);
+      const Tensor y = Tensor::over(all, at, shape, contiguous_strides(shape), sums ? DType::i32 : DType::f32);
+      at += whole_lines(y.numel() * int64_t{sizeof(float)});
+      args.part[args.parts++] = {.layout = w->layout,
+                                 .packed = w->bytes.data<uint8_t>(),
+                                 .n = w->rows,
+                                 .weight_scale = w->scale,
+                                 .y = sums ? nullptr : y.data<float>(),
+                                 .acc = sums ? y.data<int32_t>() : nullptr,
+                                 .ahead = nullptr};
+      results.push_back(y);
+    }
   }
-  call(x.q.device(), &Kernels::ternary_matmul, args);
-  return results;
+
+  // Of those that have the size of the product's own.
+  void read_ahead(std::span<const PackedTernary* const> weights, std::span<const PackedTernary* const> ahead) {
+    for (size_t i = 0; i < std::min(weights.size(), ahead.size()); ++i) {
+      const PackedTernary &own = *weights[i], &later = *ahead[i];
+      if (later.bytes.numel() == own.bytes.numel() && later.bytes.device() == own.bytes.device()) {
+        args.part[i].ahead = later.bytes.data<uint8_t>();
+      }
+    }
+  }
+};
+
+std::vector<Tensor> multiply(const QuantizedRows& x, std::span<const PackedTernary* const> weights, bool sums) {
+  Product product(x, weights, sums);
+  call(x.q.device(), &Kernels::ternary_matmul, product.args);
+  return std::move(product.results);
 }
 
 Tensor multiply(const QuantizedRows& x, const PackedTernary& w, bool sums) {
@@ -160,16 +192,41 @@ Tensor multiply(const QuantizedRows& x, const PackedTernary& w, bool sums) {
   return multiply(x, one, sums)[0];
 }
 
-// y *= factor.
-void scale_in_place(const Tensor& y, float factor) {
-  const Tensor number = Tensor::full({}, static_cast<double>(factor), DType::f32, y.device());
-  call(y.device(), &Kernels::binary,
-       {.op = BinaryOp::mul,
-        .dtype = DType::f32,
-        .shape = {1, {y.numel()}},
-        .a = {y.raw(), {1, {1}}},
-        .b = {number.raw(), {1, {0}}},
-        .y = y.raw()});
+using TernaryWeights = std::initializer_list<const PackedTernary*>;
+
+std::span<const PackedTernary* const> checked_weights(const char* op, const QuantizedRows& x, TernaryWeights weights) {
+  const auto count = static_cast<int64_t>(weights.size());
+  check(count >= 1 && count <= kMostTernaryParts, op, "expected 1 to {} matrices, got {}", kMostTernaryParts, count);
+  for (const PackedTernary* w : weights) check_operands(op, x, *w);
+  return {weights.begin(), weights.size()};
+}
+
+// The product of what is normalized, in one kernel for as few rows as the device has one for.
+std::vector<Tensor> norm_multiply(const char* op, const Normalized& n, TernaryWeights weights, TernaryWeights ahead) {
+  const QuantizedRows room = empty_rows(op, n.x);
+  const std::span<const PackedTernary* const> own = checked_weights(op, room, weights);
+  Product product(room, own, false);
+  product.read_ahead(own, {ahead.begin(), ahead.size()});
+  const NormQuantizeArgs norm = norm_args(op, n, room);
+  const Device& device = n.x.device();
+  if (norm.rows > 0 && norm.rows <= device.backend().kernels().norm_ternary_rows) {
+    call(device, &Kernels::norm_ternary_matmul, {.norm = norm, .product = product.args});
+  } else {
+    call(device, &Kernels::norm_quantize, norm);
+    call(device, &Kernels::ternary_matmul, product.args);
+  }
+  return std::move(product.results);
+}
+
+// The checked operands of the ops that normalize.
+Normalized plain_norm(const char* op, const Tensor& x, const Tensor& weight, float eps) {
+  check_inputs(op, DType::f32, {{"x", x}, {"weight", weight}});
+  return {dense(x), {}, {}, {}, dense(weight), eps};
+}
+Normalized gate_norm(const char* op, const Tensor& gate, const Tensor& up, const Tensor& weight, float eps) {
+  check_inputs(op, DType::f32, {{"gate", gate}, {"up", up}, {"weight", weight}});
+  check_shape(op, {"up", up}, gate.shape());
+  return {dense(up), {}, dense(gate), {}, dense(weight), eps};
 }
 
 }  // namespace
@@ -190,8 +247,7 @@ QuantizedRows quantize_rows(const Tensor& x) {
 }
 
 QuantizedRows norm_quantize(const Tensor& x, const Tensor& weight, float eps) {
-  check_inputs("norm_quantize", DType::f32, {{"x", x}, {"weight", weight}});
-  return norm_quantize("norm_quantize", dense(x), {}, {}, weight, eps);
+  return quantize("norm_quantize", plain_norm("norm_quantize", x, weight, eps));
 }
 
 QuantizedRows add_norm_quantize(const Tensor& x, const Tensor& y, const Tensor& weight, float eps) {
@@ -199,26 +255,41 @@ QuantizedRows add_norm_quantize(const Tensor& x, const Tensor& y, const Tensor& 
   check(x.is_contiguous() && !x.requires_grad(), "add_norm_quantize",
         "expected a contiguous x without a gradient, which takes the sum, got one with strides {}", to_string(x.strides()));
   check_shape("add_norm_quantize", {"y", y}, x.shape());
-  return norm_quantize("add_norm_quantize", x, dense(y), {}, weight, eps);
+  return quantize("add_norm_quantize", {x, dense(y), {}, x, dense(weight), eps});
 }
 
 QuantizedRows gate_norm_quantize(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps) {
-  check_inputs("gate_norm_quantize", DType::f32, {{"gate", gate}, {"up", up}, {"weight", weight}});
-  check_shape("gate_norm_quantize", {"up", up}, gate.shape());
-  return norm_quantize("gate_norm_quantize", dense(up), {}, dense(gate), weight, eps);
+  return quantize("gate_norm_quantize", gate_norm("gate_norm_quantize", gate, up, weight, eps));
+}
+
+std::vector<float> mean_abs(std::span<const Tensor> tensors) {
+  if (tensors.empty()) return {};
+  const Device& device = tensors[0].device();
+  std::vector<Tensor> operands;
+  std::vector<AbsSumMatrix> matrices;
+  for (const Tensor& w : tensors) {
+    check_inputs("mean_abs", DType::f32, {{"w", tensors[0]}, {"w", w}});
+    check(w.numel() > 0, "mean_abs", "expected at least one element, got shape {}", to_string(w.shape()));
+    const int64_t cols = w.rank() > 0 ? w.shape().back() : 1;
+    const Tensor& from = operands.emplace_back(dense(w));
+    matrices.push_back({.rows = w.numel() / cols, .cols = cols, .x = from.data<float>()});
+  }
+  std::vector<double> sums(tensors.size());
+  const std::span<std::byte> bytes = std::as_writable_bytes(std::span(sums));
+  const Tensor totals = Tensor::empty({std::ssize(bytes)}, DType::u8, device);
+  call(device, &Kernels::abs_sum,
+       {.matrices = std::ssize(matrices), .matrix = matrices.data(), .y = static_cast<double*>(totals.raw())});
+  totals.copy_to_host(bytes);
+  std::vector<float> means;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    means.push_back(static_cast<float>(sums[i] / static_cast<double>(tensors[i].numel())));
+  }
+  return means;
 }
 
 float mean_abs(const Tensor& w) {
-  check_inputs("mean_abs", DType::f32, {{"w", w}});
-  check(w.numel() > 0, "mean_abs", "expected at least one element, got shape {}", to_string(w.shape()));
-  const Tensor from = dense(w);
-  const int64_t cols = w.rank() > 0 ? w.shape().back() : 1;
-  const Tensor total = Tensor::empty({static_cast<int64_t>(sizeof(double))}, DType::u8, w.device());
-  call(w.device(), &Kernels::abs_sum,
-       {.rows = w.numel() / cols, .cols = cols, .x = from.data<float>(), .y = static_cast<double*>(total.raw())});
-  double value = 0;
-  total.copy_to_host(std::as_writable_bytes(std::span(&value, 1)));
-  return static_cast<float>(value / static_cast<double>(w.numel()));
+  check_inputs("mean_abs", {{"w", w}});
+  return mean_abs(std::span(&w, 1))[0];
 }
 
 Tensor ternary_codes(const Tensor& w, float scale) {
@@ -247,6 +318,19 @@ PackedTernary pack_ternary(const Tensor& codes, float scale) {
     check_codes(host, row, cols);
     return block;
   });
+}
+
+PackedTernary pack_checked_codes(const Tensor& codes, float scale) {
+  const PackedTernary w = empty_packed(codes.shape()[0], codes.shape()[1], scale, codes.device());
+  call(codes.device(), &Kernels::ternary_pack,
+       {.layout = w.layout,
+        .rows = w.rows,
+        .cols = w.cols,
+        .row_begin = 0,
+        .row_count = w.rows,
+        .codes = codes.data<int8_t>(),
+        .packed = w.bytes.data<uint8_t>()});
+  return w;
 }
 
 PackedTernary pack_ternary_rows(int64_t rows, int64_t cols, float scale, const Device& device,
@@ -318,12 +402,28 @@ Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w) {
   return multiply(x, w, false);
 }
 
-std::vector<Tensor> ternary_linear(const QuantizedRows& x, std::initializer_list<const PackedTernary*> weights) {
-  const auto count = static_cast<int64_t>(weights.size());
-  check(count >= 1 && count <= kMostTernaryParts, "ternary_linear", "expected 1 to {} matrices, got {}",
-        kMostTernaryParts, count);
-  for (const PackedTernary* w : weights) check_operands("ternary_linear", x, *w);
-  return multiply(x, std::span(weights.begin(), weights.size()), false);
+std::vector<Tensor> ternary_linear(const QuantizedRows& x, TernaryWeights weights) {
+  return multiply(x, checked_weights("ternary_linear", x, weights), false);
+}
+
+std::vector<Tensor> norm_ternary_linear(const Tensor& x, const Tensor& weight, float eps, TernaryWeights weights,
+                                        TernaryWeights ahead) {
+  return norm_multiply("norm_ternary_linear", plain_norm("norm_ternary_linear", x, weight, eps), weights, ahead);
+}
+
+AddedTernary add_norm_ternary_linear(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
+                                     TernaryWeights weights, TernaryWeights ahead) {
+  check_inputs("add_norm_ternary_linear", DType::f32, {{"x", x}, {"y", y}, {"weight", weight}});
+  check_shape("add_norm_ternary_linear", {"y", y}, x.shape());
+  const Tensor sum = Tensor::empty(x.shape(), DType::f32, x.device());
+  const Normalized n = {dense(x), dense(y), {}, sum, dense(weight), eps};
+  return {sum, norm_multiply("add_norm_ternary_linear", n, weights, ahead)};
+}
+
+Tensor gate_norm_ternary_linear(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps,
+                                const PackedTernary& w, TernaryWeights ahead) {
+  const Normalized n = gate_norm("gate_norm_ternary_linear", gate, up, weight, eps);
+  return norm_multiply("gate_norm_ternary_linear", n, {&w}, ahead)[0];
 }
 
 Tensor ternary_linear_sums(const QuantizedRows& x, const PackedTernary& w) {
@@ -350,7 +450,7 @@ Tensor ternary_linear_ste(const Tensor& x, const QuantizedRows& xq, const Tensor
              Tensor dx, d_master;
              if (codes.defined()) {
                dx = product(dy, codes);
-               scale_in_place(dx, w_scale);
+               scale_in_place(dx, Tensor::full({}, static_cast<double>(w_scale), DType::f32, dx.device()));
                dx = reshape(dx, shape);
              }
              if (q.defined()) d_master = product(transpose(dy / unsqueeze(q_scale, 1)), slice(q, 1, 0, k));

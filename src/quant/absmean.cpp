@@ -12,9 +12,10 @@ constexpr float kSmallestScale = 1e-5f;
 
 }  // namespace
 
-TernaryCodes absmean_quantize(const Tensor& w) {
-  const float scale = std::max(mean_abs(w), kSmallestScale);
-  return {ternary_codes(w, scale), scale};
+std::vector<float> absmean_scales(std::span<const Tensor> matrices) {
+  std::vector<float> scales = mean_abs(matrices);
+  for (float& scale : scales) scale = std::max(scale, kSmallestScale);
+  return scales;
 }
 
 }  // namespace tern

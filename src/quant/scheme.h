@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/codes.h"
 
@@ -11,9 +12,16 @@ namespace tern {
 
 struct WeightScheme {
   const char* name;
-  // Codes and scale of f32 w [rows, cols]. The gradient of every scheme here is the straight-through estimator, which
-  // ops.h's ternary_linear_ste applies.
-  TernaryCodes (*quantize)(const Tensor& w);
+  // The scales of f32 matrices [rows, cols] on one device, measured together: a GPU is waited for once.
+  std::vector<float> (*scales)(std::span<const Tensor> matrices);
+  // The codes i8 of w, contiguous, by its scale. Waits for nothing. The gradient of every scheme here is the
+  // straight-through estimator, which ops.h's ternary_linear_ste applies.
+  Tensor (*codes)(const Tensor& w, float scale);
+
+  TernaryCodes quantize(const Tensor& w) const {
+    const float scale = scales({&w, 1})[0];
+    return {codes(w, scale), scale};
+  }
 };
 
 // The explicit list (schemes.cpp).

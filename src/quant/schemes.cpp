@@ -7,12 +7,13 @@
 #include "base/check.h"
 #include "quant/absmean.h"
 #include "quant/scheme.h"
+#include "tern/ops.h"
 
 namespace tern {
 namespace {
 
 constexpr std::array<WeightScheme, 1> kSchemes = {{
-    {"absmean", &absmean_quantize},
+    {"absmean", &absmean_scales, &ternary_codes},
 }};
 
 }  // namespace

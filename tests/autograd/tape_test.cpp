@@ -153,6 +153,83 @@ TEST(Backward, SumsInAFixedOrder) {
   EXPECT_EQ(results, Floats(5, results[0]));
 }
 
+// What backward() comes to, in order.
+class Finished {
+ public:
+  void watch(const Tensor& leaf, char name) {
+    leaf.grad_state()->on_grad = [this, name] { text += name; };
+  }
+  std::string text;
+};
+
+// An op that says when its gradient is pulled back.
+Tensor said(const Tensor& x, Finished& finished, char name) {
+  const Tensor out = x.detach();
+  record(out, "said", {x}, [&finished, name](const Tensor& dy) {
+    finished.text += name;
+    return std::vector<Tensor>{dy};
+  });
+  return out;
+}
+
+// Weights are first among the inputs of the ops here, which a walk comes to last, and yet done as soon as possible.
+TEST(Leaf, IsDoneAsSoonAsNothingMoreComes) {
+  Finished finished;
+  const Tensor a = leaf({2}), b = leaf({3}), x = leaf({4});
+  finished.watch(a, 'a');
+  finished.watch(b, 'b');
+  finished.watch(x, 'x');
+  const Tensor first = a * said(x, finished, '1');
+  const Tensor second = b * said(first, finished, '2');
+  backward(second);
+  EXPECT_EQ(finished.text, "b2a1x");
+  EXPECT_EQ(a.grad().item(), 12);
+}
+
+TEST(Leaf, IsDoneOnceWhereItIsUsedTwice) {
+  Finished finished;
+  const Tensor tied = leaf({2}), w = leaf({3});
+  double gradient = 0;
+  finished.watch(w, 'w');
+  tied.grad_state()->on_grad = [&] {
+    finished.text += 't';
+    gradient = tied.grad().item();
+  };
+  backward(tied * said(w * said(tied * tied, finished, '1'), finished, '2'));
+  EXPECT_EQ(finished.text, "2w1t");
+  EXPECT_EQ(gradient, 3 * 3 * 4);
+}
+
+// One branch of a product has no gradient to give.
+TEST(Leaf, IsDoneWhenItsLastUseGivesNothing) {
+  Finished finished;
+  const Tensor x = leaf({2}), y = leaf({5});
+  finished.watch(x, 'x');
+  finished.watch(y, 'y');
+  Tensor half = vector({1});
+  record(half, "half", {mul(x, 1.0), y}, [](const Tensor& dy) { return std::vector<Tensor>{Tensor(), dy}; });
+  backward(half + x);
+  EXPECT_EQ(finished.text, "yx");
+  const Tensor z = leaf({2});
+  finished.watch(z, 'z');
+  backward(z);
+  backward(z);
+  EXPECT_EQ(finished.text, "yxzz");
+}
+
+TEST(Leaf, MayLoseItsGradientWhenDone) {
+  Tensor x = leaf({2});
+  Tensor taken;
+  x.grad_state()->on_grad = [&] {
+    taken = x.grad();
+    x.set_grad({});
+  };
+  backward(square(x));
+  EXPECT_EQ(taken.item(), 4);
+  EXPECT_FALSE(x.grad().defined());
+  x.grad_state()->on_grad = nullptr;
+}
+
 // A chain that recursion would not survive, walked and unwalked, forked and joined.
 TEST(Graph, MayBeVeryDeep) {
   const Tensor x = leaf({1});
@@ -224,6 +301,92 @@ TEST(Record, TakesUndefinedGradients) {
   backward(out);
   EXPECT_FALSE(x.grad().defined());
   EXPECT_EQ(y.grad().item(), 1);
+}
+
+// ---------------------------------------------------------------- recomputed
+
+// A layer with a weight of its own; `weight` is a leaf where a graph is wanted.
+Tensor layer(const Tensor& x, const Tensor& weight, bool with_grad) {
+  const Tensor w = with_grad ? weight : weight.detach();
+  return x + tanh(x * w) * w;
+}
+
+struct ChainGradients {
+  Floats output, input;
+  std::vector<Floats> weights;
+};
+
+// Of a chain of three layers, backward run twice over graphs of its own.
+ChainGradients chain(bool again) {
+  const Tensor x = leaf({0.3f, -1.7f, 2.5f});
+  const std::vector<Tensor> weights = {leaf({0.1f, 0.7f, -0.4f}), leaf({1.3f, -0.2f, 0.9f}), leaf({0.5f, 0.6f, 0.7f})};
+  Floats output;
+  for (int i = 0; i < 2; ++i) {
+    Tensor y = mul(x, 1.1);
+    for (const Tensor& w : weights) {
+      y = again ? recomputed(y, [w](const Tensor& in, bool with_grad) { return layer(in, w, with_grad); })
+                : layer(y, w, true);
+    }
+    output = y.to_vector<float>();
+    backward(y, vector({1, 0.5f, -2}));
+  }
+  ChainGradients out{output, x.grad().to_vector<float>(), {}};
+  for (const Tensor& w : weights) out.weights.push_back(w.grad().to_vector<float>());
+  return out;
+}
+
+TEST(Recomputed, GivesTheSameBits) {
+  const ChainGradients kept = chain(false), again = chain(true);
+  EXPECT_EQ(again.output, kept.output);
+  EXPECT_EQ(again.input, kept.input);
+  EXPECT_EQ(again.weights, kept.weights);
+}
+
+TEST(Recomputed, KeepsItsInputAlone) {
+  const Tensor x = leaf({1, 2});
+  std::weak_ptr<Storage> inside;
+  int runs = 0;
+  const auto fn = [&](const Tensor& in, bool) {
+    ++runs;
+    const Tensor middle = exp(in);
+    inside = middle.storage();
+    return square(middle);
+  };
+  Tensor input = mul(x, 2.0);
+  const std::weak_ptr<Storage> kept = input.storage();
+  const Tensor y = recomputed(input, fn);
+  input = {};
+  EXPECT_TRUE(inside.expired());
+  EXPECT_FALSE(kept.expired());
+  backward(y, vector({1, 1}));
+  EXPECT_TRUE(kept.expired());
+  EXPECT_EQ(runs, 2);
+}
+
+TEST(Recomputed, MayBeNested) {
+  const auto gradient = [](bool again) {
+    const Tensor x = leaf({0.3f, -0.7f});
+    const auto inner = [](const Tensor& in, bool) { return tanh(square(in)); };
+    const auto outer = [&](const Tensor& in, bool with_grad) {
+      return mul(with_grad && again ? recomputed(in, inner) : inner(in, with_grad), 3.0) + in;
+    };
+    backward(again ? recomputed(x, outer) : outer(x, true), vector({1, 2}));
+    return x.grad().to_vector<float>();
+  };
+  EXPECT_EQ(gradient(true), gradient(false));
+}
+
+TEST(Recomputed, ChecksItsArguments) {
+  const auto same = [](const Tensor& in, bool) { return in; };
+  EXPECT_TRUE(fails_with("[recomputed] expected x to require a gradient", [&] { recomputed(vector({1}), same); }));
+  EXPECT_TRUE(fails_with("undefined", [&] { recomputed(Tensor(), same); }));
+  const Tensor x = leaf({1});
+  const Tensor cut = recomputed(x, [](const Tensor& in, bool) { return in.detach(); });
+  EXPECT_TRUE(fails_with("expected an output that requires a gradient", [&] { backward(cut); }));
+  const Tensor y = recomputed(x, same);
+  backward(y);
+  EXPECT_EQ(x.grad().item(), 1);
+  EXPECT_TRUE(fails_with("released result of recomputed", [&] { backward(y); }));
 }
 
 }  // namespace

@@ -55,37 +55,48 @@ TEST(Relu2Gate, GradientIsTheDerivative) {
 }
 
 TEST(SumSquares, AddsInDoubleInTheDocumentedOrder) {
-  for (const int64_t size : {0, 1, 15, 16, 17, 4095, 4096, 4097, 100003, 5000011}) {
-    const Floats x = normal_floats(size, 1);
-    double expected = 0;
+  const std::vector<int64_t> sizes = {0, 1, 15, 16, 17, 4095, 4096, 4097, 100003, 0, 5000011};
+  std::vector<Floats> all;
+  std::vector<SumSquaresTensor> list;
+  std::vector<double> expected;
+  for (const int64_t size : sizes) {
+    const Floats& x = all.emplace_back(normal_floats(size, 1));
+    list.push_back({size, x.data()});
+    double sum = 0;
     for (size_t begin = 0; begin < x.size(); begin += 4096) {
-      expected += reference::lanes_sum<double>(begin, std::min(begin + 4096, x.size()), [&](size_t i) {
+      sum += reference::lanes_sum<double>(begin, std::min(begin + 4096, x.size()), [&](size_t i) {
         return static_cast<double>(x[i]) * static_cast<double>(x[i]);  // exact
       });
     }
-    for (const Device& device : testing::cpus()) {
-      double y = -1;
-      run_kernel(device, &Kernels::sum_squares, {size, x.data(), &y});
-      EXPECT_EQ(y, expected) << device.description();
-    }
+    expected.push_back(sum);
+  }
+  for (const Device& device : testing::cpus()) {
+    std::vector<double> y(list.size(), -1);
+    run_kernel(device, &Kernels::sum_squares, {std::ssize(list), list.data(), y.data()});
+    EXPECT_EQ(y, expected) << device.description();
   }
 }
 
 TEST(AbsSum, AddsInDoubleInTheDocumentedOrder) {
+  std::vector<Floats> all;
+  std::vector<AbsSumMatrix> list;
+  std::vector<double> expected;
   for (const int64_t rows : {0, 1, 3, 1023, 1025}) {
     for (const int64_t cols : {1, 7, 16, 63, 129}) {
-      const Floats x = normal_floats(rows * cols, 1);
-      double expected = 0;
+      const Floats& x = all.emplace_back(normal_floats(rows * cols, 1));
+      list.push_back({rows, cols, x.data()});
+      double sum = 0;
       for (size_t begin = 0; begin < x.size(); begin += static_cast<size_t>(cols)) {
-        expected += reference::lanes_sum<double>(begin, begin + static_cast<size_t>(cols),
-                                                 [&](size_t i) { return std::fabs(static_cast<double>(x[i])); });
+        sum += reference::lanes_sum<double>(begin, begin + static_cast<size_t>(cols),
+                                            [&](size_t i) { return std::fabs(static_cast<double>(x[i])); });
       }
-      for (const Device& device : testing::cpus()) {
-        double y = -1;
-        run_kernel(device, &Kernels::abs_sum, {rows, cols, x.data(), &y});
-        EXPECT_EQ(y, expected) << device.description();
-      }
+      expected.push_back(sum);
     }
+  }
+  for (const Device& device : testing::cpus()) {
+    std::vector<double> y(list.size(), -1);
+    run_kernel(device, &Kernels::abs_sum, {std::ssize(list), list.data(), y.data()});
+    EXPECT_EQ(y, expected) << device.description();
   }
 }
 
@@ -115,8 +126,13 @@ Floats adamw_steps(const Device& device, int64_t size, int steps) {
   Adam s = {normal_floats(size, 1), Floats(static_cast<size_t>(size)), Floats(static_cast<size_t>(size))};
   for (int step = 1; step <= steps; ++step) {
     const Floats grad = normal_floats(size, 10 + static_cast<uint32_t>(step), 1e-3f);
-    run_kernel(device, &Kernels::adamw,
-               {size, s.p.data(), s.m.data(), s.v.data(), grad.data(), 0.5, 1e-3, 0.9, 0.95, 1e-8, 0.1, step});
+    // In three pieces, one of them empty.
+    const int64_t first = size / 3;
+    const auto piece = [&](int64_t begin, int64_t count) {
+      return AdamwTensor{count, s.p.data() + begin, s.m.data() + begin, s.v.data() + begin, grad.data() + begin};
+    };
+    const AdamwTensor pieces[] = {piece(0, first), piece(first, 0), piece(first, size - first)};
+    run_kernel(device, &Kernels::adamw, {3, pieces, 0.5, 1e-3, 0.9, 0.95, 1e-8, 0.1, step});
   }
   Floats all = s.p;
   all.insert(all.end(), s.m.begin(), s.m.end());
@@ -146,8 +162,8 @@ TEST(Adamw, FirstStepMovesByTheLearningRate) {
   for (const Device& device : testing::cpus()) {
     Floats p = {1, 1, 1}, m(3), v(3);
     const Floats grad = {5.0f, -0.01f, 0.0f};
-    run_kernel(device, &Kernels::adamw,
-               {3, p.data(), m.data(), v.data(), grad.data(), 1.0, 0.25, 0.9, 0.95, 1e-8, 0.0, 1});
+    const AdamwTensor all = {3, p.data(), m.data(), v.data(), grad.data()};
+    run_kernel(device, &Kernels::adamw, {1, &all, 1.0, 0.25, 0.9, 0.95, 1e-8, 0.0, 1});
     EXPECT_NEAR(p[0], 0.75f, 1e-5f);
     EXPECT_NEAR(p[1], 1.25f, 1e-5f);
     EXPECT_EQ(p[2], 1.0f);

@@ -109,7 +109,7 @@ class Pages {
     }
     pass(turns, sequences, [&](const PagedBatch& batch) {
       run_kernel(device_, &Kernels::paged_attention,
-                 {pages(), batch, c_.heads, q.data(), scale, out.data(), shared ? scores.data() : nullptr});
+                 {pages(), batch, c_.heads, q.data(), nullptr, nullptr, scale, out.data(), shared ? scores.data() : nullptr});
     });
     return out;
   }

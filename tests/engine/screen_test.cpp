@@ -13,6 +13,7 @@
 #include <string>
 
 #include "engine/pick.h"
+#include "support/searching_device.h"
 #include "support/test_device.h"
 #include "tern/ops.h"
 
@@ -166,8 +167,8 @@ ModelConfig config_of(int64_t vocabulary, int64_t hidden) {
 }
 
 // A screened model with this head.
-Model with_head(int64_t vocabulary, int64_t hidden, bool packed, const Floats& w) {
-  const Device device = testing::test_device(2);
+Model with_head(int64_t vocabulary, int64_t hidden, bool packed, const Floats& w,
+                const Device& device = testing::test_device(2)) {
   const ModelConfig config = config_of(vocabulary, hidden);
   Model model = packed ? Model::create_random_packed(config, device, 1) : Model::create(config, device, 1);
   for (const Parameter& parameter : model.parameters()) {
@@ -245,13 +246,13 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Screen,
                            return std::to_string(test.param.vocabulary) + "x" + std::to_string(test.param.hidden);
                          });
 
-// pick_tokens on a screened model and on the same model with its full head.
-TEST(ScreenedPicks, AreThoseOfTheFullHead) {
+// pick_tokens on a screened model and on the same model with its full head, whose logits the host looks through.
+void expect_the_picks_of_the_full_head(const Device& device) {
   constexpr int64_t kVocabulary = 1000, kHidden = 64;
   Random random(5);
   const Floats w = head_weights(kVocabulary, kHidden, random);
-  const Model screened = with_head(kVocabulary, kHidden, true, w);
-  Model full = with_head(kVocabulary, kHidden, true, w);
+  const Model screened = with_head(kVocabulary, kHidden, true, w, device);
+  Model full = with_head(kVocabulary, kHidden, true, w, device);
   full.set_head(HeadType::full);
   PickStatistics statistics, none;
   for (int round = 0; round < 1500; ++round) {
@@ -263,17 +264,25 @@ TEST(ScreenedPicks, AreThoseOfTheFullHead) {
       const Floats h = hidden_state(w, kVocabulary, kHidden, random);
       all.insert(all.end(), h.begin(), h.end());
       samplers.emplace_back(some_options(random));
+      std::vector<int32_t> seen;
+      for (int64_t s = random.below(20); s > 0; --s) {
+        seen.push_back(static_cast<int32_t>(random.below(kVocabulary + 1)));
+      }
+      samplers.back().observe(seen);
       masks.push_back(some_mask(kVocabulary, random));
     }
     std::vector<PickRequest> requests;
     for (size_t i = 0; i < samplers.size(); ++i) {
       requests.push_back({&samplers[i], random.below(1000), masks[i], random.one_in(10) ? 3 : -1});
     }
+    const Tensor hidden = Tensor::from(all, {rows, kHidden}, device);
+    std::vector<int32_t> ids;
     const auto outcome = [&](const Model& model, PickStatistics& counted) {
       std::string text;
+      ids.clear();
       try {
-        const Tensor hidden = Tensor::from(all, {rows, kHidden}, model.device());
         for (const Pick& pick : pick_tokens(model, hidden, requests, counted)) {
+          ids.push_back(pick.id);
           text += std::to_string(pick.id) + " " + std::to_string(pick.logprob.value_or(1)) + ", ";
           for (const TokenLogprob& token : pick.top) text += std::to_string(token.id) + " ";
         }
@@ -282,7 +291,13 @@ TEST(ScreenedPicks, AreThoseOfTheFullHead) {
       }
       return text;
     };
-    ASSERT_EQ(outcome(screened, statistics), outcome(full, none));
+    const std::string expected = outcome(full, none);
+    ASSERT_EQ(outcome(screened, statistics), expected);
+    const Floats logits = full.head_logits(hidden).to_vector<float>();
+    for (size_t i = 0; i < ids.size(); ++i) {
+      const auto row = std::span(logits).subspan(i * kVocabulary, kVocabulary);
+      ASSERT_EQ(ids[i], samplers[i].sample(row, requests[i].index, masks[i]));
+    }
   }
   EXPECT_GT(statistics.screened, 500);
   EXPECT_GT(statistics.fallbacks, 0);
@@ -290,9 +305,15 @@ TEST(ScreenedPicks, AreThoseOfTheFullHead) {
   EXPECT_EQ(none.screened + none.fallbacks, 0);
 }
 
+TEST(ScreenedPicks, AreThoseOfTheFullHead) { expect_the_picks_of_the_full_head(testing::test_device(2)); }
+
+TEST(ScreenedPicks, AreThoseOfTheFullHeadWhereTheDeviceLooksForThem) {
+  expect_the_picks_of_the_full_head(testing::searching_device(2));
+}
+
 TEST(ScreenedPicks, AScreenThatRarelyDecidesIsRarelyTried) {
-  // Equal rows: no bound tells them apart.
-  const Model model = with_head(512, 32, true, Floats(512 * 32, 1.0f));
+  // Equal rows, more of them than are worth to be rescored: no bound tells them apart.
+  const Model model = with_head(8192, 32, true, Floats(8192 * 32, 1.0f));
   const Sampler greedy({});
   PickStatistics statistics;
   const Tensor hidden = Tensor::full({1, 32}, 1.0, DType::f32, model.device());

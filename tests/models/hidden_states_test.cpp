@@ -142,6 +142,27 @@ TEST(HiddenStates, AreTheSameOnEveryInstructionSetAndThreadCount) {
   }
 }
 
+// Steps of one token each, which a device may record, before and after the weights changed.
+TEST(HiddenStates, FollowTheWeights) {
+  Model model = odd_model(testing::test_device());
+  const Ids ids = some_ids(9, 4);
+  KvPool pool = model.make_kv_pool({KvType::f16, 8, 16});
+  for (int round = 0; round < 2; ++round) {
+    KvSequence sequence = with_pages(pool, std::ssize(ids));
+    std::vector<float> all;
+    for (const int32_t& id : ids) {
+      const SequenceStep step = {{&id, 1}, &sequence};
+      const std::vector<float> row = model.hidden_states({&step, 1}, pool).to_vector<float>();
+      all.insert(all.end(), row.begin(), row.end());
+    }
+    EXPECT_EQ(all, alone(model, ids, KvType::f16, ids.size(), 16)) << round;
+    for (const Parameter& parameter : model.parameters()) {
+      assign(parameter.value.detach(), mul(parameter.value.detach(), 1.5));
+    }
+    model.requantize();
+  }
+}
+
 TEST(HiddenStates, SequencesMayShareWholePagesAndCopyTheLast) {
   const Model model = odd_model(testing::test_device());
   for (const KvType type : kTypes) {

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "io/safetensors.h"
+#include "support/fails_with.h"
 #include "support/temporary_directory.h"
 #include "support/test_device.h"
 #include "tern/autograd.h"
@@ -234,6 +235,86 @@ TEST(Model, RandomPackedModelsRun) {
   EXPECT_EQ(model.weights(), Weights::packed);
   for (const float logit : model.logits(Tensor::zeros({1, 3}, DType::i64, device)).to_vector<float>())
     EXPECT_TRUE(std::isfinite(logit));
+}
+
+// The losses and gradients of a batch whose targets are ignored here and there.
+TokenBatch some_batch() {
+  TokenBatch batch{2, {1, 2, 3, 66, 0, 9, 9, 9, 5, 4, 3, 2, 1, 0}, {2, 3, 66, 0, 9, 9, -100, 5, -100, 3, 2, 1, 0, 66}};
+  return batch;
+}
+
+struct LossAndGradients {
+  double loss;
+  std::vector<std::vector<float>> gradients;
+  friend bool operator==(const LossAndGradients&, const LossAndGradients&) = default;
+};
+
+template <class Loss>
+LossAndGradients outcome_of(const ModelConfig& config, const Device& device, const Loss& loss_of) {
+  const Model model = Model::create(config, device, 5);
+  LossAndGradients out;
+  for (int i = 0; i < 2; ++i) {  // the second adds to the first
+    const Tensor loss = loss_of(model);
+    out.loss = loss.item();
+    backward(loss);
+  }
+  for (const Parameter& parameter : model.parameters())
+    out.gradients.push_back(parameter.value.grad().to_vector<float>());
+  return out;
+}
+
+TEST(Model, LossIsTheCrossEntropyOfItsLogits) {
+  const Device device = Device::open("cpu");
+  for (const bool tied : {false, true}) {
+    ModelConfig config = odd_config();
+    config.tie_word_embeddings = tied;
+    const TokenBatch batch = some_batch();
+    const Tensor ids = Tensor::from(batch.ids, {2, 7}, device), targets = Tensor::from(batch.targets, {2, 7}, device);
+    const LossAndGradients expected = outcome_of(
+        config, device, [&](const Model& model) { return cross_entropy(model.training_logits(ids), targets); });
+    EXPECT_EQ(outcome_of(config, device, [&](const Model& model) { return model.loss(batch); }), expected);
+    EXPECT_EQ(outcome_of(config, device, [&](const Model& model) { return model.loss(ids, targets); }), expected);
+  }
+}
+
+TEST(Model, RecomputingDoesNotChangeABit) {
+  const Device device = testing::test_device();
+  for (const bool tied : {false, true}) {
+    ModelConfig config = odd_config();
+    config.tie_word_embeddings = tied;
+    const auto with = [&](bool recompute) {
+      return outcome_of(config, device,
+                        [&](const Model& model) { return model.loss(some_batch(), {.recompute = recompute}); });
+    };
+    EXPECT_EQ(with(true), with(false));
+  }
+}
+
+TEST(Model, ALossOutlivesItsModel) {
+  Tensor loss;
+  std::vector<Parameter> parameters;
+  {
+    const Model model = Model::create(odd_config(), testing::test_device(), 5);
+    parameters = model.parameters();
+    loss = model.loss(some_batch(), {.recompute = true});
+  }
+  backward(loss);
+  for (const Parameter& parameter : parameters) EXPECT_TRUE(parameter.value.grad().defined()) << parameter.name;
+}
+
+TEST(Model, ChecksABatch) {
+  const Model model = Model::create(odd_config(), testing::test_device(), 1);
+  const auto loss = [&](int64_t sequences, std::vector<int64_t> ids, std::vector<int64_t> targets) {
+    return [=] { model.loss(TokenBatch{sequences, ids, targets}); };
+  };
+  using testing::fails_with;
+  EXPECT_TRUE(fails_with("expected ids in [0, 67), got 67 at [0, 1]", loss(2, {0, 67, 1, 2}, {0, 0, 0, 0})));
+  EXPECT_TRUE(
+      fails_with("[loss] expected targets in [0, 67) or -100, got -1 at [1, 0]", loss(2, {0, 1, 1, 2}, {0, 0, -1, 0})));
+  EXPECT_TRUE(fails_with("got 3 ids and 3 targets in 2", loss(2, {0, 1, 2}, {0, 1, 2})));
+  EXPECT_TRUE(fails_with("got 2 ids and 1 targets in 1", loss(1, {0, 1}, {0})));
+  EXPECT_TRUE(fails_with("at least one", loss(1, {}, {})));
+  EXPECT_TRUE(fails_with("got 0", loss(0, {}, {})));
 }
 
 }  // namespace

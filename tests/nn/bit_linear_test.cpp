@@ -86,5 +86,30 @@ TEST(BitLinear, RequantizeFollowsTheMaster) {
   EXPECT_EQ(linear.codes().scale, 1.0f);
 }
 
+TEST(BitLinear, RequantizesManyAsEachAlone) {
+  const Device device = testing::test_device();
+  const WeightScheme& scheme = find_weight_scheme("absmean");
+  std::vector<BitLinear> alone, together;
+  for (const Case& c : kCases) {
+    for (std::vector<BitLinear>* layers : {&alone, &together}) {
+      layers->emplace_back(Tensor::from(gaussian(c.out * c.in, 1, 0.02f), {c.out, c.in}, device), scheme);
+      assign(layers->back().master().detach(), Tensor::from(gaussian(c.out * c.in, 9, 0.05f), {c.out, c.in}, device));
+    }
+  }
+  alone.emplace_back(alone[0].packed());  // has no master, and stays as it is
+  together.emplace_back(alone[0].packed());
+  std::vector<BitLinear*> list;
+  for (BitLinear& layer : together) list.push_back(&layer);
+  BitLinear::requantize(list);
+  for (size_t i = 0; i < alone.size(); ++i) {
+    alone[i].requantize();
+    const TernaryCodes codes = alone[i].codes();
+    EXPECT_EQ(together[i].packed().scale, codes.scale) << i;
+    EXPECT_EQ(together[i].packed().bytes.to_vector<uint8_t>(),
+              pack_ternary(codes.codes, codes.scale).bytes.to_vector<uint8_t>())
+        << i;
+  }
+}
+
 }  // namespace
 }  // namespace tern

@@ -54,6 +54,20 @@ TEST(Errors, OfFusedNorms) {
   EXPECT_TRUE(fails_with("expected y of shape [2, 3], got [3]", [&] { add_norm_quantize(x, w, w, 1e-5f); }));
   EXPECT_TRUE(fails_with("contiguous x", [&] { add_norm_quantize(transpose(x), transpose(x), zeros({2}), 1e-5f); }));
   EXPECT_TRUE(fails_with("expected up of shape [2, 3], got [3]", [&] { gate_norm_quantize(x, w, w, 1e-5f); }));
+
+  const PackedTernary packed = pack_ternary(zeros({4, 3}, DType::i8), 1.0f),
+                      other = pack_ternary(zeros({4, 2}, DType::i8), 1.0f);
+  EXPECT_TRUE(fails_with("[norm_ternary_linear] expected weight of shape [3]",
+                         [&] { norm_ternary_linear(x, zeros({2}), 1e-5f, {&packed}); }));
+  EXPECT_TRUE(fails_with("[norm_ternary_linear] expected x [..., 2], got [2, 3]", [&] {
+    norm_ternary_linear(x, w, 1e-5f, {&packed, &other});
+  }));
+  EXPECT_TRUE(fails_with("[norm_ternary_linear] expected 1 to 4 matrices, got 0",
+                         [&] { norm_ternary_linear(x, w, 1e-5f, {}); }));
+  EXPECT_TRUE(fails_with("[add_norm_ternary_linear] expected y of shape [2, 3], got [3]",
+                         [&] { add_norm_ternary_linear(x, w, w, 1e-5f, {&packed}); }));
+  EXPECT_TRUE(fails_with("[gate_norm_ternary_linear] expected up of shape [2, 3], got [3]",
+                         [&] { gate_norm_ternary_linear(x, w, w, 1e-5f, packed); }));
 }
 
 TEST(Errors, OfDtypesAndDevices) {

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the ops on pages refuse. Their values are judged in tests/device and tests/models.
+// What the ops on pages refuse, and that storing and attending are the same in one op as in two. Their values are
+// judged in tests/device and tests/models.
 #include "ops/paged.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "support/fails_with.h"
 #include "support/test_device.h"
+#include "tern/ops.h"
 
 namespace tern {
 namespace {
@@ -63,6 +68,110 @@ TEST(Paged, RefusesPassesAndOperandsThatDoNotFit) {
   EXPECT_TRUE(fails_with("on the device", [&] { kv_append(kv, 0, good, zeros({2, 6}), k); }));
   kv_append(kv, 1, good, k, k);
   EXPECT_EQ(paged_attention(kv, 1, good, q, 1).shape(), (Shape{2, 12}));
+  EXPECT_TRUE(fails_with("a layer in [0, 2), got 2", [&] { append_and_attend(kv, 2, good, q, k, k, 1); }));
+  EXPECT_TRUE(
+      fails_with("expected v of shape [2, 6], got [2, 12]", [&] { append_and_attend(kv, 0, good, q, k, q, 1); }));
+}
+
+const Device& common_device() {
+  static const Device device = testing::test_device();
+  return device;
+}
+
+Tensor waves(const Shape& shape, float step) {
+  std::vector<float> values(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = 2 * std::sin(step * static_cast<float>(i + 1));
+  return Tensor::from(values, shape, common_device());
+}
+
+// Sequences of these rows after so many tokens, in two layers of pages of 16 tokens.
+struct Pass {
+  std::vector<int64_t> lengths, rows;
+};
+
+std::string name_of(const Pass& pass) {
+  std::string text;
+  for (size_t i = 0; i < pass.rows.size(); ++i) {
+    text += " " + std::to_string(pass.lengths[i]) + "+" + std::to_string(pass.rows[i]);
+  }
+  return text;
+}
+
+// The pages after each of `passes`, and what the last attends to.
+struct Outcome {
+  std::vector<float> mixed;
+  std::vector<uint8_t> pages;
+};
+
+Outcome run_passes(KvType type, int64_t dim, const std::vector<Pass>& passes, bool in_one) {
+  constexpr int64_t kHeads = 6, kKvHeads = 2, kPageTokens = 16, kPagesOfEach = 12;
+  const auto sequences = static_cast<int64_t>(passes[0].rows.size());
+  PagedKv kv = make_paged_kv(type, sequences * kPagesOfEach, 2, kKvHeads, dim, kPageTokens, common_device());
+  kv.bytes = Tensor::zeros(kv.bytes.shape(), DType::u8, common_device());
+  const Tensor cos = waves({kPagesOfEach * kPageTokens, dim / 2}, 0.7f), sin = waves(cos.shape(), 0.3f);
+  std::vector<std::vector<int32_t>> pages(static_cast<size_t>(sequences));
+  for (size_t i = 0; i < pages.size(); ++i) {
+    for (int64_t page = 0; page < kPagesOfEach; ++page) {
+      pages[i].push_back(static_cast<int32_t>((kPagesOfEach - 1 - page) * sequences + static_cast<int64_t>(i)));
+    }
+  }
+  Outcome outcome;
+  for (const Pass& of : passes) {
+    std::vector<PagedRows> rows;
+    for (size_t i = 0; i < pages.size(); ++i) {
+      if (of.rows[i] > 0) rows.push_back({of.rows[i], of.lengths[i], pages[i]});
+    }
+    const PagedPass pass = make_paged_pass(kv, rows, kHeads, cos, sin);
+    const Tensor q = waves({pass.rows, kHeads * dim}, 0.37f), k = waves({pass.rows, kKvHeads * dim}, 0.11f);
+    const Tensor v = waves(k.shape(), 0.23f);
+    if (!in_one) kv_append(kv, 1, pass, k, v);
+    const Tensor mixed = in_one ? append_and_attend(kv, 1, pass, q, k, v, 0.3f) : paged_attention(kv, 1, pass, q, 0.3f);
+    outcome.mixed = mixed.to_vector<float>();
+  }
+  outcome.pages = kv.bytes.to_vector<uint8_t>();
+  return outcome;
+}
+
+TEST(Paged, OneOpOrTwoGiveTheSameBits) {
+  const Pass none = {{0, 0, 0}, {1, 1, 1}}, prompts = {{0, 0, 0}, {63, 7, 150}}, one_each = {{63, 7, 150}, {1, 1, 1}};
+  const Pass ragged = {{63, 7, 150}, {1, 40, 3}}, alone = {{63, 7, 150}, {0, 0, 1}};
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::int8, KvType::int4}) {
+    for (const int64_t dim : {6, 64, 80, 128, 130}) {
+      for (const std::vector<Pass>& passes : std::vector<std::vector<Pass>>{
+               {none}, {prompts}, {prompts, one_each}, {prompts, ragged}, {prompts, alone}}) {
+        const Outcome one = run_passes(type, dim, passes, true), two = run_passes(type, dim, passes, false);
+        const std::string name = std::string(tern::name_of(type)) + " " + std::to_string(dim) + name_of(passes.back());
+        EXPECT_EQ(one.mixed, two.mixed) << name;
+        EXPECT_TRUE(one.pages == two.pages) << name;
+      }
+    }
+  }
+}
+
+// The same tokens token by token, or in one pass, or in two.
+TEST(Paged, ChunksOfAPromptChangeNoBit) {
+  constexpr int64_t kTokens = 140, kDim = 64, kHeads = 4;
+  const Tensor cos = waves({kTokens, kDim / 2}, 0.7f), sin = waves(cos.shape(), 0.3f);
+  const Tensor q = waves({kTokens, kHeads * kDim}, 0.37f), k = waves({kTokens, kDim}, 0.11f),
+               v = waves(k.shape(), 0.23f);
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::int8, KvType::int4}) {
+    std::vector<float> first;
+    for (const int64_t chunk : {int64_t{1}, int64_t{3}, int64_t{90}, kTokens}) {
+      const PagedKv kv = make_paged_kv(type, 9, 1, 1, kDim, 16, common_device());
+      const std::vector<int32_t> pages = {8, 3, 1, 7, 2, 0, 6, 4, 5};
+      std::vector<Tensor> parts;
+      for (int64_t begin = 0; begin < kTokens; begin += chunk) {
+        const int64_t end = std::min(begin + chunk, kTokens);
+        const PagedRows rows = {end - begin, begin, pages};
+        const PagedPass pass = make_paged_pass(kv, {&rows, 1}, kHeads, cos, sin);
+        const auto part = [&](const Tensor& x) { return slice(x, 0, begin, end); };
+        parts.push_back(append_and_attend(kv, 0, pass, part(q), part(k), part(v), 0.2f));
+      }
+      const std::vector<float> mixed = concat(parts, 0).to_vector<float>();
+      if (first.empty()) first = mixed;
+      EXPECT_EQ(mixed, first) << tern::name_of(type) << " in chunks of " << chunk;
+    }
+  }
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ Naive naive_absmean(const std::vector<float>& w) {
   return out;
 }
 
+TernaryCodes absmean(const Tensor& w) { return find_weight_scheme("absmean").quantize(w); }
+
 std::vector<float> gaussian(int64_t count, unsigned seed) {
   std::mt19937 engine(seed);
   std::normal_distribution<float> normal(0.0f, 0.02f);
@@ -44,7 +46,7 @@ TEST(Absmean, EqualsTheFormulasOnAwkwardShapes) {
   const Device device = testing::test_device();
   for (const Shape& shape : {Shape{1, 1}, Shape{1, 17}, Shape{17, 1}, Shape{7, 63}, Shape{64, 65}, Shape{127, 131}}) {
     const std::vector<float> w = gaussian(shape.numel(), 7);
-    const TernaryCodes got = absmean_quantize(Tensor::from(w, shape, device));
+    const TernaryCodes got = absmean(Tensor::from(w, shape, device));
     const Naive want = naive_absmean(w);
     // One rounding of the mean to f32 beside sums whose error is far below it.
     EXPECT_NEAR(got.scale, want.scale, want.scale * 2e-7) << to_string(shape);
@@ -61,17 +63,17 @@ TEST(Absmean, EqualsTheFormulasOnAwkwardShapes) {
 
 TEST(Absmean, ZerosAndTinyWeightsUseTheSmallestScale) {
   const Device device = testing::test_device();
-  const TernaryCodes zeros = absmean_quantize(Tensor::zeros({3, 5}, DType::f32, device));
+  const TernaryCodes zeros = absmean(Tensor::zeros({3, 5}, DType::f32, device));
   EXPECT_EQ(zeros.scale, 1e-5f);
   for (const int8_t code : zeros.codes.to_vector<int8_t>()) EXPECT_EQ(code, 0);
-  const TernaryCodes tiny = absmean_quantize(Tensor::full({2, 2}, 1e-7, DType::f32, device));
+  const TernaryCodes tiny = absmean(Tensor::full({2, 2}, 1e-7, DType::f32, device));
   EXPECT_EQ(tiny.scale, 1e-5f);
   for (const int8_t code : tiny.codes.to_vector<int8_t>()) EXPECT_EQ(code, 0);
 }
 
 TEST(Absmean, TiesRoundToEven) {
   // Mean |w| is 1 exactly, so 0.5 is a tie (to 0) and 1.5 rounds to 2 and is clamped to 1.
-  const TernaryCodes got = absmean_quantize(Tensor::from({0.5f, -0.5f, 1.5f, -1.5f}, {2, 2}, testing::test_device()));
+  const TernaryCodes got = absmean(Tensor::from({0.5f, -0.5f, 1.5f, -1.5f}, {2, 2}, testing::test_device()));
   EXPECT_EQ(got.scale, 1.0f);
   EXPECT_EQ(got.codes.to_vector<int8_t>(), (std::vector<int8_t>{0, 0, 1, -1}));
 }
@@ -81,7 +83,7 @@ TEST(Absmean, TheSameBitsForEveryThreadCount) {
   std::vector<float> scales;
   std::vector<std::vector<int8_t>> codes;
   for (const int threads : {1, 2, 3}) {
-    const TernaryCodes got = absmean_quantize(Tensor::from(w, {511, 257}, Device::open("cpu", {threads, ""})));
+    const TernaryCodes got = absmean(Tensor::from(w, {511, 257}, Device::open("cpu", {threads, ""})));
     scales.push_back(got.scale);
     codes.push_back(got.codes.to_vector<int8_t>());
   }
@@ -89,6 +91,19 @@ TEST(Absmean, TheSameBitsForEveryThreadCount) {
   EXPECT_EQ(scales[0], scales[2]);
   EXPECT_EQ(codes[0], codes[1]);
   EXPECT_EQ(codes[0], codes[2]);
+}
+
+TEST(Absmean, MeasuresManyAsEachAlone) {
+  const Device device = testing::test_device();
+  std::vector<Tensor> matrices;
+  for (const Shape& shape : {Shape{1, 1}, Shape{7, 63}, Shape{64, 65}, Shape{127, 131}}) {
+    matrices.push_back(Tensor::from(gaussian(shape.numel(), 5), shape, device));
+  }
+  matrices.push_back(transpose(matrices.back()));  // not contiguous
+  const std::vector<float> scales = absmean_scales(matrices);
+  ASSERT_EQ(scales.size(), matrices.size());
+  for (size_t i = 0; i < scales.size(); ++i) EXPECT_EQ(scales[i], absmean(matrices[i]).scale) << i;
+  EXPECT_TRUE(absmean_scales({}).empty());
 }
 
 TEST(Schemes, AreFoundByName) {

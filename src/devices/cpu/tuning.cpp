@@ -85,7 +85,7 @@ class Product {
     uint8_t* const packed = static_cast<uint8_t*>(packed_.get()) + at;
     const TernaryMatmulArgs args = {
         rows,          kCols,        stride_, q_.data(),
-        scale_.data(), sums_.data(), 1,       {{tuning.layout, packed, n, 1.0f, y_.data(), nullptr}}};
+        scale_.data(), sums_.data(), 1,       {{tuning.layout, packed, n, 1.0f, y_.data(), nullptr, nullptr}}};
     const Clock::time_point start = Clock::now();
     kernels_.ternary_matmul(exec, args);
     return std::chrono::duration<double>(Clock::now() - start).count();

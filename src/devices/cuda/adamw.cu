@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "devices/cuda/packs.cuh"
+#include "devices/cuda/piece_list.cuh"
 #include "devices/cuda/pointwise.h"
 
 namespace tern::cuda {
@@ -34,19 +35,46 @@ __device__ void step_element(const Coefficients& c, float grad, float& p, float&
   p = p * c.keep + c.step * m / (sqrtf(v) / c.root2 + c.eps);
 }
 
+// Elements i … i + kWidth - 1.
 template <int kWidth>
-__global__ void __launch_bounds__(kPackThreads)
-    step_all(int64_t count, Coefficients coefficients, const float* grads, float* ps, float* ms, float* vs) {
-  for_packs<kWidth>(count, [&](int64_t i, auto width) {
-    constexpr int kAtOnce = decltype(width)::value;
-    const auto grad = load_pack<kAtOnce>(grads + i);
-    auto p = load_pack<kAtOnce>(ps + i), m = load_pack<kAtOnce>(ms + i), v = load_pack<kAtOnce>(vs + i);
+__device__ void step_pack(const AdamwTensor& tensor, const Coefficients& coefficients, int64_t i) {
+  const auto grad = load_pack<kWidth>(tensor.grad + i);
+  auto p = load_pack<kWidth>(tensor.p + i), m = load_pack<kWidth>(tensor.m + i), v = load_pack<kWidth>(tensor.v + i);
 #pragma unroll
-    for (int l = 0; l < kAtOnce; ++l) step_element(coefficients, grad.at[l], p.at[l], m.at[l], v.at[l]);
-    store_pack(ps + i, p);
-    store_pack(ms + i, m);
-    store_pack(vs + i, v);
-  });
+  for (int l = 0; l < kWidth; ++l) step_element(coefficients, grad.at[l], p.at[l], m.at[l], v.at[l]);
+  store_pack(tensor.p + i, p);
+  store_pack(tensor.m + i, m);
+  store_pack(tensor.v + i, v);
+}
+
+// Elements [begin, end), by the block; in packs of kWidth where all begin at whole ones.
+template <int kWidth>
+__device__ void step_piece(const AdamwTensor& tensor, const Coefficients& coefficients, int64_t begin, int64_t end) {
+  const int64_t packs_end = begin + (end - begin) / kWidth * kWidth;
+  for (int64_t i = begin + threadIdx.x * kWidth; i < packs_end; i += kPackThreads * kWidth) {
+    step_pack<kWidth>(tensor, coefficients, i);
+  }
+  for (int64_t i = packs_end + threadIdx.x; i < end; i += kPackThreads) step_pack<1>(tensor, coefficients, i);
+}
+
+constexpr int64_t kPiece = 4096;  // elements, whole packs
+
+__device__ uintptr_t address(const float* p) { return reinterpret_cast<uintptr_t>(p); }
+
+__global__ void __launch_bounds__(kPackThreads)
+    step_all(const __grid_constant__ PieceList<AdamwTensor> list, Coefficients coefficients) {
+  constexpr int kWidth = kPackWidth<float>;
+  for (int64_t piece = blockIdx.x; piece < list.pieces(); piece += gridDim.x) {
+    const int at = list.item_of(piece);
+    const AdamwTensor tensor = list.item[at];
+    const int64_t begin = (piece - list.begin[at]) * kPiece, end = std::min(tensor.count, begin + kPiece);
+    const uintptr_t addresses = address(tensor.p) | address(tensor.m) | address(tensor.v) | address(tensor.grad);
+    if (addresses % (kWidth * sizeof(float)) == 0) {
+      step_piece<kWidth>(tensor, coefficients, begin, end);
+    } else {
+      step_piece<1>(tensor, coefficients, begin, end);
+    }
+  }
 }
 
 struct TernaryCode {
@@ -61,18 +89,14 @@ struct TernaryCode {
 }  // namespace
 
 void adamw(const Exec& exec, const AdamwArgs& args) noexcept {
-  if (args.count == 0) return;
-  constexpr int kWidth = kPackWidth<float>;
-  const cudaStream_t stream = stream_of(exec);
   const Coefficients coefficients = coefficients_of(args);
-  if (hold_packs<kWidth>(args.grad, args.p, args.m, args.v)) {
-    step_all<kWidth><<<pack_blocks(args.count, kWidth), kPackThreads, 0, stream>>>(args.count, coefficients, args.grad,
-                                                                                   args.p, args.m, args.v);
-  } else {
-    step_all<1><<<pack_blocks(args.count, 1), kPackThreads, 0, stream>>>(args.count, coefficients, args.grad, args.p,
-                                                                         args.m, args.v);
-  }
-  launched(exec, "adamw");
+  const auto tensor_of = [&](int64_t t) { return args.tensor[t]; };
+  const auto pieces_of = [](const AdamwTensor& tensor) { return ceil_div(tensor.count, kPiece); };
+  for_lists(args.tensors, tensor_of, pieces_of, [&](const PieceList<AdamwTensor>& list, int64_t) {
+    if (list.pieces() == 0) return;
+    step_all<<<blocks_for(list.pieces(), 1), kPackThreads, 0, stream_of(exec)>>>(list, coefficients);
+    launched(exec, "adamw");
+  });
 }
 
 void ternary_codes(const Exec& exec, const TernaryCodesArgs& args) noexcept {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients of attention.cu: one kernel for dq, one for dk and dv. A block owns 64 queries of a head, or 64 keys of a key
-// head, and walks what they meet 64 rows at a time in ascending order: keys; or, head by head of the group, queries. With
-// lse and D known, a meeting of 64 by 64 needs nothing of the others, and no two blocks add to the same sums.
+// Gradients of attention.cu, for any head and GPU; attention_backward_wgmma.cu has what compute capability 9.0 does for
+// heads of up to 128. One kernel for dq, one for dk and dv. A block owns 64 queries of a head, or 64 keys of a key
+// head, and walks what they meet 64 rows at a time in ascending order: keys; or, head by head of the group, queries.
+// With lse and D known, a meeting of 64 by 64 needs nothing of the others, and no two blocks add to the same sums.
 #include <cstddef>
 
+#include "devices/cuda/attention_backward.h"
 #include "devices/cuda/attention_entries.h"
 #include "devices/cuda/attention_panels.cuh"
 #include "devices/cuda/launch.h"
@@ -140,8 +142,8 @@ class GradientTile {
     for (int b = 0; b < kAll; ++b) {
       const int i = b * kThreads + thread_, at = column + i % kQuads * 4;
       const int64_t row = first + i / kQuads;
-      quads[b] = row < args_.tokens && at < dim_ ? row_quad<(kSlices > 0)>(rows + row * stride, at, dim_)
-                                                 : float4{0, 0, 0, 0};
+      quads[b] =
+          row < args_.tokens && at < dim_ ? row_quad<(kSlices > 0)>(rows + row * stride, at, dim_) : float4{0, 0, 0, 0};
     }
 #pragma unroll
     for (int b = 0; b < kAll; ++b) {
@@ -288,7 +290,8 @@ class GradientTile {
 
 // Blocks with more to do start first: late queries, early keys.
 template <bool kOfKeys, int kSlices>
-__global__ void __launch_bounds__(kThreads, kSlices <= 2 ? 2 : 1) add_gradients(const __grid_constant__ BackwardPass pass) {
+__global__ void __launch_bounds__(kThreads, kSlices <= 2 ? 2 : 1)
+    add_gradients(const __grid_constant__ BackwardPass pass) {
   extern __shared__ uint4 shared_memory[];
   MeetingMemory& memory = *reinterpret_cast<MeetingMemory*>(shared_memory);
   const AttentionBackwardArgs& args = pass.args;
@@ -327,6 +330,7 @@ void attention_backward(const Exec& exec, const AttentionBackwardArgs& args) noe
   constexpr const char* kName = "attention_backward";
   const int64_t rows = args.batch * args.tokens * args.heads;
   if (rows == 0) return;
+  if (is_hopper(exec) && args.dim <= kWidestWgmmaHead) return attention_backward_wgmma(exec, args);
   const Room delta(exec, static_cast<size_t>(rows) * sizeof(float), kName);
   if (!delta) return;
   sum_deltas<<<blocks_for(rows, kThreads / kWarp), kThreads, 0, stream_of(exec)>>>(args, delta.as<float>());

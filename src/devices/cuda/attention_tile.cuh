@@ -2,15 +2,19 @@
 // Causal grouped-query attention, for tensors and for pages. One arithmetic for every query, whatever tile it is in and
 // whoever shares it:
 //
-//   s_j      a chain over the columns, then times scale;
-//   step     64 keys from a multiple of 64 on: maximum, p_j = exp(s_j - maximum so far), their sum over 16 threads of 4
-//            keys each; sums of earlier steps decay by exp(maximum before - maximum now); a chain of p_j·v_j goes on;
-//   span     steps from span_keys(keys) · i on, starting from nothing; at most 32 for any number of keys;
-//   merge    spans in ascending order, each part times exp(its maximum - maximum of both).
+//   products  on tensor cores, of numbers split in two f16 each (attention_split.cuh), or of one where keys and values
+//             are f16 as they are; of the four products of halves the smallest is left out. Sums are f32;
+//   panel     64 keys from a multiple of 64 on: s_j, over slices of the columns; their maximum; p_j = exp(s_j - maximum);
+//             Σ p_j, and Σ p_j·v_j from nothing, p_j scaled as a row of split numbers is;
+//   merge     panels in ascending order: total · exp(its maximum - maximum of both) + panel · exp(...).
 //
-// So a query's bits depend on what it sees alone, and spans can be shared out among blocks. A tile is some queries of one
-// key head, token by token and, within a token, head by head of its group, by one block of threads. Wide tiles take 64
-// such rows of a sequence; narrow ones take rows of one token, and where these are few, one of its spans.
+// So a query's bits depend on what it sees alone. A tile is some queries of one key head, token by token and, within a
+// token, head by head of its group. A warp has 16 rows of a wide tile, all columns, and goes through all panels. The
+// warps of a narrow tile share 16 rows: each scores some of a panel's keys and then adds up some of the columns; and
+// several blocks, a cluster, can share the panels, whose sums they merge out of each other's shared memory.
+//
+// What is not finite, and is not seen, must not meet a row's sums even with a weight of 0; and of an infinity there are
+// no halves. Such numbers are rare: a tile whose results are not all finite is done again, with care.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -21,46 +25,95 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "devices/cuda/attention_panels.cuh"
+#include "devices/cuda/attention_feed.cuh"
+#include "devices/cuda/divisor.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/rotation.cuh"
 #include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 
-constexpr int kMostSpans = 32;
-
-// Keys of a span of a query that sees `keys`.
-__device__ inline int span_keys(int keys) {
-  int span = kPanelRows;
-  while (span * kMostSpans < keys) span *= 2;
-  return span;
-}
-
 // The queries of one sequence; the last of them sees all keys.
 struct AttentionQueries {
-  int64_t heads, group, tokens, keys, dim;
+  int64_t heads, tokens, keys, dim;
+  Divisor group;
   float scale;
+  bool in_quads;           // q, cos and sin can be read four at a time
   const float* q;          // [tokens, heads, dim]
   const float *cos, *sin;  // of the first token, [*, dim/2]; null: q is rotated
   float *out, *lse;        // [tokens, heads, dim]; [heads, tokens] or null
-  float* parts;            // [tokens, heads, kMostSpans, dim + 2]: what spans give, their maximum and sum; or null
 };
 
-// Where a tile's rows are, and the number of their first within the sequence. Without a sequence: nothing to do.
+// A tile's first row, by its number within the sequence, and its first head. Without a sequence: nothing to do.
 template <class Keys>
 struct AttentionTask {
   AttentionQueries queries;
   Keys keys;
-  int64_t row = 0;
+  int64_t row = 0, first_head = 0;
   bool valid = false;
 };
 
-__device__ inline float query_element(const AttentionQueries& queries, int64_t row, int64_t token, int64_t column) {
-  const float* x = queries.q + row * queries.dim;
-  if (!queries.cos) return __ldg(x + column);
-  const int64_t turn = token * (queries.dim / 2);
-  return rotated_element(x, queries.cos + turn, queries.sin + turn, queries.dim, column);
+struct TileRow {
+  int token, head;
+};
+
+// Where a query is, and the angles of its position.
+struct QueryPlace {
+  const float *x, *cos, *sin;
+};
+
+__device__ inline int64_t offset_of(const AttentionQueries& queries, const TileRow& row) {
+  return (row.token * queries.heads + row.head) * queries.dim;
+}
+
+__device__ inline QueryPlace place_of(const AttentionQueries& queries, const TileRow& row) {
+  const int64_t turn = row.token * (queries.dim / 2);
+  return {queries.q + offset_of(queries, row), queries.cos ? queries.cos + turn : nullptr,
+          queries.cos ? queries.sin + turn : nullptr};
+}
+
+// Elements [column, column + 4) of a query, column a multiple of 4 below dim; 0 beyond.
+__device__ __noinline__ float4 query_elements(const QueryPlace& place, int dim, int column) {
+  const auto at = [&](int i) {
+    if (i >= dim) return 0.0f;
+    return place.cos ? rotated_element(place.x, place.cos, place.sin, dim, i) : place.x[i];
+  };
+  return {at(column), at(column + 1), at(column + 2), at(column + 3)};
+}
+
+__device__ inline float4 query_quad(const AttentionQueries& queries, const QueryPlace& place, int column) {
+  const int dim = static_cast<int>(queries.dim), half = dim / 2;
+  if (!queries.in_quads) return query_elements(place, dim, column);
+  const auto quad = [](const float* x) { return *reinterpret_cast<const float4*>(x); };
+  if (!place.cos) return quad(place.x + column);
+  const int i = column < half ? column : column - half;
+  const float4 low = quad(place.x + i), high = quad(place.x + half + i);
+  const float4 c = quad(place.cos + i), s = quad(place.sin + i);
+  if (column < half) {
+    return {low.x * c.x - high.x * s.x, low.y * c.y - high.y * s.y, low.z * c.z - high.z * s.z,
+            low.w * c.w - high.w * s.w};
+  }
+  return {high.x * c.x + low.x * s.x, high.y * c.y + low.y * s.y, high.z * c.z + low.z * s.z,
+          high.w * c.w + low.w * s.w};
+}
+
+// A score by the definition: for what tensor cores make nothing of.
+template <class Keys>
+__device__ __noinline__ float exact_score(const AttentionTask<Keys>& task, const TileRow& row, int key) {
+  const auto place = task.keys.place(key);
+  const QueryPlace query = place_of(task.queries, row);
+  float sum = 0.0f;
+  for (int column = 0; column < task.keys.dim(); column += 4) {
+    sum = chain_dot(query_quad(task.queries, query, column), task.keys.quad(place, false, column), sum);
+  }
+  return sum * task.queries.scale;
+}
+
+// The greater of a non-negative number and a magnitude, NaN if one is.
+__device__ __forceinline__ float greatest_or_nan(float most, float x) {
+  float greatest;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(greatest) : "f"(most), "f"(fabsf(x)));
+  return greatest;
 }
 
 // A running softmax: Σ exp(s - maximum), in which nothing but -inf so far counts as 0.
@@ -71,548 +124,700 @@ struct SoftmaxSum {
 // What exponents are taken from, so that -inf has none.
 __device__ inline float origin_of(float maximum) { return maximum == -INFINITY ? 0.0f : maximum; }
 
-// Factors of the total so far and of the part that joins it.
-struct MergeFactors {
+// e^x for x up to 0, up to 2^-22 of the greatest, 1; e^0 is 1.
+__device__ __forceinline__ float exponential(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x * 1.44269504f));
+  return power;
+}
+
+// What a panel gives: its values' sums are to be multiplied with `unit`.
+struct PanelSum {
+  float maximum, sum, unit;
+};
+
+// Factors of a total and of the panel that joins it.
+struct MergeStep {
   float kept, added;
 };
 
-__device__ inline MergeFactors merge(SoftmaxSum& total, const SoftmaxSum& part) {
-  const float maximum = fmaxf(total.maximum, part.maximum), origin = origin_of(maximum);
-  const MergeFactors factors = {expf(total.maximum - origin), expf(part.maximum - origin)};
-  total = {maximum, total.sum * factors.kept + part.sum * factors.added};
-  return factors;
+__device__ inline MergeStep merge_step(float before, float panel, float both) {
+  const float origin = origin_of(both);
+  return {exponential(before - origin), exponential(panel - origin)};
 }
 
-__device__ inline float merged(float total, float part, const MergeFactors& factors) {
-  return total * factors.kept + part * factors.added;
+__device__ inline float merged(float total, float kept, float panel, float added) {
+  return fmaf(panel, added, total * kept);
 }
 
-// A tile has kRows queries of up to kMostDim columns, and of their results kColumns columns: the blocks of a wider head
-// all compute its scores. Keys and values are in shared memory kSlice columns at a time. Each kColumnThreads threads add
-// up some of the rows, with kVector adjacent columns each.
-template <int kTileRows, int kBlockThreads, int kMostColumns, int kResultColumns, int kSliceColumns, int kThreadsOfColumns,
-          int kAdjacent, int kBlocks>
+template <int kWarpsOfBlock, int kSliceColumns, bool kWarpsShareRows, bool kAllInOneSlice>
 struct TileShape {
-  static constexpr int kRows = kTileRows, kThreads = kBlockThreads, kMostDim = kMostColumns, kColumns = kResultColumns;
-  static constexpr int kSlice = kSliceColumns, kColumnThreads = kThreadsOfColumns, kVector = kAdjacent;
-  static constexpr int kBlocksPerProcessor = kBlocks;
-  static constexpr int kScoreRows = std::max(1, kRows * kPanelThreads / kThreads);
-  static constexpr int kScoreThreads = kRows / kScoreRows * kPanelThreads;
-  static constexpr int kSumRows = kRows * kColumnThreads / kThreads;
-  static constexpr int kSlices = kColumns / kSlice, kSumColumns = kSlice / kColumnThreads;
-  static constexpr int kQueryRow = kMostDim + kPanelPadding, kPanelRow = kSlice + kPanelPadding, kWeightRow = kRows + 4;
+  static constexpr int kWarps = kWarpsOfBlock, kThreads = kWarps * kWarp, kSlice = kSliceColumns;
+  static constexpr bool kShared = kWarpsShareRows, kOneSlice = kAllInOneSlice;
+  static constexpr int kRowsOfWarp = 16, kRows = kShared ? kRowsOfWarp : kRowsOfWarp * kWarps;
+  // Eights of keys that a warp scores and of columns that it adds up.
+  static constexpr int kKeyEights = kPanelRows / 8 / (kShared ? kWarps : 1);
+  static constexpr int kColumnEights = kSlice / 8 / (kShared ? kWarps : 1);
+  static constexpr int kEightsAtOnce = std::min(4, kColumnEights);
+  static constexpr int kColumnUnroll = kShared ? 8 : 4;
+  static constexpr int kScoreRow = kPanelRows + 8;  // floats, which keeps rows in different banks
 
-  static_assert(kMostDim % kSlice == 0 && kColumns % kSlice == 0 && kSumColumns % kVector == 0);
-  static_assert(kThreads % kColumnThreads == 0);
-  static_assert(kScoreThreads % 32 == 0 && kScoreThreads <= kThreads && kThreads >= kPanelRows && kThreads >= kRows);
-};
-
-struct TileRow {
-  int64_t at;  // token · heads + head
-  int64_t token, head;
-  int keys, span;  // that it sees, 0 for a row that the tile lacks; of a span
-};
-
-// What threads that have sums need to know of a row's scores.
-struct alignas(16) RowStep {
-  float decay;  // of the sums before this step; in the end, what the total is divided by
-  MergeFactors factors;
-  int16_t seen;  // keys of the step
-  bool ends;     // a span ends
+  static_assert((kKeyEights % 2 == 0 || kKeyEights == 1) && kEightsAtOnce % 2 == 0 && kColumnEights % kEightsAtOnce == 0);
 };
 
 template <class Shape, class Keys>
 struct TileMemory {
-  alignas(16) float queries[Shape::kRows * Shape::kQueryRow];
-  alignas(16) float panel[kPanelRows * Shape::kPanelRow];
-  alignas(16) float weights[kPanelRows * Shape::kWeightRow];  // [key, row]
-  RowStep steps[Shape::kRows];
+  alignas(128) __half queries[2][Shape::kRows * Shape::kSlice];
+  PanelMemory<Shape::kSlice, Keys::kHalves> panel;
+  float query_units[Shape::kRows];
+  float maximums[Shape::kRows];  // of scores, where others than those that found them need them
   TileRow rows[Shape::kRows];
-  typename Keys::Place places[kPanelRows];
   AttentionTask<Keys> task;
+  alignas(16) float scores[Shape::kShared ? Shape::kRows * Shape::kScoreRow : 1];
 };
 
-// Keys: where the keys and values of one key head are. place(key) is cheap to keep; quad(place, values, column) gives the
-// elements [column, column + 4) of a key or a value, 0 or what counts as nothing beyond dim.
+// Panels that each block of a cluster keeps before all are merged, and the most blocks of one.
+constexpr int kHeldPanels = 8, kMostCluster = 8;
+
+// What blocks of a cluster read of each other, behind TileMemory: the sums of kHeldPanels panels for `rows` rows each.
+template <class Shape>
+struct alignas(16) ClusterMemory {
+  struct alignas(16) Step {
+    float kept, added, values_added, sum;
+  };
+
+  int not_finite;
+  PanelSum ends[kHeldPanels][Shape::kRows];
+
+  static constexpr size_t bytes(int64_t rows) {
+    return sizeof(ClusterMemory) + static_cast<size_t>(rows) * (kHeldPanels * kMostCluster * sizeof(Step) +
+                                                                kHeldPanels * Shape::kSlice * sizeof(float));
+  }
+  __device__ Step* steps() { return reinterpret_cast<Step*>(this + 1); }
+  __device__ float* values(int rows) { return reinterpret_cast<float*>(steps() + kHeldPanels * kMostCluster * rows); }
+};
+
+// Puts a slice of the tile's queries in place.
+template <class Shape, class Keys>
+__device__ void take_queries(TileMemory<Shape, Keys>& memory, int slice, int rows) {
+  constexpr int kAtOnce = std::min(Shape::kRows, 2 * Shape::kThreads / 8);
+  const AttentionQueries& queries = memory.task.queries;
+  const int dim = static_cast<int>(queries.dim);
+#pragma unroll 1
+  for (int first = 0; first < Shape::kRows; first += kAtOnce) {
+    SplitRows<kAtOnce, Shape::kSlice, Shape::kThreads> split;
+    split.load([&](int r) { return place_of(queries, memory.rows[first + r]); },
+               [&](const QueryPlace& place, int r, int at) {
+                 const int column = slice * Shape::kSlice + at;
+                 return first + r < rows && column < dim ? query_quad(queries, place, column) : float4{0, 0, 0, 0};
+               });
+    const int to = first * Shape::kSlice;
+    split.store(memory.queries[0] + to, memory.queries[1] + to, memory.query_units + first);
+  }
+}
+
+// What is rare is no part of the kernels' own code, which it would cost registers.
+template <class Shape, class Keys>
+__device__ __noinline__ void take_slice(TileMemory<Shape, Keys>& memory, int slice, int rows) {
+  take_queries(memory, slice, rows);
+}
+template <class Shape, class Keys>
+__device__ __noinline__ void attend_with_care(TileMemory<Shape, Keys>& memory, int first_column);
+template <class Shape, class Keys>
+__device__ __noinline__ void attend_in_cluster_with_care(TileMemory<Shape, Keys>& memory, int first_column,
+                                            ClusterMemory<Shape>& shared, int rank, int shift);
+
+// Keys: where the keys and values of one key head are (attention_feed.cuh).
 template <class Shape, class Keys>
 class AttentionTile {
  public:
   using Memory = TileMemory<Shape, Keys>;
+  using Feed = std::conditional_t<Keys::kHalves, CopyFeed<Keys, Shape::kSlice, Shape::kThreads>,
+                                  SplitFeed<Keys, Shape::kSlice, Shape::kThreads>>;
 
-  // `rows` rows from `row` on of the task in memory, whose heads begin with first_head, and the result's columns from
-  // first_column on.
-  __device__ AttentionTile(Memory& memory, int64_t first_head, int64_t row, int rows, int first_column)
-      : memory_(memory),
-        queries_(memory.task.queries),
-        keys_(memory.task.keys),
-        dim_(static_cast<int>(memory.task.queries.dim)),
-        rows_(rows),
-        first_column_(first_column),
-        thread_(static_cast<int>(threadIdx.x)) {
-    if (thread_ < Shape::kRows) place_row(first_head, row + thread_);
+  // The task in memory, and of its results the columns from first_column on.
+  __device__ AttentionTile(Memory& memory, int first_column)
+      : memory_(memory), task_(memory.task), first_column_(first_column), dim_(static_cast<int>(task_.queries.dim)) {
+    const AttentionQueries& queries = task_.queries;
+    rows_ = static_cast<int>(min(int64_t{Shape::kRows}, queries.tokens * queries.group.divisor() - task_.row));
+    if (thread() < Shape::kRows) place_row(thread());
     __syncthreads();
-    most_keys_ = memory_.rows[rows - 1].keys;
-    span_keys_ = memory_.rows[rows - 1].span;
+    for (int i = 0; i < 2; ++i) seen_[i] = keys_seen(row(i));
+    most_keys_ = keys_seen(rows_ - 1);
+    // Rows that the tile lacks are the last.
+    most_of_warp_ = warp_row() < rows_ ? keys_seen(min(warp_row() + Shape::kRowsOfWarp, rows_) - 1) : 0;
+    least_of_warp_ = warp_row() + Shape::kRowsOfWarp <= rows_ ? keys_seen(warp_row()) : 0;
+    slices_ = max(1, static_cast<int>(ceil_div(dim_, Shape::kSlice)));
   }
 
-  // All spans, and the result.
-  __device__ void attend() {
-    run(0, static_cast<int>(ceil_div(most_keys_, kPanelRows)), true);
-    finish();
+  __device__ int panels() const { return static_cast<int>(ceil_div(most_keys_, kPanelRows)); }
+
+  // Keys that were stored before this pass.
+  __device__ int64_t old_keys() const { return task_.queries.keys - task_.queries.tokens; }
+
+  // All panels by this block. start(feed, panel) starts its feed, at a panel or at none.
+  template <class Start>
+  __device__ void attend(const Start& start) {
+    if (run_alone<false>(start)) {
+      write();
+    } else {
+      attend_with_care(memory_, first_column_);
+    }
+  }
+  __device__ void attend_again() {
+    run_alone<true>(StartAtOnce());
+    write();
+    keep_maximums();
+    __syncthreads();
+    add_what_is_not_finite();
   }
 
-  // One span of rows that see the same number of keys, to AttentionQueries::parts.
-  __device__ void attend_to_span(int span) {
-    const int begin = span * span_keys_, end = min(begin + span_keys_, most_keys_);
-    if (begin >= end) return;
-    run(begin / kPanelRows, static_cast<int>(ceil_div(end, kPanelRows)), false);
-    keep_part(span);
+  // By a cluster of 2^shift blocks, this one `rank`, of which each has room for the tile's rows.
+  template <class Start>
+  __device__ void attend_in_cluster(ClusterMemory<Shape>& shared, int rank, int shift, const Start& start) {
+    if (thread() == 0) shared.not_finite = 0;
+    Shares shares = {shared, rank, shift};
+    if (!run_in_cluster<false>(shares, start)) attend_in_cluster_with_care(memory_, first_column_, shared, rank, shift);
+  }
+  __device__ void attend_in_cluster_again(ClusterMemory<Shape>& shared, int rank, int shift) {
+    Shares shares = {shared, rank, shift};
+    run_in_cluster<true>(shares, StartAtOnce());
+    if (rank == 0) add_what_is_not_finite();
   }
 
  private:
-  __device__ int panel_thread() const { return thread_ % kPanelThreads; }
-  __device__ int score_row() const { return thread_ / kPanelThreads * Shape::kScoreRows; }
-  // Whole warps without a row have no scores.
-  __device__ bool has_scores() const {
-    return thread_ < Shape::kScoreThreads && thread_ / 32 * 32 / kPanelThreads * Shape::kScoreRows < rows_;
-  }
-  __device__ int sum_row() const { return thread_ / Shape::kColumnThreads * Shape::kSumRows; }
-  // The thread's column c of a slice: vectors of kVector.
-  __device__ int sum_column(int c) const {
-    return (c / Shape::kVector * Shape::kColumnThreads + thread_ % Shape::kColumnThreads) * Shape::kVector +
-           c % Shape::kVector;
-  }
+  // What a thread of a cluster adds up: every so-many-th of the tile's results.
+  struct Shares {
+    static constexpr int kMost = Shape::kRows * Shape::kSlice / (2 * Shape::kThreads);
 
-  __device__ void place_row(int64_t first_head, int64_t row) {
-    TileRow& to = memory_.rows[thread_];
-    to.token = row / queries_.group;
-    to.head = first_head + row % queries_.group;
-    to.at = to.token * queries_.heads + to.head;
-    to.keys = thread_ < rows_ ? static_cast<int>(queries_.keys - queries_.tokens + to.token + 1) : 0;
-    to.span = span_keys(to.keys);
+    ClusterMemory<Shape>& memory;
+    int rank, shift;
+    float total[kMost], sum[kMost];
+
+    __device__ int at(int i) const { return ((i << shift) + rank) * Shape::kThreads + static_cast<int>(threadIdx.x); }
+    __device__ int rank_of(int panel) const { return panel & ((1 << shift) - 1); }
+    __device__ static int row(int at) { return at / Shape::kSlice; }
+    __device__ static int column(int at) { return at % Shape::kSlice; }
+  };
+
+  __device__ static int thread() { return static_cast<int>(threadIdx.x); }
+  __device__ static int lane() { return thread() % kWarp; }
+  __device__ static int warp() { return thread() / kWarp; }
+  __device__ static int warp_row() { return Shape::kShared ? 0 : warp() * Shape::kRowsOfWarp; }
+  // The lane's two rows of sums, and the columns of an eight: 2·(lane % 4) and the next.
+  __device__ static int row(int i) { return warp_row() + lane() / 4 + 8 * i; }
+  __device__ static int pair() { return lane() % 4 * 2; }
+  __device__ static int first_key_eight() { return Shape::kShared ? warp() * Shape::kKeyEights : 0; }
+  __device__ static int first_column_eight() { return Shape::kShared ? warp() * Shape::kColumnEights : 0; }
+
+  __device__ void place_row(int r) {
+    const Divisor& group = task_.queries.group;
+    const int64_t row = task_.row + min(r, rows_ - 1), token = group.quotient(row);
+    memory_.rows[r] = {static_cast<int>(token), static_cast<int>(task_.first_head + row - token * group.divisor())};
   }
-
-  __device__ void read_queries() {
-    const int columns = (dim_ + 3) / 4 * 4;
-    for (int i = thread_; i < Shape::kRows * Shape::kMostDim; i += Shape::kThreads) {
-      const int r = i / Shape::kMostDim, column = i % Shape::kMostDim;
-      if (column >= columns) continue;
-      const TileRow& row = memory_.rows[r];
-      memory_.queries[r * Shape::kQueryRow + column] =
-          r < rows_ && column < dim_ ? query_element(queries_, row.at, row.token, column) : 0.0f;
-    }
-  }
-
-  __device__ int keys_of_step(int step) const { return min(kPanelRows, most_keys_ - step * kPanelRows); }
-
-  __device__ void place_keys(int step) {
-    if (thread_ < keys_of_step(step)) memory_.places[thread_] = keys_.place(step * kPanelRows + thread_);
+  __device__ int keys_seen(int r) const {
+    const AttentionQueries& queries = task_.queries;
+    return r < rows_ ? static_cast<int>(queries.keys - queries.tokens + memory_.rows[r].token + 1) : 0;
   }
 
-  // Columns [column, column + kSlice) of the step's keys or values; zeros where there are none.
-  __device__ void load_panel(bool values, int column, int count) {
-    constexpr int kQuads = Shape::kSlice / 4, kAll = kPanelRows * kQuads / Shape::kThreads;
-    constexpr int kBatch = 1024 / Shape::kThreads;  // loads under way: registers allow no more
-    static_assert(kAll % kBatch == 0 && kAll * Shape::kThreads == kPanelRows * kQuads);
+  // Panels begin, begin + step … below end. For each, keep.begin(ends), keep.take(e, sums) for the warp's eights of
+  // columns, and keep.end().
+  template <bool kCareful, class Keep, class Start>
+  __device__ void run(int begin, int end, int step, Keep& keep, const Start& start) {
+    Feed feed(memory_.panel, task_.keys, {most_keys_, slices_, first_column_});
+    start(feed, begin < end ? begin : kNoPanel);
+    if (begin >= end) return;
+    if constexpr (Shape::kOneSlice) take_queries(memory_, 0, rows_);
 #pragma unroll 1
-    for (int first = 0; first < kAll; first += kBatch) {
-      float4 quads[kBatch];
-#pragma unroll
-      for (int b = 0; b < kBatch; ++b) {
-        const int i = (first + b) * Shape::kThreads + thread_, row = i / kQuads, at = column + i % kQuads * 4;
-        quads[b] = row < count && at < dim_ ? keys_.quad(memory_.places[row], values, at) : float4{0, 0, 0, 0};
-      }
-#pragma unroll
-      for (int b = 0; b < kBatch; ++b) {
-        const int i = (first + b) * Shape::kThreads + thread_;
-        *reinterpret_cast<float4*>(memory_.panel + i / kQuads * Shape::kPanelRow + i % kQuads * 4) = quads[b];
-      }
-    }
-  }
-
-  // Steps [begin, end). `merging`: spans end where their rows say, else with `end`.
-  __device__ void run(int begin, int end, bool merging) {
-    read_queries();
-    place_keys(begin);
-    __syncthreads();
-    for (int step = begin; step < end; ++step) {
-      float scores[Shape::kScoreRows][kThreadRows] = {};
-      const int count = keys_of_step(step);
-      for (int column = 0; column < dim_; column += Shape::kSlice) {
-        load_panel(false, column, count);
-        __syncthreads();
-        if (has_scores()) {
-          add_dots(memory_.queries + score_row() * Shape::kQueryRow + column, Shape::kQueryRow,
-                   memory_.panel + panel_thread() * Shape::kPanelRow, Shape::kPanelRow,
-                   (min(Shape::kSlice, dim_ - column) + 3) / 4, scores);
+    for (int panel = begin; panel < end; panel += step) {
+      float scores[kPanelRows / 8][4];
+      float(&scored)[Shape::kKeyEights][4] = reinterpret_cast<float(&)[Shape::kKeyEights][4]>(scores);
+      const bool has_work = panel * kPanelRows < most_of_warp_;
+      const int next = panel + step < end ? panel + step : kNoPanel;
+      for (int slice = 0; slice < (Shape::kOneSlice ? 1 : slices_); ++slice) {
+        if constexpr (!Shape::kOneSlice) {
+          __syncthreads();
+          take_slice(memory_, slice, rows_);
         }
-        __syncthreads();
+        feed.take_keys(slice, next);
+        if (has_work) score(!Shape::kOneSlice && slice > 0, scored);
       }
-      if (has_scores()) weigh(step, merging, scores);
-      add_values(step, end);
+      PanelSum ends[2];
+      const auto weigh = [&] {
+        hide(panel, scores);
+        if constexpr (kCareful) correct(panel, scores);
+        exponentiate(scores, ends);
+      };
+      if constexpr (Shape::kShared) {
+        store_scores(scored);
+      } else {
+        if (has_work) weigh();
+      }
+      feed.take_values(next);
+      if constexpr (kCareful) drop_what_is_not_finite();
+      if (!has_work) continue;
+      if constexpr (Shape::kShared) {
+        load_scores(scores);
+        weigh();
+      }
+      add_values(scores, ends, keep);
+      keep.end();
     }
   }
 
-  // Scores to weights, [key, row], and what they make of the sums before.
-  __device__ void weigh(int step, bool merging, float (&scores)[Shape::kScoreRows][kThreadRows]) {
-#pragma unroll
-    for (int i = 0; i < Shape::kScoreRows; ++i) {
-      const TileRow& row = memory_.rows[score_row() + i];
-      const int seen = max(0, min(kPanelRows, row.keys - step * kPanelRows));
-      const float before = span_[i].maximum;
-#pragma unroll
-      for (int j = 0; j < kThreadRows; ++j) {
-        scores[i][j] *= queries_.scale;
-        if (panel_thread() + kPanelThreads * j < seen) span_[i].maximum = fmaxf(span_[i].maximum, scores[i][j]);
-      }
-      span_[i].maximum = max_of_lanes<kPanelThreads>(span_[i].maximum);
-      const float origin = origin_of(span_[i].maximum), decay = expf(before - origin);
-      float sum = 0.0f;
-#pragma unroll
-      for (int j = 0; j < kThreadRows; ++j) {
-        scores[i][j] = panel_thread() + kPanelThreads * j < seen ? expf(scores[i][j] - origin) : 0.0f;
-        sum += scores[i][j];
-      }
-      sum = sum_of_lanes<kPanelThreads>(sum);
-      span_[i].sum = span_[i].sum * decay + sum;
-      RowStep now = {decay, {0.0f, 0.0f}, static_cast<int16_t>(seen), merging && ends_span(step, row)};
-      if (now.ends) {
-        now.factors = merge(total_[i], span_[i]);
-        span_[i] = SoftmaxSum();
-      }
-      if (panel_thread() == 0) memory_.steps[score_row() + i] = now;
-    }
-#pragma unroll
-    for (int j = 0; j < kThreadRows; ++j) {
-      float of_key[Shape::kScoreRows];
-#pragma unroll
-      for (int i = 0; i < Shape::kScoreRows; ++i) of_key[i] = scores[i][j];
-      store_floats(of_key, memory_.weights + (panel_thread() + kPanelThreads * j) * Shape::kWeightRow + score_row());
-    }
-  }
-
-  // In a step of which the row sees keys.
-  __device__ static bool ends_span(int step, const TileRow& row) {
-    const int begin = step * kPanelRows, end = begin + kPanelRows;
-    return begin < row.keys && (end >= row.keys || end % row.span == 0);
-  }
-
-  // Rows that the tile lacks have any sums.
-  __device__ void add_values(int step, int end) {
-    const int count = keys_of_step(step);
-    const bool all_seen = memory_.rows[0].keys >= (step + 1) * kPanelRows;
-#pragma unroll
-    for (int slice = 0; slice < Shape::kSlices; ++slice) {
-      const int column = first_column_ + slice * Shape::kSlice;
-      if (column >= dim_) break;
-      load_panel(true, column, count);
-      __syncthreads();
-      const bool is_last = slice == Shape::kSlices - 1 || column + Shape::kSlice >= dim_;
-      if (is_last && step + 1 < end) place_keys(step + 1);
-      if (sum_row() < rows_) {
-        if (all_seen) {
-          add_slice<true>(slice, kPanelRows);
-        } else {
-          add_slice<false>(slice, count);
+  // Adds the products of a slice to scores of this warp's eights of keys, or begins with them.
+  __device__ void score(bool go_on, float (&scores)[Shape::kKeyEights][4]) const {
+    constexpr int kEights = Shape::kKeyEights;
+    float high[kEights][4] = {}, low[kEights][4] = {};
+    const int query = swizzled<Shape::kSlice>(warp_row() + lane() % 16, lane() / 16 * 8);
+    const int key = swizzled<Shape::kSlice>(first_key_eight() * 8 + lane() / 16 * 8 + lane() % 8, lane() / 8 % 2 * 8);
+    // Of one eight, what two steps need is in one place.
+    const int two_steps = swizzled<Shape::kSlice>(first_key_eight() * 8 + lane() % 8, lane() / 8 * 8);
+    uint32_t keys[4], low_keys[4];
+#pragma unroll Shape::kColumnUnroll
+    for (int column = 0; column < Shape::kSlice; column += 16) {
+      uint32_t query_high[4], query_low[4];
+      load_matrices(query_high, memory_.queries[0] + (query ^ column));
+      load_matrices(query_low, memory_.queries[1] + (query ^ column));
+      if constexpr (kEights == 1) {
+        const int odd = column / 16 % 2 * 2;
+        if (odd == 0) {
+          load_matrices(keys, memory_.panel.rows[0] + (two_steps ^ column));
+          if constexpr (Feed::kSplit) load_matrices(low_keys, memory_.panel.rows[1] + (two_steps ^ column));
         }
-      }
-      __syncthreads();
-    }
-  }
-
-  // A value that a row does not see may be anything: it must not meet the row's sums even with a weight of 0.
-  template <bool all_seen>
-  __device__ void add_slice(int slice, int count) {
-    int seen[Shape::kSumRows];
+        add_half_products(high[0], query_high, keys[odd], keys[odd + 1]);
+        add_half_products(low[0], query_low, keys[odd], keys[odd + 1]);
+        if constexpr (Feed::kSplit) add_half_products(low[0], query_high, low_keys[odd], low_keys[odd + 1]);
+      } else {
 #pragma unroll
-    for (int i = 0; i < Shape::kSumRows; ++i) {
-      const RowStep& step = memory_.steps[sum_row() + i];
-      seen[i] = step.seen;
-#pragma unroll
-      for (int c = 0; c < Shape::kSumColumns; ++c) sums_[slice][i][c] *= step.decay;
-    }
-#pragma unroll 4
-    for (int key = 0; key < count; ++key) {
-      float weights[Shape::kSumRows], values[Shape::kSumColumns];
-      load_floats(memory_.weights + key * Shape::kWeightRow + sum_row(), weights);
-#pragma unroll
-      for (int c = 0; c < Shape::kSumColumns; c += Shape::kVector) {
-        float adjacent[Shape::kVector];
-        load_floats(memory_.panel + key * Shape::kPanelRow + sum_column(c), adjacent);
-#pragma unroll
-        for (int v = 0; v < Shape::kVector; ++v) values[c + v] = adjacent[v];
-      }
-#pragma unroll
-      for (int i = 0; i < Shape::kSumRows; ++i) {
-#pragma unroll
-        for (int c = 0; c < Shape::kSumColumns; ++c) {
-          if (all_seen || key < seen[i]) sums_[slice][i][c] = fmaf(weights[i], values[c], sums_[slice][i][c]);
+        for (int e = 0; e < kEights; e += 2) {
+          const int from = (key ^ column) + e * 8 * Shape::kSlice;
+          load_matrices(keys, memory_.panel.rows[0] + from);
+          add_half_products(high[e], query_high, keys[0], keys[1]);
+          add_half_products(high[e + 1], query_high, keys[2], keys[3]);
+          add_half_products(low[e], query_low, keys[0], keys[1]);
+          add_half_products(low[e + 1], query_low, keys[2], keys[3]);
+          if constexpr (Feed::kSplit) {
+            load_matrices(low_keys, memory_.panel.rows[1] + from);
+            add_half_products(low[e], query_high, low_keys[0], low_keys[1]);
+            add_half_products(low[e + 1], query_high, low_keys[2], low_keys[3]);
+          }
         }
       }
     }
+    const float units[2] = {memory_.query_units[row(0)] * task_.queries.scale,
+                            memory_.query_units[row(1)] * task_.queries.scale};
 #pragma unroll
-    for (int i = 0; i < Shape::kSumRows; ++i) {
-      const RowStep& step = memory_.steps[sum_row() + i];
-      if (!step.ends) continue;
+    for (int e = 0; e < kEights; ++e) {
 #pragma unroll
-      for (int c = 0; c < Shape::kSumColumns; ++c) {
-        totals_[slice][i][c] = merged(totals_[slice][i][c], sums_[slice][i][c], step.factors);
-        sums_[slice][i][c] = 0.0f;
+      for (int i = 0; i < 4; ++i) {
+        float sum = (high[e][i] + low[e][i]) * units[i / 2];
+        if constexpr (Feed::kSplit) sum *= memory_.panel.units[(first_key_eight() + e) * 8 + pair() + i % 2];
+        scores[e][i] = go_on ? scores[e][i] + sum : sum;
       }
     }
   }
 
-  // Calls act(row, column, slice, i, c) for the thread's sums that count.
-  template <class Act>
-  __device__ void for_sums(const Act& act) const {
+  __device__ float* score_at(int eight, int i) const {
+    return memory_.scores + row(i) * Shape::kScoreRow + eight * 8 + pair();
+  }
+  __device__ void store_scores(const float (&scored)[Shape::kKeyEights][4]) {
 #pragma unroll
-    for (int i = 0; i < Shape::kSumRows; ++i) {
-      if (sum_row() + i >= rows_) continue;
-      const TileRow& row = memory_.rows[sum_row() + i];
+    for (int e = 0; e < Shape::kKeyEights; ++e) {
 #pragma unroll
-      for (int slice = 0; slice < Shape::kSlices; ++slice) {
+      for (int i = 0; i < 2; ++i) {
+        *reinterpret_cast<float2*>(score_at(first_key_eight() + e, i)) = {scored[e][2 * i], scored[e][2 * i + 1]};
+      }
+    }
+  }
+  __device__ void load_scores(float (&scores)[kPanelRows / 8][4]) const {
 #pragma unroll
-        for (int c = 0; c < Shape::kSumColumns; ++c) {
-          const int column = first_column_ + slice * Shape::kSlice + sum_column(c);
-          if (column < dim_) act(row, column, slice, i, c);
+    for (int e = 0; e < kPanelRows / 8; ++e) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const float2 two = *reinterpret_cast<const float2*>(score_at(e, i));
+        scores[e][2 * i] = two.x;
+        scores[e][2 * i + 1] = two.y;
+      }
+    }
+  }
+
+  // Scores of keys that their rows do not see become -inf.
+  __device__ void hide(int panel, float (&scores)[kPanelRows / 8][4]) const {
+    const int first = panel * kPanelRows;
+    if (first + kPanelRows <= least_of_warp_) return;
+#pragma unroll
+    for (int e = 0; e < kPanelRows / 8; ++e) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        if (first + e * 8 + pair() + i % 2 >= seen_[i / 2]) scores[e][i] = -INFINITY;
+      }
+    }
+  }
+
+  // NaNs become what they are by the definition.
+  __device__ void correct(int panel, float (&scores)[kPanelRows / 8][4]) const {
+    float wrong[kPanelRows / 8 * 4];
+#pragma unroll
+    for (int n = 0; n < kPanelRows / 2; ++n) wrong[n] = scores[n / 4][n % 4];
+#pragma unroll 1
+    for (int n = 0; n < kPanelRows / 2; ++n) {
+      if (!isnan(wrong[n])) continue;
+      const int key = panel * kPanelRows + n / 4 * 8 + pair() + n % 2;
+      wrong[n] = exact_score(task_, memory_.rows[row(n / 2 % 2)], key);
+    }
+#pragma unroll
+    for (int n = 0; n < kPanelRows / 2; ++n) scores[n / 4][n % 4] = wrong[n];
+  }
+
+  __device__ void exponentiate(float (&scores)[kPanelRows / 8][4], PanelSum (&ends)[2]) const {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      float most = -INFINITY, sum = 0.0f;
+      if (Shape::kShared && 8 * i >= rows_) {
+#pragma unroll
+        for (int e = 0; e < kPanelRows / 8; ++e) scores[e][2 * i] = scores[e][2 * i + 1] = 0.0f;
+        ends[i] = {most, sum, 1.0f};
+        continue;
+      }
+#pragma unroll
+      for (int e = 0; e < kPanelRows / 8; ++e) most = fmaxf(most, fmaxf(scores[e][2 * i], scores[e][2 * i + 1]));
+      most = max_of_lanes<4>(most);
+      const float origin = origin_of(most);
+#pragma unroll
+      for (int e = 0; e < kPanelRows / 8; ++e) {
+#pragma unroll
+        for (int j = 2 * i; j < 2 * i + 2; ++j) {
+          scores[e][j] = exponential(scores[e][j] - origin);
+          sum += scores[e][j];
+        }
+      }
+      ends[i] = {most, sum_of_lanes<4>(sum), 1.0f};
+    }
+  }
+
+  // Weights · values, for this warp's columns.
+  template <class Keep>
+  __device__ void add_values(float (&weights)[kPanelRows / 8][4], PanelSum (&ends)[2], Keep& keep) const {
+    uint32_t high[kPanelRows / 8][2], low[kPanelRows / 8][2];
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      PowerOfTwo scale = {power_of_two(kExponentOfOne + kGreatestExponent),
+                          power_of_two(kExponentOfOne - kGreatestExponent)};  // for weights of which the greatest is 1
+      if constexpr (Feed::kSplit) {
+        float most = 0.0f;
+#pragma unroll
+        for (int e = 0; e < kPanelRows / 8; ++e) {
+          const float2 units = *reinterpret_cast<const float2*>(memory_.panel.units + e * 8 + pair());
+          weights[e][2 * i] *= units.x;
+          weights[e][2 * i + 1] *= units.y;
+          most = fmaxf(most, fmaxf(weights[e][2 * i], weights[e][2 * i + 1]));
+        }
+        scale = scale_of(max_of_lanes<4>(most));
+      }
+      ends[i].unit = scale.inverse;
+#pragma unroll
+      for (int e = 0; e < kPanelRows / 8; ++e) {
+        const HalfPairs halves = split(weights[e][2 * i] * scale.factor, weights[e][2 * i + 1] * scale.factor);
+        high[e][i] = halves.high;
+        low[e][i] = halves.low;
+      }
+    }
+    keep.begin(ends);
+    add_halves(high, low, keep);
+  }
+
+  template <class Keep>
+  __device__ void add_halves(const uint32_t (&weights_high)[kPanelRows / 8][2],
+                             const uint32_t (&weights_low)[kPanelRows / 8][2], Keep& keep) const {
+    constexpr int kAtOnce = Shape::kEightsAtOnce;
+    const int column = swizzled<Shape::kSlice>(lane() % 16, first_column_eight() * 8 + lane() / 16 * 8);
+    const __half* const values = memory_.panel.rows[Feed::kSplit ? 0 : 1];
+#pragma unroll
+    for (int first = 0; first < Shape::kColumnEights; first += kAtOnce) {
+      float high[kAtOnce][4] = {}, low[kAtOnce][4] = {};
+#pragma unroll
+      for (int key = 0; key < kPanelRows; key += 16) {
+        const auto operand = [key](const uint32_t(&w)[kPanelRows / 8][2], uint32_t(&a)[4]) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) a[i] = w[key / 8 + i / 2][i % 2];
+        };
+        uint32_t of_high[4], of_low[4];
+        operand(weights_high, of_high);
+        operand(weights_low, of_low);
+#pragma unroll
+        for (int e = 0; e < kAtOnce; e += 2) {
+          uint32_t two[4];
+          const int from = (column ^ (first + e) * 8) + key * Shape::kSlice;
+          load_turned_matrices(two, values + from);
+          add_half_products(high[e], of_high, two[0], two[1]);
+          add_half_products(high[e + 1], of_high, two[2], two[3]);
+          add_half_products(low[e], of_low, two[0], two[1]);
+          add_half_products(low[e + 1], of_low, two[2], two[3]);
+          if constexpr (Feed::kSplit) {
+            load_turned_matrices(two, memory_.panel.rows[1] + from);
+            add_half_products(low[e], of_high, two[0], two[1]);
+            add_half_products(low[e + 1], of_high, two[2], two[3]);
+          }
+        }
+      }
+#pragma unroll
+      for (int e = 0; e < kAtOnce; ++e) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) high[e][i] += low[e][i];
+        keep.take(first + e, high[e]);
+      }
+    }
+  }
+
+  // Merges panels into the totals.
+  struct Merge {
+    AttentionTile& tile;
+    float kept[2], added[2];
+
+    __device__ void begin(const PanelSum (&ends)[2]) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        SoftmaxSum& total = tile.total_[i];
+        const float most = fmaxf(total.maximum, ends[i].maximum);
+        const MergeStep step = merge_step(total.maximum, ends[i].maximum, most);
+        total = {most, merged(total.sum, step.kept, ends[i].sum, step.added)};
+        kept[i] = step.kept;
+        added[i] = step.added * ends[i].unit;
+      }
+    }
+    __device__ void take(int e, const float (&sums)[4]) {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) tile.totals_[e][j] = merged(tile.totals_[e][j], kept[j / 2], sums[j], added[j / 2]);
+    }
+    __device__ void end() {}
+  };
+
+  // Whether all results are finite.
+  template <bool kCareful, class Start>
+  __device__ bool run_alone(const Start& start) {
+    for (int i = 0; i < 2; ++i) total_[i] = {};
+#pragma unroll
+    for (int e = 0; e < Shape::kColumnEights; ++e) {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) totals_[e][j] = 0.0f;
+    }
+    Merge merge = {*this, {}, {}};
+    run<kCareful>(0, panels(), 1, merge, start);
+    return __syncthreads_and(divide());
+  }
+
+  // Totals to results, in place. Whether all are finite.
+  __device__ bool divide() {
+    const float inverse[2] = {1.0f / total_[0].sum, 1.0f / total_[1].sum};
+    float greatest = 0.0f;
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      if (row(i) >= rows_) continue;
+#pragma unroll
+      for (int e = 0; e < Shape::kColumnEights; ++e) {
+#pragma unroll
+        for (int j = 2 * i; j < 2 * i + 2; ++j) {
+          totals_[e][j] *= inverse[i];
+          greatest = greatest_or_nan(greatest, totals_[e][j]);
         }
       }
     }
+    return greatest < INFINITY;
   }
 
-  // Calls act(number in the tile, row, i) for rows with scores, in one thread each.
-  template <class Act>
-  __device__ void for_score_rows(const Act& act) const {
-    if (thread_ >= Shape::kScoreThreads || panel_thread() != 0) return;
+  __device__ float* result(int r, int column) const {
+    return task_.queries.out + offset_of(task_.queries, memory_.rows[r]) + column;
+  }
+
+  __device__ void write() const {
 #pragma unroll
-    for (int i = 0; i < Shape::kScoreRows; ++i) {
-      if (score_row() + i < rows_) act(score_row() + i, memory_.rows[score_row() + i], i);
+    for (int i = 0; i < 2; ++i) {
+      if (row(i) >= rows_) continue;
+      float* const to = result(row(i), 0);
+#pragma unroll
+      for (int e = 0; e < Shape::kColumnEights; ++e) {
+        const int column = first_column_ + (first_column_eight() + e) * 8 + pair();
+        if (column < dim_) to[column] = totals_[e][2 * i];
+        if (column + 1 < dim_) to[column + 1] = totals_[e][2 * i + 1];
+      }
     }
-  }
-
-  __device__ void finish() {
-    for_score_rows([&](int r, const TileRow& row, int i) {
+    if (!task_.queries.lse || first_column_ != 0 || lane() % 4 != 0) return;
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      if (row(i) >= rows_) continue;
+      const TileRow& to = memory_.rows[row(i)];
       const SoftmaxSum& total = total_[i];
-      memory_.steps[r].decay = total.sum;
-      if (queries_.lse && first_column_ == 0) {
-        queries_.lse[row.head * queries_.tokens + row.token] = total.sum == 0.0f ? NAN : total.maximum + logf(total.sum);
-      }
-    });
+      task_.queries.lse[to.head * task_.queries.tokens + to.token] =
+          total.sum == 0.0f ? NAN : total.maximum + logf(total.sum);
+    }
+  }
+
+  __device__ void keep_maximums() {
+    if (lane() % 4 != 0) return;
+    for (int i = 0; i < 2; ++i) memory_.maximums[row(i)] = total_[i].maximum;
+  }
+
+  // Numbers of the panel that are not finite become 0: add_what_is_not_finite() adds them.
+  __device__ void drop_what_is_not_finite() {
+    const int first = Feed::kSplit ? 0 : Shape::kSlice * kPanelRows;
+    uint16_t* const bits = reinterpret_cast<uint16_t*>(memory_.panel.rows[0]);
+    for (int i = first + thread(); i < 2 * Shape::kSlice * kPanelRows; i += Shape::kThreads) {
+      if ((bits[i] & 0x7c00) == 0x7c00) bits[i] = 0;
+    }
     __syncthreads();
-    for_sums([&](const TileRow& row, int column, int slice, int i, int c) {
-      queries_.out[row.at * queries_.dim + column] = totals_[slice][i][c] / memory_.steps[sum_row() + i].decay;
-    });
   }
 
-  __device__ float* part_of(const TileRow& row, int span) const {
-    return queries_.parts + (row.at * kMostSpans + span) * (queries_.dim + 2);
+  // Each thread has columns of its own.
+  __device__ void add_what_is_not_finite() {
+    for (int column = first_column_ + thread(); column < min(first_column_ + Shape::kSlice, dim_);
+         column += Shape::kThreads) {
+      for (int key = 0; key < most_keys_; ++key) {
+        const float4 quad = task_.keys.quad(task_.keys.place(key), true, column / 4 * 4);
+        const float of_quad[4] = {quad.x, quad.y, quad.z, quad.w}, value = of_quad[column % 4];
+        if (!isfinite(value)) add_value(column, key, value);
+      }
+    }
+  }
+  __device__ void add_value(int column, int key, float value) {
+    for (int r = 0; r < rows_; ++r) {
+      float* const to = result(r, column);
+      if (keys_seen(r) <= key || isnan(*to)) continue;
+      *to += exponential(exact_score(task_, memory_.rows[r], key) - origin_of(memory_.maximums[r])) * value;
+    }
   }
 
-  __device__ void keep_part(int span) const {
-    for_sums([&](const TileRow& row, int column, int slice, int i, int c) {
-      part_of(row, span)[column] = sums_[slice][i][c];
+  // Writes this block's results. Whether all of the cluster are finite.
+  template <bool kCareful, class Start>
+  __device__ bool run_in_cluster(Shares& shares, const Start& start) {
+    ClusterMemory<Shape>& memory = shares.memory;
+    if (thread() < Shape::kRows) memory_.maximums[thread()] = -INFINITY;
+#pragma unroll
+    for (int i = 0; i < Shares::kMost; ++i) shares.total[i] = shares.sum[i] = 0.0f;
+    const int size = 1 << shares.shift, round = size * kHeldPanels;
+    for (int first = 0; first < panels(); first += round) {
+      const int end = min(first + round, panels());
+      Hold hold = {*this, memory, memory.values(rows_)};
+      run<kCareful>(first + shares.rank, end, size, hold, start);
+      sync_cluster();
+      merge_round(shares, end - first);
+      if (end == panels()) {
+        if (!divide(shares)) {
+          for (int rank = 0; rank < size; ++rank) *in_cluster(&memory.not_finite, rank) = 1;
+        }
+        write_shares(shares);
+      }
+      sync_cluster();
+    }
+    return memory.not_finite == 0;
+  }
+
+  // Keeps panels for the cluster.
+  struct Hold {
+    AttentionTile& tile;
+    ClusterMemory<Shape>& memory;
+    float* values;
+    int held = 0;
+
+    __device__ void begin(const PanelSum (&ends)[2]) {
+      if (warp() != 0 || lane() % 4 != 0) return;
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        if (row(i) < tile.rows_) memory.ends[held][row(i)] = ends[i];
+      }
+    }
+    __device__ void take(int e, const float (&sums)[4]) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        if (row(i) >= tile.rows_) continue;
+        float* const to = values + row(i) * Shape::kSlice + (first_column_eight() + e) * 8 + pair();
+        *reinterpret_cast<float2*>(to) = {sums[2 * i], sums[2 * i + 1]};
+      }
+    }
+    __device__ void end() {
+      ++held;
+      values += tile.rows_ * Shape::kSlice;
+    }
+  };
+
+  // Merges panels 0 … count - 1 of a round: the first of each block, in the order of their ranks, then the second ….
+  __device__ void merge_round(Shares& shares, int count) {
+    using Step = typename ClusterMemory<Shape>::Step;
+    ClusterMemory<Shape>& memory = shares.memory;
+    for (int r = warp(); r < rows_; r += Shape::kWarps) {
+      float before = memory_.maximums[r];
+      for (int first = 0; first < count; first += kWarp) {
+        const int panel = first + lane();
+        PanelSum end = {-INFINITY, 0.0f, 1.0f};
+        if (panel < count) end = in_cluster(&memory, shares.rank_of(panel))->ends[panel >> shares.shift][r];
+        float most = fmaxf(before, end.maximum);
+#pragma unroll
+        for (int distance = 1; distance < kWarp; distance *= 2) {
+          most = fmaxf(most, __shfl_up_sync(kAllLanes, most, distance));
+        }
+        const float previous = __shfl_up_sync(kAllLanes, most, 1);
+        const MergeStep step = merge_step(lane() == 0 ? before : previous, end.maximum, most);
+        if (panel < count) {
+          memory.steps()[panel * rows_ + r] = Step{step.kept, step.added, step.added * end.unit, end.sum};
+        }
+        before = __shfl_sync(kAllLanes, most, kWarp - 1);
+      }
+      if (lane() == 0) memory_.maximums[r] = before;
+    }
+    __syncthreads();
+#pragma unroll
+    for (int i = 0; i < Shares::kMost; ++i) {
+      const int at = shares.at(i);
+      if (at >= rows_ * Shape::kSlice) break;
+      const Step* const steps = memory.steps() + Shares::row(at);
+#pragma unroll 8
+      for (int panel = 0; panel < count; ++panel) {
+        const Step step = steps[panel * rows_];
+        const float* const values = in_cluster(memory.values(rows_), shares.rank_of(panel));
+        const float value = values[(panel >> shares.shift) * rows_ * Shape::kSlice + at];
+        shares.total[i] = merged(shares.total[i], step.kept, value, step.values_added);
+        shares.sum[i] = merged(shares.sum[i], step.kept, step.sum, step.added);
+      }
+    }
+  }
+
+  template <class Act>
+  __device__ void for_shares(Shares& shares, const Act& act) const {
+#pragma unroll
+    for (int i = 0; i < Shares::kMost; ++i) {
+      const int at = shares.at(i), column = first_column_ + Shares::column(at);
+      if (at < rows_ * Shape::kSlice && column < dim_) act(Shares::row(at), column, i);
+    }
+  }
+  __device__ bool divide(Shares& shares) const {
+    bool finite = true;
+    for_shares(shares, [&](int, int, int i) {
+      shares.total[i] *= 1.0f / shares.sum[i];
+      finite = finite && isfinite(shares.total[i]);
     });
-    if (first_column_ != 0) return;
-    for_score_rows([&](int, const TileRow& row, int i) {
-      float* const ends = part_of(row, span) + queries_.dim;
-      ends[0] = span_[i].maximum;
-      ends[1] = span_[i].sum;
-    });
+    return finite;
+  }
+  __device__ void write_shares(Shares& shares) const {
+    for_shares(shares, [&](int r, int column, int i) { *result(r, column) = shares.total[i]; });
   }
 
   Memory& memory_;
-  const AttentionQueries& queries_;
-  const Keys& keys_;
-  const int dim_, rows_, first_column_, thread_;
-  int most_keys_, span_keys_;  // of the last row
-  SoftmaxSum span_[Shape::kScoreRows], total_[Shape::kScoreRows];
-  float sums_[Shape::kSlices][Shape::kSumRows][Shape::kSumColumns] = {};
-  float totals_[Shape::kSlices][Shape::kSumRows][Shape::kSumColumns] = {};
+  const AttentionTask<Keys>& task_;
+  const int first_column_, dim_;
+  int rows_, slices_, seen_[2], most_keys_;
+  int most_of_warp_, least_of_warp_;  // keys that the warp's rows see
+  SoftmaxSum total_[2];
+  float totals_[Shape::kColumnEights][4];
 };
 
 template <class Shape, class Keys>
-__device__ TileMemory<Shape, Keys>& tile_memory() {
-  extern __shared__ uint4 shared_memory[];
-  return *reinterpret_cast<TileMemory<Shape, Keys>*>(shared_memory);
+__device__ void attend_with_care(TileMemory<Shape, Keys>& memory, int first_column) {
+  AttentionTile<Shape, Keys>(memory, first_column).attend_again();
 }
-
-template <class Shape, class Pass>
-__host__ __device__ int64_t parts_of_columns(const Pass& pass) {
-  const int64_t parts = ceil_div(pass.dim(), Shape::kColumns);
-  return parts > 0 ? parts : 1;
-}
-
-// Tiles of one token and key head: by heads of the group and columns of the result.
-template <class Shape, class Pass>
-__host__ __device__ int64_t parts_of_token(const Pass& pass) {
-  return ceil_div(pass.group(), Shape::kRows) * parts_of_columns<Shape>(pass);
-}
-
-// A pass finds the tasks of
-//   tile(number, rows, kv_head)  `rows` rows of a sequence, or what is left of them;
-//   token(number, kv_head)       the rows of one token.
-// One thread asks, for the block. Later tiles see more keys: they start first.
-template <class Shape, class Pass>
-__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocksPerProcessor)
-    attend_tiles(const __grid_constant__ Pass pass, int64_t tiles) {
-  static_assert(Shape::kColumns == Shape::kMostDim);
-  using Tile = AttentionTile<Shape, typename Pass::Keys>;
-  auto& memory = tile_memory<Shape, typename Pass::Keys>();
-  for (int64_t i = blockIdx.x; i < tiles * pass.kv_heads(); i += gridDim.x) {
-    const int64_t kv_head = i % pass.kv_heads();
-    __syncthreads();
-    if (threadIdx.x == 0) memory.task = pass.tile(tiles - 1 - i / pass.kv_heads(), Shape::kRows, kv_head);
-    __syncthreads();
-    if (!memory.task.valid) continue;
-    const int64_t row = memory.task.row, left = memory.task.queries.tokens * pass.group() - row;
-    Tile(memory, kv_head * pass.group(), row, static_cast<int>(min(int64_t{Shape::kRows}, left)), 0).attend();
-  }
-}
-
-// `spans`: 1, or kMostSpans for a block for each.
-template <class Shape, class Pass>
-__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocksPerProcessor)
-    attend_tokens(const __grid_constant__ Pass pass, int64_t tokens, int spans) {
-  using Tile = AttentionTile<Shape, typename Pass::Keys>;
-  auto& memory = tile_memory<Shape, typename Pass::Keys>();
-  const int64_t parts = parts_of_token<Shape>(pass), each = parts * pass.kv_heads() * spans;
-  for (int64_t i = blockIdx.x; i < tokens * each; i += gridDim.x) {
-    const int64_t kv_head = i / spans % pass.kv_heads(), part = i / spans / pass.kv_heads() % parts;
-    __syncthreads();
-    if (threadIdx.x == 0) memory.task = pass.token(i / each, kv_head);
-    __syncthreads();
-    if (!memory.task.valid) continue;
-    const int64_t column_parts = parts_of_columns<Shape>(pass), head = part / column_parts * Shape::kRows;
-    Tile tile(memory, kv_head * pass.group(), memory.task.row + head,
-              static_cast<int>(min(int64_t{Shape::kRows}, pass.group() - head)),
-              static_cast<int>(part % column_parts) * Shape::kColumns);
-    if (spans > 1) {
-      tile.attend_to_span(static_cast<int>(i % spans));
-    } else {
-      tile.attend();
-    }
-  }
-}
-
-constexpr int kMergeThreads = 128;
-
-// The result of one token and head from its spans.
-template <class Pass>
-__global__ void __launch_bounds__(kMergeThreads) merge_spans(const __grid_constant__ Pass pass, int64_t tokens) {
-  const int64_t heads = pass.group() * pass.kv_heads();
-  for (int64_t i = blockIdx.x; i < tokens * heads; i += gridDim.x) {
-    const int64_t head = i % heads;
-    const auto task = pass.token(i / heads, head / pass.group());
-    if (!task.valid) continue;
-    const AttentionQueries& queries = task.queries;
-    const int64_t token = task.row / queries.group, row = token * heads + head, width = queries.dim + 2;
-    const int keys = static_cast<int>(queries.keys - queries.tokens + token + 1);
-    const int spans = static_cast<int>(ceil_div(keys, span_keys(keys)));
-    const float* const parts = queries.parts + row * kMostSpans * width;
-    for (int64_t column = threadIdx.x; column < max(queries.dim, int64_t{1}); column += kMergeThreads) {
-      SoftmaxSum total;
-      float sum = 0.0f;
-#pragma unroll 8
-      for (int span = 0; span < spans; ++span) {
-        const float* const part = parts + span * width;
-        const MergeFactors factors = merge(total, {part[queries.dim], part[queries.dim + 1]});
-        sum = merged(sum, part[column], factors);
-      }
-      if (column < queries.dim) queries.out[row * queries.dim + column] = sum / total.sum;
-      if (column == 0 && queries.lse) {
-        queries.lse[head * queries.tokens + token] = total.sum == 0.0f ? NAN : total.maximum + logf(total.sum);
-      }
-    }
-  }
-}
-
-// Wide tiles of heads beyond this would need more registers than there are.
-constexpr int kMostWideColumns = 256;
-
-template <int kMostColumns>
-struct TileShapes;
-template <>
-struct TileShapes<64> {
-  using Wide = TileShape<64, 256, 64, 64, 64, 16, 4, 2>;
-  using Narrow = TileShape<8, 128, 64, 64, 64, 64, 1, 4>;
-};
-template <>
-struct TileShapes<128> {
-  using Wide = TileShape<64, 256, 128, 128, 128, 16, 4, 2>;
-  using Narrow = TileShape<8, 128, 128, 128, 128, 128, 1, 4>;
-};
-template <>
-struct TileShapes<256> {
-  using Wide = TileShape<32, 256, 256, 256, 128, 16, 4, 2>;
-  using Narrow = TileShape<8, 128, 256, 256, 128, 128, 1, 4>;
-};
-template <>
-struct TileShapes<kLargestHead> {
-  using Narrow = TileShape<4, 128, kLargestHead, 256, 128, 128, 1, 2>;
-};
-
-// Calls act(columns) with the least of the shapes' that hold the pass's heads, or the one for all.
-template <class Pass, class Act>
-void with_columns(const Pass& pass, const Act& act) {
-  if constexpr (!Pass::kByGeneralShape) {
-    if (pass.dim() <= 64) return act(std::integral_constant<int, 64>());
-    if (pass.dim() <= 128) return act(std::integral_constant<int, 128>());
-    if (pass.dim() <= 256) return act(std::integral_constant<int, 256>());
-  }
-  act(std::integral_constant<int, static_cast<int>(kLargestHead)>());
-}
-
-// Dynamic shared memory of a kernel, which it may use from now on even beyond 48 KiB.
-template <class Shape, class Pass, class Function>
-size_t tile_bytes(const Exec& exec, Function kernel, const char* name) {
-  constexpr size_t kBytes = sizeof(TileMemory<Shape, typename Pass::Keys>);
-  static_assert(kBytes <= size_t{99} << 10);
-  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int{kBytes}), name);
-  return kBytes;
-}
-
-// Whether `rows` rows of a key head, in wide tiles, occupy much of the device.
-template <class Pass>
-bool enough_for_tiles(const Exec& exec, const Pass& pass, int64_t rows) {
-  return !Pass::kByGeneralShape && pass.dim() <= kMostWideColumns &&
-         rows / kPanelRows * pass.kv_heads() * 4 >= multiprocessors(exec);
-}
-
-// Wide tiles; dim <= kMostWideColumns.
-template <class Pass>
-void attend_by_tiles(const Exec& exec, const Pass& pass, const char* name) {
-  with_columns(pass, [&](auto columns) {
-    if constexpr (decltype(columns)::value <= kMostWideColumns) {
-      using Shape = typename TileShapes<decltype(columns)::value>::Wide;
-      const auto kernel = attend_tiles<Shape, Pass>;
-      const size_t bytes = tile_bytes<Shape, Pass>(exec, kernel, name);
-      const int64_t tiles = pass.tiles(Shape::kRows);
-      kernel<<<blocks_for(tiles * pass.kv_heads(), 1), Shape::kThreads, bytes, stream_of(exec)>>>(pass, tiles);
-      launched(exec, name);
-    }
-  });
-}
-
-// Narrow tiles, by spans where there are too few of them for the device. most_keys: that a token may see.
-template <class Pass>
-void attend_by_tokens(const Exec& exec, Pass pass, int64_t tokens, int64_t most_keys, const char* name) {
-  with_columns(pass, [&](auto columns) {
-    using Shape = typename TileShapes<decltype(columns)::value>::Narrow;
-    const auto kernel = attend_tokens<Shape, Pass>;
-    const size_t bytes = tile_bytes<Shape, Pass>(exec, kernel, name);
-    const int64_t tiles = tokens * pass.kv_heads() * parts_of_token<Shape>(pass);
-    const int64_t rows = tokens * pass.kv_heads() * pass.group();
-    const bool by_spans = tiles < multiprocessors(exec) && most_keys > kPanelRows;
-    const int spans = by_spans ? kMostSpans : 1;
-    const Room parts(exec, by_spans ? static_cast<size_t>(rows * kMostSpans * (pass.dim() + 2)) * sizeof(float) : 0, name);
-    if (by_spans && !parts) return;
-    pass.parts = parts.as<float>();
-    kernel<<<blocks_for(tiles * spans, 1), Shape::kThreads, bytes, stream_of(exec)>>>(pass, tokens, spans);
-    launched(exec, name);
-    if (!by_spans) return;
-    merge_spans<<<blocks_for(rows, 1), kMergeThreads, 0, stream_of(exec)>>>(pass, tokens);
-    launched(exec, name);
-  });
+template <class Shape, class Keys>
+__device__ void attend_in_cluster_with_care(TileMemory<Shape, Keys>& memory, int first_column,
+                                                         ClusterMemory<Shape>& shared, int rank, int shift) {
+  AttentionTile<Shape, Keys>(memory, first_column).attend_in_cluster_again(shared, rank, shift);
 }
 
 }  // namespace tern::cuda

@@ -12,15 +12,16 @@
 
 #include "base/check.h"
 #include "base/thread_pool.h"
+#include "devices/cuda/bf16_products.h"
 #include "devices/cuda/check.h"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/memory_pool.h"
+#include "devices/cuda/recording.h"
 #include "devices/cuda/tables.h"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kOrdinal = 0;
 constexpr int kOldestMajor = 8;  // Ampere: asynchronous copies to shared memory, int8 mma of 16x8x32
 
 const Kernels& all_kernels() {
@@ -32,6 +33,7 @@ const Kernels& all_kernels() {
     static_cast<CodedKernels&>(all) = kCoded;
     static_cast<TernaryKernels&>(all) = kTernary;
     static_cast<AttentionKernels&>(all) = kAttention;
+    static_cast<ScoreKernels&>(all) = kScores;
     static_cast<ProbeKernels&>(all) = kProbe;
     all.name = "cuda";
     return all;
@@ -39,15 +41,16 @@ const Kernels& all_kernels() {
   return table;
 }
 
-// The GPU, or an Error that says why there is none to use.
-cudaDeviceProp usable_gpu() {
+// The GPU of that number, or an Error that says why there is none to use.
+cudaDeviceProp usable_gpu(int ordinal) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   static_cast<void>(cudaGetLastError());
   check(status == cudaSuccess && count > 0, "cuda", "expected an NVIDIA GPU and its driver, found none: {}",
         cudaGetErrorString(status == cudaSuccess ? cudaErrorNoDevice : status));
+  check(ordinal >= 0 && ordinal < count, "cuda", "expected a GPU in [0, {}), those there are, got {}", count, ordinal);
   cudaDeviceProp properties = {};
-  check_call(cudaGetDeviceProperties(&properties, kOrdinal), "asking the GPU what it is");
+  check_call(cudaGetDeviceProperties(&properties, ordinal), "asking the GPU what it is");
   check(properties.major >= kOldestMajor, "cuda", "expected a GPU of compute capability {}.0 or later, got {}.{} ({})",
         kOldestMajor, properties.major, properties.minor, properties.name);
   return properties;
@@ -70,9 +73,9 @@ class Stream {
 };
 
 // Makes the GPU the calling thread's: the runtime has a current one per thread.
-int current_gpu() {
-  check_call(cudaSetDevice(kOrdinal), "choosing the GPU");
-  return kOrdinal;
+int make_current(int ordinal) {
+  check_call(cudaSetDevice(ordinal), "choosing the GPU");
+  return ordinal;
 }
 
 }  // namespace
@@ -80,8 +83,10 @@ int current_gpu() {
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(const DeviceOptions& options)
-      : properties_(usable_gpu()),
-        pool_(current_gpu()),
+      : ordinal_(options.ordinal),
+        properties_(usable_gpu(ordinal_)),
+        pool_(make_current(ordinal_)),
+        recorder_(pool_, stream_.get()),
         threads_(options.threads == 0 ? available_cores() : options.threads),
         isa_(fmt::format("sm_{}{}", properties_.major, properties_.minor)) {
     kernels_ = &all_kernels();
@@ -91,6 +96,8 @@ class CudaBackend final : public Backend {
       static_cast<CudaBackend*>(self)->threads_.run(count, grain, body, arg);
     };
     if (options.ternary_layout) exec_.ternary.layout = *options.ternary_layout;
+    exec_.matmul_precision = options.matmul_precision;
+    if (options.matmul_precision == MatmulPrecision::bf16) bf16_products_.emplace();
   }
 
   static CudaBackend& of(const Exec& exec) noexcept { return *static_cast<CudaBackend*>(exec.backend); }
@@ -106,32 +113,61 @@ class CudaBackend final : public Backend {
 
   void* allocate(size_t bytes) override {
     throw_kept_error();
-    current_gpu();
-    void* const data = pool_.allocate(std::max<size_t>(bytes, 1), stream_.get());
+    make_current(ordinal_);
+    void* const data = allocate_block(std::max<size_t>(bytes, 1));
     check(data != nullptr, "cuda", "expected {} bytes of memory, the GPU has none: {} of its {} are in use here", bytes,
           pool_.used(), properties_.totalGlobalMem);
     return data;
   }
-  void release(void* data, size_t) noexcept override { pool_.release(data, stream_.get()); }
+  void release(void* data, size_t) noexcept override { release_block(data); }
 
   void zero(void* to, size_t bytes) override {
-    if (bytes > 0) check_call(cudaMemsetAsync(to, 0, bytes, stream_.get()), "clearing memory");
+    if (bytes > 0) check_call(cudaMemsetAsync(to, 0, bytes, stream()), "clearing memory");
   }
   // Pageable memory is staged before the call returns, so `from` is the caller's again.
   void copy_to_device(void* to, const void* from, size_t bytes) override {
+    check_copy();
     if (bytes > 0)
       check_call(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_.get()), "copying to the GPU");
   }
   void copy_to_host(void* to, const void* from, size_t bytes) override {
+    check_copy();
     if (bytes > 0)
       check_call(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_.get()), "copying from the GPU");
+    synchronize();
+  }
+
+  void synchronize() override {
+    make_current(ordinal_);
     check_call(cudaStreamSynchronize(stream_.get()), "waiting for the GPU");
     throw_kept_error();
   }
 
-  cudaStream_t stream() const noexcept { return stream_.get(); }
+  size_t peak_bytes() const override { return pool_.most_used(); }
+
+  std::unique_ptr<Recording> record(const std::function<void()>& work) override {
+    make_current(ordinal_);
+    return recorder_.record(work);
+  }
+
+  void* queue() const override { return stream_.get(); }
+
+  // Null when there is none left.
+  void* allocate_block(size_t bytes) {
+    return recorder_.is_recording() ? recorder_.allocate(bytes) : pool_.allocate(bytes, stream_.get());
+  }
+  void release_block(void* data) noexcept {
+    if (!recorder_.release(data)) pool_.release(data, stream_.get());
+  }
+
+  // Of the calling thread's launches.
+  cudaStream_t stream() const noexcept {
+    return recorder_.is_recording() ? recorder_.recorded_stream() : stream_.get();
+  }
+  Bf16Products& bf16_products() noexcept { return *bf16_products_; }
+  int ordinal() const noexcept { return ordinal_; }
   int multiprocessors() const noexcept { return properties_.multiProcessorCount; }
-  MemoryPool& pool() noexcept { return pool_; }
+  int major() const noexcept { return properties_.major; }
 
   void keep_error(cudaError_t error, const char* kernel) noexcept {
     if (error == cudaSuccess) return;
@@ -145,6 +181,10 @@ class CudaBackend final : public Backend {
     const char* kernel;
   };
 
+  void check_copy() const {
+    check(!recorder_.is_recording(), "cuda", "expected recorded work to copy nothing between host and device, got a copy");
+  }
+
   void throw_kept_error() {
     std::optional<Failure> failure;
     {
@@ -154,9 +194,12 @@ class CudaBackend final : public Backend {
     if (failure) check_call(failure->error, failure->kernel);
   }
 
+  const int ordinal_;
   const cudaDeviceProp properties_;
   MemoryPool pool_;
   Stream stream_;  // goes before the pool, and what it still does before that
+  Recorder recorder_;
+  std::optional<Bf16Products> bf16_products_;  // where the precision is bf16
   ThreadPool threads_;
   const std::string isa_;
   std::mutex kept_mutex_;
@@ -166,11 +209,17 @@ class CudaBackend final : public Backend {
 std::shared_ptr<Backend> open(const DeviceOptions& options) { return std::make_shared<CudaBackend>(options); }
 
 cudaStream_t stream_of(const Exec& exec) noexcept {
-  keep_error(exec, cudaSetDevice(kOrdinal), "choosing the GPU");
+  keep_error(exec, cudaSetDevice(CudaBackend::of(exec).ordinal()), "choosing the GPU");
   return CudaBackend::of(exec).stream();
 }
 
+Bf16Products& bf16_products(const Exec& exec) noexcept { return CudaBackend::of(exec).bf16_products(); }
+
 int multiprocessors(const Exec& exec) noexcept { return CudaBackend::of(exec).multiprocessors(); }
+
+bool launches_overlap(const Exec& exec) noexcept { return CudaBackend::of(exec).major() >= 9; }
+
+bool is_hopper(const Exec& exec) noexcept { return CudaBackend::of(exec).major() == 9; }
 
 void keep_error(const Exec& exec, cudaError_t error, const char* kernel) noexcept {
   CudaBackend::of(exec).keep_error(error, kernel);
@@ -179,7 +228,7 @@ void keep_error(const Exec& exec, cudaError_t error, const char* kernel) noexcep
 Room::Room(const Exec& exec, size_t bytes, const char* kernel) noexcept : exec_(exec) {
   if (bytes == 0) return;
   try {
-    data_ = CudaBackend::of(exec).pool().allocate(bytes, stream_of(exec));
+    data_ = CudaBackend::of(exec).allocate_block(bytes);
     if (data_ == nullptr) keep_error(exec, cudaErrorMemoryAllocation, kernel);
   } catch (...) {
     keep_error(exec, cudaErrorUnknown, kernel);
@@ -187,7 +236,7 @@ Room::Room(const Exec& exec, size_t bytes, const char* kernel) noexcept : exec_(
 }
 
 Room::~Room() {
-  if (data_ != nullptr) CudaBackend::of(exec_).pool().release(data_, CudaBackend::of(exec_).stream());
+  if (data_ != nullptr) CudaBackend::of(exec_).release_block(data_);
 }
 
 }  // namespace tern::cuda

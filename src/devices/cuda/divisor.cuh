@@ -24,7 +24,11 @@ class Divisor {
 
   __device__ int64_t quotient(int64_t n) const {
     if (n >> 31 != 0) return n / divisor_;
-    return static_cast<int64_t>(static_cast<uint64_t>(static_cast<uint32_t>(n)) * multiplier_ >> shift_);
+    return small_quotient(static_cast<uint32_t>(n));
+  }
+  // For numbers below 2^31.
+  __device__ int64_t small_quotient(uint32_t n) const {
+    return static_cast<int64_t>(static_cast<uint64_t>(n) * multiplier_ >> shift_);
   }
 
  private:

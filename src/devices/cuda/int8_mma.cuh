@@ -18,4 +18,13 @@ __device__ __forceinline__ void add_byte_products(uint32_t (&sums)[4], const uin
       : "r"(u[0]), "r"(u[1]), "r"(u[2]), "r"(u[3]), "r"(q0), "r"(q1));
 }
 
+// Four operands' words of 8 rows of 16 bytes in shared memory, by a whole warp: lanes 8i … 8i + 7 give the addresses of
+// the rows of the i'th, on 16 bytes; of its row g, lane 4g + t gets the bytes 4t … as words[i].
+__device__ __forceinline__ void load_operands(uint32_t (&words)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+               : "r"(static_cast<uint32_t>(__cvta_generic_to_shared(row)))
+               : "memory");
+}
+
 }  // namespace tern::cuda

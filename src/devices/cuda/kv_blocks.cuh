@@ -102,18 +102,18 @@ __device__ inline float half_at(uint32_t bits) {
 template <KvType type>
 __device__ float4 read_kv_quad(const std::byte* codes, const std::byte* scales, int column) {
   if constexpr (type == KvType::f32) {
-    return __ldg(reinterpret_cast<const float4*>(codes) + column / 4);
+    return reinterpret_cast<const float4*>(codes)[column / 4];
   } else if constexpr (type == KvType::f16) {
-    const uint2 pairs = __ldg(reinterpret_cast<const uint2*>(codes) + column / 4);
+    const uint2 pairs = reinterpret_cast<const uint2*>(codes)[column / 4];
     return {half_at(pairs.x), half_at(pairs.x >> 16), half_at(pairs.y), half_at(pairs.y >> 16)};
   } else if constexpr (type == KvType::int8) {
-    const char4 quad = __ldg(reinterpret_cast<const char4*>(codes) + column / 4);
-    const float scale = __ldg(reinterpret_cast<const float*>(scales));
+    const char4 quad = reinterpret_cast<const char4*>(codes)[column / 4];
+    const float scale = *reinterpret_cast<const float*>(scales);
     const auto number = [scale](signed char code) { return static_cast<float>(code) * scale; };
     return {number(quad.x), number(quad.y), number(quad.z), number(quad.w)};
   } else {
-    const uint32_t quad = __ldg(reinterpret_cast<const unsigned short*>(codes) + column / 4);
-    const uint32_t pair = __ldg(reinterpret_cast<const uint32_t*>(scales) + column / kKvGroup);
+    const uint32_t quad = reinterpret_cast<const unsigned short*>(codes)[column / 4];
+    const uint32_t pair = reinterpret_cast<const uint32_t*>(scales)[column / kKvGroup];
     const float scale = half_at(pair), minimum = half_at(pair >> 16);
     const auto number = [&](int i) { return fmaf(static_cast<float>(quad >> (4 * i) & 15), scale, minimum); };
     return {number(0), number(1), number(2), number(3)};

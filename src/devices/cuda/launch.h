@@ -17,6 +17,12 @@ cudaStream_t stream_of(const Exec& exec) noexcept;
 // Streaming multiprocessors of the device.
 int multiprocessors(const Exec& exec) noexcept;
 
+// Whether a kernel may start while the one before it ends (early_launch.cuh).
+bool launches_overlap(const Exec& exec) noexcept;
+
+// Compute capability 9: the instructions of compute_90a are there.
+bool is_hopper(const Exec& exec) noexcept;
+
 // Table entries cannot throw: the first failed call, such as cudaGetLastError() after a launch, is kept with the name
 // of the kernel and thrown by the next operation of the device that can.
 void keep_error(const Exec& exec, cudaError_t error, const char* kernel) noexcept;

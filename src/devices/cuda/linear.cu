@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dot products of rows of activations with rows of weights: the output head.
+// Dot products of rows of activations with rows of weights: the output head. Weights in bf16 are for tensor cores
+// (linear_bf16_weights.cu); here are the others.
 //
 // The order of an element's sum depends on nothing but k. Lane l of a warp takes the runs of 4 elements that begin at
 // 4·l + 128·i, i ascending, by fma from 0; then the lanes fold in a tree. So at most k/32 + 4 fma's and 5 additions
@@ -8,9 +9,11 @@
 #include <cstdint>
 
 #include "devices/cuda/launch.h"
+#include "devices/cuda/linear_bf16_weights.h"
 #include "devices/cuda/matmul_entries.h"
 #include "devices/cuda/warp.cuh"
 #include "devices/cuda/weight_elements.cuh"
+#include "devices/cuda/weight_pairs.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -96,16 +99,17 @@ __global__ void __launch_bounds__(kWarp* kWarps)
   }
 }
 
-// A warp for each of the ids.
-template <bool kWhole, class T>
-__global__ void __launch_bounds__(kWarp* kWarps) linear_ids(LinearRowsArgs args, const T* __restrict__ w) {
-  const int64_t warps = int64_t{gridDim.x} * kWarps;
-  for (int64_t i = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; i < args.count; i += warps) {
-    const float* const x_rows[1] = {args.x};
-    const T* const w_rows[1] = {w + args.ids[i] * args.k};
+// A warp for each of the pairs.
+template <bool kWhole, class T, class Pairs>
+__global__ void __launch_bounds__(kWarp* kWarps) linear_of_pairs(Pairs pairs, const T* __restrict__ w, int64_t k) {
+  const int64_t warps = int64_t{gridDim.x} * kWarps, count = pairs.count();
+  for (int64_t i = int64_t{blockIdx.x} * kWarps + threadIdx.x / kWarp; i < count; i += warps) {
+    if (!pairs.has(i)) continue;
+    const float* const x_rows[1] = {pairs.x(i)};
+    const T* const w_rows[1] = {w + pairs.id(i) * k};
     float sums[1];
-    dot_tile<kWhole>(x_rows, w_rows, args.k, sums);
-    if (threadIdx.x % kWarp == 0) args.y[i] = sums[0];
+    dot_tile<kWhole>(x_rows, w_rows, k, sums);
+    if (threadIdx.x % kWarp == 0) pairs.put(i, sums[0]);
   }
 }
 
@@ -125,10 +129,28 @@ void launch(const Exec& exec, const LinearArgs& args, const T* w) {
   launched(exec, "linear");
 }
 
+template <class Pairs>
+void launch_pairs(const Exec& exec, const char* name, const Pairs& pairs, int64_t most, const float* x, const void* w,
+                  DType w_dtype, int64_t k) {
+  with_weights(w_dtype, w, [&]<class T>(const T* weights) {
+    const auto kernel = whole_runs(x, weights, k) ? linear_of_pairs<true, T, Pairs> : linear_of_pairs<false, T, Pairs>;
+    // Few blocks for a count that is known on the device alone.
+    const int64_t blocks = ceil_div(most, kWarps), room = int64_t{8} * multiprocessors(exec);
+    kernel<<<static_cast<unsigned>(blocks < room ? blocks : room), kWarp * kWarps, 0, stream_of(exec)>>>(pairs, weights,
+                                                                                                         k);
+    launched(exec, name);
+  });
+}
+
+// Their bits depend on the type of the weights and on k alone.
+bool suits_tensor_cores(DType w_dtype, int64_t k) { return w_dtype == DType::bf16 && k <= kMostSplitColumns; }
+
 }  // namespace
 
 void linear(const Exec& exec, const LinearArgs& args) noexcept {
   if (args.rows == 0 || args.n == 0) return;
+  if (linear_in_bf16(exec, args)) return;
+  if (suits_tensor_cores(args.w_dtype, args.k)) return linear_bf16_weights(exec, args);
   with_weights(args.w_dtype, args.w, [&](const auto* w) {
     if (args.rows == 1) {
       launch<1, 4>(exec, args, w);
@@ -142,11 +164,14 @@ void linear(const Exec& exec, const LinearArgs& args) noexcept {
 
 void linear_rows(const Exec& exec, const LinearRowsArgs& args) noexcept {
   if (args.count == 0) return;
-  with_weights(args.w_dtype, args.w, [&]<class T>(const T* w) {
-    const auto kernel = whole_runs(args.x, w, args.k) ? linear_ids<true, T> : linear_ids<false, T>;
-    kernel<<<blocks_for(args.count, kWarps), kWarp * kWarps, 0, stream_of(exec)>>>(args, w);
-    launched(exec, "linear_rows");
-  });
+  if (suits_tensor_cores(args.w_dtype, args.k)) return linear_rows_bf16_weights(exec, args);
+  launch_pairs(exec, "linear_rows", RowPairs(args), args.count, args.x, args.w, args.w_dtype, args.k);
+}
+
+void linear_pairs(const Exec& exec, const LinearPairsArgs& args) noexcept {
+  if (args.most == 0) return;
+  if (suits_tensor_cores(args.w_dtype, args.k)) return linear_pairs_bf16_weights(exec, args);
+  launch_pairs(exec, "linear_pairs", ListedPairs(args), args.most, args.x, args.w, args.w_dtype, args.k);
 }
 
 }  // namespace tern::cuda

@@ -257,6 +257,7 @@ void launch(const Exec& exec, const MatmulArgs& args) {
 // The largest tile that is not mostly beyond C and leaves no multiprocessor without one.
 void matmul(const Exec& exec, const MatmulArgs& args) noexcept {
   if (args.batch == 0 || args.m == 0 || args.n == 0) return;
+  if (matmul_in_bf16(exec, args)) return;
   const auto suits = [&](int64_t extent) {
     return std::min(args.m, args.n) > extent / 2 && tiles_of(args, extent) >= multiprocessors(exec);
   };

@@ -42,6 +42,7 @@ void MemoryPool::trim(cudaStream_t stream) {
 }
 
 size_t MemoryPool::used() const { return attribute(cudaMemPoolAttrUsedMemCurrent); }
+size_t MemoryPool::most_used() const { return attribute(cudaMemPoolAttrUsedMemHigh); }
 size_t MemoryPool::reserved() const { return attribute(cudaMemPoolAttrReservedMemCurrent); }
 
 size_t MemoryPool::attribute(cudaMemPoolAttr name) const {

@@ -26,8 +26,9 @@ class MemoryPool {
   // Waits for `stream` and gives what is not in use back to the system.
   void trim(cudaStream_t stream);
 
-  // Bytes in allocations, and bytes that the pool holds of the device's memory.
+  // Bytes in allocations, the most that they were, and bytes that the pool holds of the device's memory.
   size_t used() const;
+  size_t most_used() const;
   size_t reserved() const;
 
  private:

@@ -4,8 +4,10 @@
 #include <limits>
 
 #include "devices/cuda/attention_entries.h"
-#include "devices/cuda/attention_tile.cuh"
+#include "devices/cuda/attention_launch.cuh"
+#include "devices/cuda/divisor.cuh"
 #include "devices/cuda/kv_blocks.cuh"
+#include "devices/cuda/kv_write.cuh"
 #include "devices/cuda/tables.h"
 
 namespace tern::cuda {
@@ -15,19 +17,33 @@ namespace {
 template <KvType type>
 struct PagedKeys {
   struct Place {
-    const std::byte *codes, *scales;  // of the key
+    std::byte *codes, *scales;  // of the key
   };
+  static constexpr bool kHalves = type == KvType::f16;
 
   KvBlock block;
-  const std::byte* keys;  // the head's block in page 0
+  Divisor page_tokens;
+  std::byte* keys;  // the head's block in page 0
   int64_t page_stride;
   int64_t to_values;  // from a block of keys to the one of values
   const int32_t* pages;
+  const float *new_key, *new_value;  // of this pass, to be stored
+
+  __device__ int dim() const { return static_cast<int>(block.dim); }
+  __device__ int row_bytes() const { return static_cast<int>(block.codes()); }
 
   __device__ Place place(int key) const {
-    const int page_tokens = static_cast<int>(block.tokens), slot = key % page_tokens;
-    const std::byte* const bytes = keys + pages[key / page_tokens] * page_stride;
+    const int64_t page = page_tokens.small_quotient(key), slot = key - page * page_tokens.divisor();
+    std::byte* const bytes = keys + pages[page] * page_stride;
     return {bytes + block.codes_at(slot), bytes + block.scales_at(slot)};
+  }
+  __device__ const std::byte* copied(int key) const { return place(key).codes; }
+  // Stores a key or a value of this pass, by a warp.
+  template <class Put>
+  __device__ void append(const Place& at, const float* cos, const float* sin, bool value, const Put& put) const {
+    const HeadRow x = {value ? new_value : new_key, value ? nullptr : cos, value ? nullptr : sin, dim()};
+    const int64_t offset = value ? to_values : 0;
+    write_kv<type>(block, at.codes + offset, at.scales + offset, x, put);
   }
   __device__ float4 quad(const Place& at, bool values, int column) const {
     const int64_t offset = values ? to_values : 0;
@@ -38,66 +54,99 @@ struct PagedKeys {
 template <KvType type>
 struct PagedPass {
   using Keys = PagedKeys<type>;
-  static constexpr bool kByGeneralShape = false;
 
   PagedAttentionArgs args;
-  int64_t heads_of_group;
-  int64_t tiles_from;  // rows of a key head from which a sequence goes by wide tiles, else by tokens
-  float* parts;
+  Divisor page_tokens, group_of;
+  Divisor narrow_tiles_of_each;
+  bool queries_in_quads;
+  bool single;        // one row of each sequence
+  int64_t wide_from;  // rows of a key head from which a sequence goes by wide
+                      // tiles, else by narrow ones
 
   __host__ __device__ int64_t kv_heads() const { return args.kv.kv_heads; }
-  __host__ __device__ int64_t group() const { return heads_of_group; }
+  __host__ __device__ int64_t group() const { return group_of.divisor(); }
   __host__ __device__ int64_t dim() const { return args.kv.dim; }
-  __device__ bool goes_by_tiles(const PagedSequence& s) const { return s.rows * group() >= tiles_from; }
+  __host__ __device__ bool appends() const { return args.k != nullptr; }
+  __device__ bool is_wide(const PagedSequence& s) const { return s.rows * group() >= wide_from; }
 
-  // The tiles of sequence i start with number i + row·group / rows, which leaves room for its last one.
-  int64_t tiles(int rows) const { return args.batch.sequences + args.batch.rows * group() / rows; }
-  __device__ AttentionTask<Keys> tile(int64_t number, int rows, int64_t kv_head) const {
-    const auto first = [&](int64_t i, const PagedSequence& s) { return i + s.row * group() / rows; };
-    const int64_t i = last_sequence(args.batch, [&](int64_t n, const PagedSequence& s) { return first(n, s) <= number; });
-    const PagedSequence& s = args.batch.sequence[i];
-    const int64_t row = (number - first(i, s)) * rows;
-    return task(s, row, kv_head, goes_by_tiles(s) && row < s.rows * group());
+  int64_t wide_tiles(int rows) const { return tiles(rows); }
+  __device__ AttentionTask<Keys> wide_tile(int64_t number, int rows, int64_t kv_head) const {
+    return tile(number, rows, kv_head, true);
   }
-  __device__ AttentionTask<Keys> token(int64_t number, int64_t kv_head) const {
-    const PagedSequence& s = sequence_of_row(args.batch, number);
-    return task(s, (number - s.row) * group(), kv_head, !goes_by_tiles(s));
+
+  // Those of sequences below wide_from, where there is such a number, are few enough to have room for as many of each.
+  __host__ __device__ bool has_even_tiles() const { return single || wide_from != kNone; }
+  int64_t narrow_tiles(int rows) const {
+    return has_even_tiles() ? args.batch.sequences * narrow_tiles_of_each.divisor() : tiles(rows);
   }
+  __device__ AttentionTask<Keys> narrow_tile(int64_t number, int rows, int64_t kv_head) const {
+    if (!has_even_tiles()) return tile(number, rows, kv_head, false);
+    const int64_t i = narrow_tiles_of_each.quotient(number);
+    const PagedSequence s = args.batch.sequence[i];
+    return task(s, (number - i * narrow_tiles_of_each.divisor()) * rows, kv_head, !is_wide(s));
+  }
+
+  static constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
 
  private:
+  // The tiles of sequence i start with number i + row·group / rows, which leaves room for its last one.
+  int64_t tiles(int rows) const { return args.batch.sequences + args.batch.rows * group() / rows; }
+  __device__ AttentionTask<Keys> tile(int64_t number, int rows, int64_t kv_head, bool wide) const {
+    const auto first = [&](int64_t i, const PagedSequence& s) { return i + s.row * group() / rows; };
+    const int64_t i =
+        last_sequence(args.batch, [&](int64_t n, const PagedSequence& s) { return first(n, s) <= number; });
+    const PagedSequence& s = args.batch.sequence[i];
+    return task(s, (number - first(i, s)) * rows, kv_head, is_wide(s) == wide);
+  }
+
   __device__ AttentionTask<Keys> task(const PagedSequence& s, int64_t row, int64_t kv_head, bool valid) const {
     const KvPages& kv = args.kv;
     const KvBlock block = {type, kv.page_tokens, kv.dim};
-    const int64_t before = s.row * args.heads, turn = s.length * (kv.dim / 2);
+    const int64_t before = s.row * args.heads, kv_before = (s.row * kv.kv_heads + kv_head) * kv.dim, turn = s.length * (kv.dim / 2);
     return {.queries = {.heads = args.heads,
-                        .group = group(),
                         .tokens = s.rows,
                         .keys = s.length + s.rows,
                         .dim = kv.dim,
+                        .group = group_of,
                         .scale = args.scale,
+                        .in_quads = queries_in_quads,
                         .q = args.q + before * kv.dim,
                         .cos = args.batch.cos + turn,
                         .sin = args.batch.sin + turn,
                         .out = args.out + before * kv.dim,
-                        .lse = nullptr,
-                        .parts = parts ? parts + before * kMostSpans * (kv.dim + 2) : nullptr},
-            .keys = {block, kv_block(kv, block, 0, false, kv_head), static_cast<int64_t>(kv.page_stride),
-                     kv.kv_heads * block.bytes(), args.batch.pages + s.table},
+                        .lse = nullptr},
+            .keys = {block, page_tokens, kv_block(kv, block, 0, false, kv_head), static_cast<int64_t>(kv.page_stride),
+                     kv.kv_heads * block.bytes(), args.batch.pages + s.table, args.k + kv_before, args.v + kv_before},
             .row = row,
-            .valid = valid};
+            .first_head = kv_head * group(),
+            .valid = valid && row < s.rows * group()};
   }
 };
+
+// Whether wide tiles of so many rows of a key head would occupy much of the device.
+bool enough_for_wide_tiles(const Exec& exec, const PagedAttentionArgs& args) {
+  const int64_t group = args.heads / args.kv.kv_heads, longest = args.batch.rows - args.batch.sequences + 1;
+  return longest * group >= kWideFrom &&
+         args.batch.rows * group / kWideFrom * args.kv.kv_heads * 4 >= multiprocessors(exec);
+}
 
 template <KvType type>
 void attend(const Exec& exec, const PagedAttentionArgs& args) {
   constexpr const char* kName = "paged_attention";
   const PagedBatch& batch = args.batch;
-  const int64_t group = args.heads / args.kv.kv_heads, longest = batch.rows - batch.sequences + 1;
-  PagedPass<type> pass = {args, group, std::numeric_limits<int64_t>::max(), nullptr};
-  const bool by_tiles = longest * group >= kPanelRows && enough_for_tiles(exec, pass, batch.rows * group);
-  if (by_tiles) pass.tiles_from = kPanelRows;
-  if (by_tiles) attend_by_tiles(exec, pass, kName);
-  if (!by_tiles || batch.sequences > 1) attend_by_tokens(exec, pass, batch.rows, kMostKeys, kName);
+  const int64_t dim = args.kv.dim, group = args.heads / args.kv.kv_heads;
+  const bool single = batch.rows == batch.sequences;
+  const bool wide = !single && enough_for_wide_tiles(exec, args);
+  const int64_t most_rows = single ? group : kWideFrom - 1;  // of narrow sequences, where there is a most
+  const PagedPass<type> pass = {args,
+                                Divisor(args.kv.page_tokens),
+                                Divisor(group),
+                                Divisor(ceil_div(most_rows, kNarrowRows)),
+                                in_quads(dim / 2, 0, args.q, batch.cos, batch.sin),
+                                single,
+                                wide ? kWideFrom : PagedPass<type>::kNone};
+  if (wide) attend_by_wide_tiles(exec, pass, kName);
+  if (!wide || batch.sequences > 1) attend_by_narrow_tiles(exec, pass, single ? group : batch.rows * group, kName);
 }
 
 size_t kv_block_bytes(KvType type, int64_t tokens, int64_t dim) noexcept {
@@ -107,8 +156,13 @@ size_t kv_block_bytes(KvType type, int64_t tokens, int64_t dim) noexcept {
 }  // namespace
 
 void paged_attention(const Exec& exec, const PagedAttentionArgs& args) noexcept {
+  PagedAttentionArgs attending = args;
+  if (args.k && (args.batch.rows != args.batch.sequences || args.heads == 0)) {
+    kv_append(exec, {args.kv, args.batch, args.k, args.v});
+    attending.k = attending.v = nullptr;
+  }
   if (args.batch.rows == 0 || args.heads == 0) return;
-  with_kv_type(args.kv.type, [&](auto type) { attend<decltype(type)::value>(exec, args); });
+  with_kv_type(args.kv.type, [&](auto type) { attend<decltype(type)::value>(exec, attending); });
 }
 
 namespace {

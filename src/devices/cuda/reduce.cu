@@ -7,6 +7,7 @@
 #include "devices/cuda/divisor.cuh"
 #include "devices/cuda/numbers.cuh"
 #include "devices/cuda/packs.cuh"
+#include "devices/cuda/piece_list.cuh"
 #include "devices/cuda/pointwise.h"
 #include "devices/cuda/warp.cuh"
 
@@ -251,28 +252,42 @@ struct AddMagnitude {
   __device__ double operator()(double sum, float x) const { return sum + fabsf(x); }
 };
 
-// parts[b] = the sum over elements b·size … (b+1)·size - 1 of `count`.
+// What is summed in blocks of `size` elements.
+struct Summed {
+  const float* x;
+  int64_t count, size;
+};
+
+// parts[b] = the sum of block b of the list.
 template <class Add>
 __global__ void __launch_bounds__(kLaneThreads)
-    sum_blocks(int64_t blocks, int64_t size, int64_t count, Add add, const float* x, double* parts) {
+    sum_blocks(const __grid_constant__ PieceList<Summed> list, Add add, double* parts) {
   const int lane = threadIdx.x % kLanes;
-  for (int64_t first = int64_t{blockIdx.x} * kBlocksAtOnce; first < blocks;
+  for (int64_t first = int64_t{blockIdx.x} * kBlocksAtOnce; first < list.pieces();
        first += int64_t{gridDim.x} * kBlocksAtOnce) {
-    const int64_t block = first + threadIdx.x / kLanes, end = std::min(count, (block + 1) * size);
+    const int64_t block = first + threadIdx.x / kLanes;
     double sum = 0.0;
+    if (block < list.pieces()) {
+      const int at = list.item_of(block);
+      const Summed& summed = list.item[at];
+      const int64_t begin = (block - list.begin[at]) * summed.size, end = std::min(summed.count, begin + summed.size);
 #pragma unroll 8
-    for (int64_t i = block * size + lane; i < end; i += kLanes) sum = add(sum, x[i]);
+      for (int64_t i = begin + lane; i < end; i += kLanes) sum = add(sum, summed.x[i]);
+    }
     sum = join_lanes<Sum<double>>(sum, kLanes);
-    if (lane == 0 && block < blocks) parts[block] = sum;
+    if (lane == 0 && block < list.pieces()) parts[block] = sum;
   }
 }
 
-__global__ void __launch_bounds__(kThreads) add_in_order(int64_t count, const double* parts, double* y) {
+// A block an item: y = the sum of its parts.
+__global__ void __launch_bounds__(kThreads)
+    add_in_order(const __grid_constant__ PieceList<Summed> list, const double* parts, double* y) {
   constexpr int kAtOnce = 2048;
   __shared__ double tile[kAtOnce];
+  const int64_t end = list.begin[blockIdx.x + 1];
   double sum = 0.0;
-  for (int64_t first = 0; first < count; first += kAtOnce) {
-    const int n = static_cast<int>(std::min<int64_t>(kAtOnce, count - first));
+  for (int64_t first = list.begin[blockIdx.x]; first < end; first += kAtOnce) {
+    const int n = static_cast<int>(std::min<int64_t>(kAtOnce, end - first));
     for (int i = threadIdx.x; i < n; i += kThreads) tile[i] = parts[first + i];
     __syncthreads();
     if (threadIdx.x == 0) {
@@ -281,20 +296,24 @@ __global__ void __launch_bounds__(kThreads) add_in_order(int64_t count, const do
     }
     __syncthreads();
   }
-  if (threadIdx.x == 0) *y = sum;
+  if (threadIdx.x == 0) y[blockIdx.x] = sum;
 }
 
-template <class Add>
-void sum_all(const Exec& exec, const char* name, int64_t blocks, int64_t size, int64_t count, const float* x,
-             double* y) {
-  const Room parts(exec, static_cast<size_t>(blocks) * sizeof(double), name);
-  if (!parts && blocks > 0) return;
-  if (blocks > 0) {
-    sum_blocks<<<blocks_for(blocks, kBlocksAtOnce), kLaneThreads, 0, stream_of(exec)>>>(blocks, size, count, Add{}, x,
-                                                                                        parts.as<double>());
-  }
-  add_in_order<<<1, kThreads, 0, stream_of(exec)>>>(blocks, parts.as<double>(), y);
-  launched(exec, name);
+// y[i] = the sum of summed_of(i).
+template <class Add, class SummedOf>
+void sum_all(const Exec& exec, const char* name, int64_t count, double* y, const SummedOf& summed_of) {
+  const auto blocks_of = [](const Summed& summed) { return ceil_div(summed.count, std::max<int64_t>(summed.size, 1)); };
+  for_lists(count, summed_of, blocks_of, [&](const PieceList<Summed>& list, int64_t first) {
+    const int64_t blocks = list.pieces();
+    const Room parts(exec, static_cast<size_t>(blocks) * sizeof(double), name);
+    if (!parts && blocks > 0) return;
+    const cudaStream_t stream = stream_of(exec);
+    if (blocks > 0) {
+      sum_blocks<<<blocks_for(blocks, kBlocksAtOnce), kLaneThreads, 0, stream>>>(list, Add{}, parts.as<double>());
+    }
+    add_in_order<<<static_cast<unsigned>(list.count), kThreads, 0, stream>>>(list, parts.as<double>(), y + first);
+    launched(exec, name);
+  });
 }
 
 }  // namespace
@@ -306,12 +325,17 @@ void reduce(const Exec& exec, const ReduceArgs& args) noexcept {
 }
 
 void sum_squares(const Exec& exec, const SumSquaresArgs& args) noexcept {
-  constexpr int64_t kBlock = 4096;
-  sum_all<AddSquare>(exec, "sum_squares", ceil_div(args.count, kBlock), kBlock, args.count, args.x, args.y);
+  sum_all<AddSquare>(exec, "sum_squares", args.tensors, args.y, [&](int64_t t) {
+    constexpr int64_t kBlock = 4096;
+    return Summed{args.tensor[t].x, args.tensor[t].count, kBlock};
+  });
 }
 
 void abs_sum(const Exec& exec, const AbsSumArgs& args) noexcept {
-  sum_all<AddMagnitude>(exec, "abs_sum", args.rows, args.cols, args.rows * args.cols, args.x, args.y);
+  sum_all<AddMagnitude>(exec, "abs_sum", args.matrices, args.y, [&](int64_t i) {
+    const AbsSumMatrix& matrix = args.matrix[i];
+    return Summed{matrix.x, matrix.rows * matrix.cols, matrix.cols};
+  });
 }
 
 }  // namespace tern::cuda

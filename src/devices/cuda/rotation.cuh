@@ -6,11 +6,11 @@
 
 namespace tern::cuda {
 
-// Of x [dim], half-split pairs; cos, sin [dim/2] of its position. Memory that no kernel writes meanwhile.
+// Of x [dim], half-split pairs; cos, sin [dim/2] of its position.
 __device__ inline float rotated_element(const float* x, const float* cos, const float* sin, int64_t dim,
                                         int64_t column) {
   const int64_t half = dim / 2, i = column < half ? column : column - half;
-  const float low = __ldg(x + i), high = __ldg(x + half + i), c = __ldg(cos + i), s = __ldg(sin + i);
+  const float low = x[i], high = x[half + i], c = cos[i], s = sin[i];
   return column < half ? low * c - high * s : high * c + low * s;
 }
 

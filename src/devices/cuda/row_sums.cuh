@@ -2,8 +2,9 @@
 // One block walks one row: how its threads share the row, and sums and extremes over it.
 //
 // Thread t has the quads (four neighbouring elements) t, t + threads, t + 2·threads, …, and the row's length alone says
-// how many threads there are. Nothing else decides what is added to what, not even whether a quad is one load or four:
-// a row gives the same bits at any address, alone or beside others, in every kernel that walks it.
+// how many threads there are (a block may have more, which then have none). Nothing else decides what is added to what,
+// not even whether a quad is one load or four: a row gives the same bits at any address, alone or beside others, in
+// every kernel that walks it.
 #pragma once
 
 #include <cmath>
@@ -15,12 +16,13 @@
 namespace tern::cuda {
 
 inline constexpr int kMostRowThreads = 1024;
+inline constexpr int kMostHoldingThreads = 512;  // for a row that they keep in registers
 
-// Quads that a thread can keep in registers where a kernel needs a row more than once: 1, 2 or 4, or 0 for a row that
-// is too long.
+// Quads that a thread can keep in registers where a kernel needs a row more than once: 1, 2, 4 or 8, or 0 for a row
+// that is too long.
 inline int held_quads(int64_t cols) {
-  const int64_t each = ceil_div(cols, 4 * kMostRowThreads);
-  return each <= 1 ? 1 : each <= 2 ? 2 : each <= 4 ? 4 : 0;
+  const int64_t each = ceil_div(cols, 4 * kMostHoldingThreads);
+  return each <= 1 ? 1 : each <= 2 ? 2 : each <= 4 ? 4 : each <= 8 ? 8 : 0;
 }
 
 // Whole warps.
@@ -101,17 +103,23 @@ __device__ void for_quads(int64_t cols, const Each& each) {
   for (int64_t at = int64_t{4} * threadIdx.x; at < cols; at += int64_t{4} * blockDim.x) each(at);
 }
 
+// A row and how many of the block's threads share it, row_threads(cols).
+struct RowWalk {
+  int64_t cols;
+  unsigned threads;
+};
+
 // The same with the number of the quad, each(i, at): i < kHeld = held_quads(cols) is known to the compiler, and always
 // 0 where kHeld is.
 template <int kHeld, class Each>
-__device__ void for_held_quads(int64_t cols, const Each& each) {
+__device__ void for_held_quads(const RowWalk& row, const Each& each) {
   if constexpr (kHeld == 0) {
-    for_quads(cols, [&](int64_t at) { each(0, at); });
+    for_quads(row.cols, [&](int64_t at) { each(0, at); });
   } else {
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) {
-      const int64_t at = int64_t{4} * (threadIdx.x + i * blockDim.x);
-      if (at < cols) each(i, at);
+      const unsigned at = 4 * (threadIdx.x + i * row.threads);
+      if (at < row.cols && threadIdx.x < row.threads) each(i, int64_t{at});
     }
   }
 }

@@ -12,6 +12,7 @@ extern const MatmulKernels kMatmul;
 extern const CodedKernels kCoded;
 extern const TernaryKernels kTernary;
 extern const AttentionKernels kAttention;
+extern const ScoreKernels kScores;
 extern const ProbeKernels kProbe;
 
 }  // namespace tern::cuda

@@ -11,11 +11,12 @@ namespace tern::cuda {
 namespace {
 
 // Up to 32 rows the tensor cores keep up with the reading of the weights (4 products of 8 rows a tile). Beyond, the
-// blocks of the product of many rows are better, but where they are too few for the device: those of few rows are
-// thinner and their warps share the columns.
+// blocks of the products of many rows are better, but on GPUs without wgmma where they are too few for the device:
+// those of few rows are thinner and their warps share the columns.
 void multiply(const Exec& exec, const TernaryMatmulArgs& args) {
-  const bool few = args.rows <= kMostGemvRows || ternary_gemm_blocks(args) < multiprocessors(exec);
-  few ? ternary_gemv(exec, args) : ternary_gemm(exec, args);
+  if (args.rows <= kMostGemvRows) return ternary_gemv(exec, args);
+  if (is_hopper(exec) && args.k > 0) return ternary_wgmma(exec, args);
+  ternary_gemm_blocks(args) < multiprocessors(exec) ? ternary_gemv(exec, args) : ternary_gemm(exec, args);
 }
 
 void ternary_matmul(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
@@ -33,6 +34,8 @@ constexpr TernaryKernels kTable = {
     .ternary_pack = ternary_pack,
     .ternary_unpack = ternary_unpack,
     .ternary_matmul = ternary_matmul,
+    .norm_ternary_rows = kMostNormTernaryRows,
+    .norm_ternary_matmul = norm_ternary_matmul,
 };
 static_assert(complete(kTable));
 

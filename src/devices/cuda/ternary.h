@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The entries of kTernary (device/kernels.h says what each does) and the two ways of the product.
+// The entries of kTernary (device/kernels.h says what each does) and the ways of the product.
 #pragma once
 
 #include "device/kernels.h"
@@ -10,15 +10,23 @@ size_t ternary_packed_bytes(TernaryLayout layout, int64_t rows, int64_t cols) no
 void ternary_pack(const Exec& exec, const TernaryPackArgs& args) noexcept;
 void ternary_unpack(const Exec& exec, const TernaryUnpackArgs& args) noexcept;
 
-// Both ways take any sizes with rows > 0 and Σ n > 0, and want q on 16 bytes. They give the same bits. A block of
+// The ways take any sizes with rows > 0 and Σ n > 0, and want q on 16 bytes. They give the same bits. A block of
 // theirs has 16 outputs or more, so those that any memory holds are fewer than a grid's x can count.
 
 // Few rows of activations: bound by reading the weights. Passes of up to kMostGemvRows rows.
 inline constexpr int64_t kMostGemvRows = 32;
 void ternary_gemv(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
 
+// Rows up to which norm_ternary_matmul costs less than norm_quantize and ternary_matmul, which it calls beyond, and for
+// rows that are too long for it or do not lie on 16 bytes.
+inline constexpr int64_t kMostNormTernaryRows = 4;
+void norm_ternary_matmul(const Exec& exec, const NormTernaryArgs& args) noexcept;
+
 // Many rows: bound by arithmetic. The blocks it would run at the least are what tells whether they fill the device.
 int64_t ternary_gemm_blocks(const TernaryMatmulArgs& args) noexcept;
 void ternary_gemm(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
+
+// Many rows where is_hopper(exec), k > 0.
+void ternary_wgmma(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
 
 }  // namespace tern::cuda

@@ -5,9 +5,10 @@
 // and a mask for each operand register: against the products of 32 rows of activations or more this is little.
 #include <cuda_pipeline_primitives.h>
 
+#include "devices/cuda/int8_mma.cuh"
 #include "devices/cuda/ternary.h"
+#include "devices/cuda/ternary_layout.cuh"
 #include "devices/cuda/ternary_parts.cuh"
-#include "devices/cuda/ternary_products.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -27,15 +28,15 @@ struct GemmShape {
 using WideShape = GemmShape<2, 4, 4, 4, 2, 2>;    // 128 columns by 128 rows
 using NarrowShape = GemmShape<2, 2, 2, 4, 3, 4>;  // 64 by 64
 
-// One step along k. Piece c of a row of activations lies at c ^ 4 in odd rows: the 8 lanes that a 16-byte load serves
-// at once ask for four neighbouring pieces of two neighbouring rows, which so fall in different banks.
+// One step along k. Piece c of row r of activations lies at c ^ r % 8: the same piece of 8 rows, which the tensor
+// cores' operands are loaded by, falls in different banks.
 template <class Shape>
 struct Stage {
   uint4 q[Shape::kRows][kPieces];
   uint4 weights[Shape::kTiles][kWarp];
 };
 
-__device__ unsigned piece_place(unsigned row, unsigned piece) { return piece ^ (row % 2 * (kPieces / 2)); }
+__device__ unsigned piece_place(unsigned row, unsigned piece) { return piece ^ row % kPieces; }
 
 // What a thread brings of its block's operands: pieces of some tiles, and one piece of some rows of activations. What
 // it brings again in place of tiles and rows beyond the last reaches only outputs that are not written.
@@ -81,7 +82,7 @@ class Operands {
  private:
   static constexpr int kWarps = Shape::kWarps, kTiles = Shape::kTiles / kWarps;
   static constexpr int kRowsAtOnce = Shape::kThreads / kPieces, kRows = Shape::kRows / kRowsAtOnce;
-  static_assert(kTiles * kWarps == Shape::kTiles && kRows * kRowsAtOnce == Shape::kRows && kRowsAtOnce % 2 == 0);
+  static_assert(kTiles * kWarps == Shape::kTiles && kRows * kRowsAtOnce == Shape::kRows && kRowsAtOnce % kPieces == 0);
 
   __device__ static unsigned tile() { return threadIdx.x / kWarp; }
   __device__ static unsigned row() { return threadIdx.x / kPieces; }
@@ -111,16 +112,23 @@ class GemmWarp {
     Words weights[Shape::kWeightTiles];
 #pragma unroll
     for (int w = 0; w < Shape::kWeightTiles; ++w) weights[w] = shared_words(stage.weights[tile_ + w][lane_]);
+    // Two groups of rows are loaded at once, with two pieces each.
+    static_assert(Shape::kRowGroups % 2 == 0);
+    const unsigned row = row_ + lane_ / 16 * 8 + lane_ % 8, piece = piece_place(row, lane_ / 8 % 2);
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      Words q[Shape::kRowGroups];
+    for (int s = 0; s < 4; ++s) {
+      uint32_t q[Shape::kRowGroups / 2][4];
 #pragma unroll
-      for (int r = 0; r < Shape::kRowGroups; ++r) {
-        const unsigned piece = piece_place(lane_ / 4, half * kPieces / 2 + lane_ % 4);
-        q[r] = shared_words(stage.q[row_ + 8 * r + lane_ / 4][piece]);
+      for (int r = 0; r < Shape::kRowGroups / 2; ++r) load_operands(q[r], &stage.q[row + 16 * r][piece ^ 2 * s]);
+#pragma unroll
+      for (int w = 0; w < Shape::kWeightTiles; ++w) {
+        uint32_t u[4];
+        unpack_digits(weights[w].at[s], u);
+#pragma unroll
+        for (int r = 0; r < Shape::kRowGroups; ++r) {
+          add_byte_products(sums_[w][r], u, q[r / 2][r % 2 * 2], q[r / 2][r % 2 * 2 + 1]);
+        }
       }
-      add_half_tiles(
-          weights, half, q, [this](int, int w, int r) -> auto& { return sums_[w][r]; });
     }
   }
 

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layout of ternary matrices on CUDA devices: tiles of 512 bytes that hold 16 rows and 128 columns, 2 bits a
-// weight, ordered as the tensor cores take them (int8_mma.cuh). A code is stored as the digit code + 1, so 0, 1 or 2.
+// weight, ordered as the tensor cores take them (int8_mma.cuh, wgmma.cuh). A code is stored as the digit code + 1, so
+// 0, 1 or 2.
 //
-// A warp loads a tile with one instruction: 16 bytes, four words, to the lane 4g + t. Word s is the lane's operand of
-// one product of 16 rows by 32 columns: bits 2p and 2p + 1 of its byte i hold
+// A warp loads a tile with one instruction: 16 bytes, four words, to the lane 4g + t. Word s has columns 32s … 32s + 31
+// and is the lane's operand of one product of 16 rows by 32 columns: bits 2p and 2p + 1 of its byte i hold
 //
-//      row g + 8·(p & 1),  column 64·(s >> 1) + 16t + 8·(s & 1) + 4·(p >> 1) + i        p, i = 0 … 3
+//      row g + 8·(p & 1),  column 32s + 16·(p >> 1) + 4t + i        p, i = 0 … 3
 //
-// so (word >> 2p) & 0x03030303 is the operand's register p. Which 32 columns a product takes, and in which order, is
-// free as long as the activations follow: in this one a lane's activations for two products, s = 2h and 2h + 1, are the
-// 16 bytes 64h + 16t … of a row's 128, one aligned load.
+// so (word >> 2p) & 0x03030303 is the operand's register p:
+//
+//      columns 32s +        4t …    16 + 4t …
+//      row g                p = 0       p = 2
+//      row g + 8            p = 1       p = 3
+//
+// Columns are in their natural order, and so activations are taken as they lie: of a row's, the lane's operand is the 4
+// bytes 32s + 4t … and the 4 bytes 32s + 16 + 4t ….
 //
 // Tiles lie in ascending columns, and rows of tiles in ascending rows. Rows and columns beyond the matrix hold code 0.
 //

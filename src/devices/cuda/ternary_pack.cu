@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Codes to the device's layout and back: a thread has 16 bytes of a tile, which are 16 columns of two rows in each
-// half.
+// Codes to the device's layout and back: a thread has 16 bytes of a tile, which are 32 columns, by fours, of two rows.
 #include <algorithm>
 
 #include "devices/cuda/ternary.h"
@@ -12,38 +11,37 @@ namespace {
 constexpr int kThreads = 128;
 constexpr int64_t kMostAcross = 1024;  // blocks in a row of tiles
 
-// A row of codes that may end within 16 columns, or not be there at all.
+// A row of codes that may end within 4 columns, or not be there at all.
 template <class Code>
 struct CodeRow {
   Code* codes;  // null: a row beyond the matrix
   int64_t columns;
-  bool aligned;  // every 16th column lies on 16 bytes
+  bool aligned;  // every 4th column lies on 4 bytes
 
-  __device__ bool is_vector(int64_t column) const { return aligned && column + 16 <= columns; }
+  __device__ bool is_word(int64_t column) const { return aligned && column + 4 <= columns; }
 };
 
-// Codes of 16 columns, 0 beyond the matrix.
-__device__ Words load_codes(const CodeRow<const int8_t>& row, int64_t column) {
-  if (!row.codes) return {};
-  if (row.is_vector(column)) return load_words(row.codes + column);
-  Words words = {};
+// Codes of 4 columns, 0 beyond the matrix.
+__device__ uint32_t load_codes(const CodeRow<const int8_t>& row, int64_t column) {
+  if (!row.codes) return 0;
+  if (row.is_word(column)) return __ldg(reinterpret_cast<const uint32_t*>(row.codes + column));
+  uint32_t word = 0;
 #pragma unroll
-  for (int i = 0; i < 16; ++i) {
-    if (column + i >= row.columns) break;
-    words.at[i / 4] |= static_cast<uint32_t>(static_cast<uint8_t>(row.codes[column + i])) << (8 * (i % 4));
+  for (int i = 0; i < 4; ++i) {
+    if (column + i < row.columns) word |= static_cast<uint32_t>(static_cast<uint8_t>(row.codes[column + i])) << (8 * i);
   }
-  return words;
+  return word;
 }
 
-__device__ void store_codes(const CodeRow<int8_t>& row, int64_t column, const Words& words) {
+__device__ void store_codes(const CodeRow<int8_t>& row, int64_t column, uint32_t word) {
   if (!row.codes) return;
-  if (row.is_vector(column)) {
-    *reinterpret_cast<uint4*>(row.codes + column) = make_uint4(words.at[0], words.at[1], words.at[2], words.at[3]);
+  if (row.is_word(column)) {
+    *reinterpret_cast<uint32_t*>(row.codes + column) = word;
     return;
   }
 #pragma unroll
-  for (int i = 0; i < 16; ++i) {
-    if (column + i < row.columns) row.codes[column + i] = static_cast<int8_t>(words.at[i / 4] >> (8 * (i % 4)));
+  for (int i = 0; i < 4; ++i) {
+    if (column + i < row.columns) row.codes[column + i] = static_cast<int8_t>(word >> (8 * i));
   }
 }
 
@@ -52,27 +50,6 @@ __device__ uint32_t digits_of(uint32_t codes) { return ((codes & 0x03030303u) + 
 
 // The inverse, bytewise minus 1; the top bit keeps the borrow within its byte.
 __device__ uint32_t codes_of(uint32_t digits) { return ((digits | 0x80808080u) - 0x01010101u) ^ 0x80808080u; }
-
-// A lane's words s = 2h and 2h + 1 from 16 columns of its rows g and g + 8, and the inverse.
-__device__ void pack_half(const Words& low, const Words& high, uint32_t* words) {
-#pragma unroll
-  for (int s = 0; s < 2; ++s) {
-    words[s] = digits_of(low.at[2 * s]) | digits_of(high.at[2 * s]) << 2 | digits_of(low.at[2 * s + 1]) << 4 |
-               digits_of(high.at[2 * s + 1]) << 6;
-  }
-}
-
-__device__ void unpack_half(const uint32_t* words, Words& low, Words& high) {
-#pragma unroll
-  for (int s = 0; s < 2; ++s) {
-    uint32_t u[4];
-    unpack_digits(words[s], u);
-    low.at[2 * s] = codes_of(u[0]);
-    high.at[2 * s] = codes_of(u[1]);
-    low.at[2 * s + 1] = codes_of(u[2]);
-    high.at[2 * s + 1] = codes_of(u[3]);
-  }
-}
 
 // Codes and packed bytes of the rows at hand.
 template <class Code, class Packed>
@@ -88,7 +65,7 @@ struct Block {
         columns(args.cols),
         vectors_a_row(column_tiles(args.cols) * kWarp),
         codes(args.codes),
-        aligned((reinterpret_cast<uintptr_t>(codes) | static_cast<uintptr_t>(columns)) % 16 == 0),
+        aligned((reinterpret_cast<uintptr_t>(codes) | static_cast<uintptr_t>(columns)) % 4 == 0),
         packed(reinterpret_cast<Packed*>(args.packed) + args.row_begin / kTileRows * vectors_a_row) {}
 
   bool empty() const { return rows == 0 || columns == 0; }
@@ -100,15 +77,15 @@ struct Block {
     return {at < rows ? codes + at * columns : nullptr, columns, aligned};
   }
 
-  // Calls each(vector, low row, high row, column) for the vectors of this thread: 16 columns of two rows from `column`,
-  // and as many in the other half.
+  // Calls each(vector, low row, high row, column) for the vectors of this thread: 4 columns of two rows from `column`,
+  // and as many from each of the seven columns 16 apart that follow.
   template <class Each>
   __device__ void visit(const Each& each) const {
     const int64_t step = int64_t{gridDim.y} * kThreads, begin = int64_t{blockIdx.y} * kThreads + threadIdx.x;
     for (int64_t tile = blockIdx.x; tile < row_tiles(rows); tile += gridDim.x) {
       for (int64_t i = begin; i < vectors_a_row; i += step) {
         const int64_t lane = i % kWarp, first = tile * kTileRows + lane / 4;
-        each(packed + tile * vectors_a_row + i, row(first), row(first + 8), i / kWarp * kTileColumns + lane % 4 * 16);
+        each(packed + tile * vectors_a_row + i, row(first), row(first + 8), i / kWarp * kTileColumns + lane % 4 * 4);
       }
     }
   }
@@ -122,11 +99,13 @@ __global__ void __launch_bounds__(kThreads) pack_codes(const __grid_constant__ P
   block.visit([](uint4* vector, const Row& low, const Row& high, int64_t column) {
     Words words;
 #pragma unroll
-    for (int half = 0; half < 2; ++half, column += kHalfColumns) {
-      pack_half(load_codes(low, column), load_codes(high, column), words.at + 2 * half);
+    for (int s = 0; s < 4; ++s, column += 32) {
+      words.at[s] = digits_of(load_codes(low, column)) | digits_of(load_codes(high, column)) << 2 |
+                    digits_of(load_codes(low, column + 16)) << 4 | digits_of(load_codes(high, column + 16)) << 6;
     }
     *vector = make_uint4(words.at[0], words.at[1], words.at[2], words.at[3]);
   });
+  __threadfence();  // products that start early read weights before they wait for the kernels before them
 }
 
 __global__ void __launch_bounds__(kThreads) unpack_codes(const __grid_constant__ UnpackBlock block) {
@@ -134,11 +113,13 @@ __global__ void __launch_bounds__(kThreads) unpack_codes(const __grid_constant__
   block.visit([](const uint4* vector, const Row& low, const Row& high, int64_t column) {
     const Words words = load_words(vector);
 #pragma unroll
-    for (int half = 0; half < 2; ++half, column += kHalfColumns) {
-      Words low_codes, high_codes;
-      unpack_half(words.at + 2 * half, low_codes, high_codes);
-      store_codes(low, column, low_codes);
-      store_codes(high, column, high_codes);
+    for (int s = 0; s < 4; ++s, column += 32) {
+      uint32_t u[4];
+      unpack_digits(words.at[s], u);
+      store_codes(low, column, codes_of(u[0]));
+      store_codes(high, column, codes_of(u[1]));
+      store_codes(low, column + 16, codes_of(u[2]));
+      store_codes(high, column + 16, codes_of(u[3]));
     }
   });
 }

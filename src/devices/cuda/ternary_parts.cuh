@@ -18,20 +18,28 @@ struct PartBlock {
   int64_t column;  // the first of the block
 };
 
-// `block` is one of column_blocks(args, kWidth).
+// `block` is one of column_blocks(args, width).
+__device__ inline PartBlock part_block(const TernaryMatmulArgs& args, int64_t block, int64_t width) {
+  int part = 0;
+  for (int64_t blocks; block >= (blocks = ceil_div(args.part[part].n, width)); ++part) block -= blocks;
+  return {args.part[part], block * width};
+}
 template <int kWidth>
 __device__ PartBlock part_block(const TernaryMatmulArgs& args, int64_t block) {
-  int part = 0;
-  for (int64_t blocks; block >= (blocks = ceil_div(args.part[part].n, kWidth)); ++part) block -= blocks;
-  return {args.part[part], block * kWidth};
+  return part_block(args, block, kWidth);
 }
 
 __device__ inline float output_factor(const TernaryPart& part, float q_scale) { return part.weight_scale / q_scale; }
 
-// Ends one output: its digits gave `digit_sum` modulo 2^32, which is `q_sum` = Σ q of its row too much.
+// The digits of an output gave `digit_sum` modulo 2^32, which is `q_sum` = Σ q of its row too much.
+__device__ inline int32_t code_sum(uint32_t digit_sum, int32_t q_sum) {
+  return static_cast<int32_t>(digit_sum - static_cast<uint32_t>(q_sum));
+}
+
+// Ends one output.
 __device__ inline void put_output(const TernaryPart& part, int64_t row, int64_t column, uint32_t digit_sum,
                                   int32_t q_sum, float factor) {
-  const auto acc = static_cast<int32_t>(digit_sum - static_cast<uint32_t>(q_sum));
+  const int32_t acc = code_sum(digit_sum, q_sum);
   const int64_t at = row * part.n + column;
   if (part.acc) part.acc[at] = acc;
   if (part.y) part.y[at] = static_cast<float>(acc) * factor;

@@ -18,12 +18,12 @@ double sum_blocks(const Exec& exec, int64_t blocks, int64_t cost, const Block& b
 }
 
 template <class V>
-void sum_squares(const Exec& exec, const SumSquaresArgs& args) noexcept {
+double sum_squares_of(const Exec& exec, const SumSquaresTensor& tensor) {
   constexpr int64_t kBlock = 4096;
-  *args.y = sum_blocks(exec, (args.count + kBlock - 1) / kBlock, kBlock, [&](int64_t block) {
+  return sum_blocks(exec, (tensor.count + kBlock - 1) / kBlock, kBlock, [&](int64_t block) {
     auto acc = V::zero_d();
-    for_lanes(block * kBlock, smaller(args.count, (block + 1) * kBlock), [&](int64_t i, auto n) {
-      const auto x = V::widen(load<V>(args.x + i, n));
+    for_lanes(block * kBlock, smaller(tensor.count, (block + 1) * kBlock), [&](int64_t i, auto n) {
+      const auto x = V::widen(load<V>(tensor.x + i, n));
       acc = V::fma_d(x, x, acc);
     });
     return V::reduce_add_d(acc);
@@ -31,11 +31,21 @@ void sum_squares(const Exec& exec, const SumSquaresArgs& args) noexcept {
 }
 
 template <class V>
-void abs_sum(const Exec& exec, const AbsSumArgs& args) noexcept {
-  *args.y = sum_blocks(exec, args.rows, args.cols, [&](int64_t row) {
-    const float* x = args.x + row * args.cols;
+double abs_sum_of(const Exec& exec, const AbsSumMatrix& matrix) {
+  return sum_blocks(exec, matrix.rows, matrix.cols, [&](int64_t row) {
+    const float* x = matrix.x + row * matrix.cols;
     auto acc = V::zero_d();
-    for_lanes(0, args.cols, [&](int64_t i, auto n) { acc = V::add_d(acc, V::widen(V::abs(load<V>(x + i, n)))); });
+    for_lanes(0, matrix.cols, [&](int64_t i, auto n) { acc = V::add_d(acc, V::widen(V::abs(load<V>(x + i, n)))); });
     return V::reduce_add_d(acc);
   });
+}
+
+template <class V>
+void sum_squares(const Exec& exec, const SumSquaresArgs& args) noexcept {
+  for (int64_t t = 0; t < args.tensors; ++t) args.y[t] = sum_squares_of<V>(exec, args.tensor[t]);
+}
+
+template <class V>
+void abs_sum(const Exec& exec, const AbsSumArgs& args) noexcept {
+  for (int64_t i = 0; i < args.matrices; ++i) args.y[i] = abs_sum_of<V>(exec, args.matrix[i]);
 }

@@ -157,6 +157,7 @@ struct PagedAttention {
 template <class V>
 void paged_attention(const Exec& exec, const PagedAttentionArgs& args) noexcept {
   constexpr int64_t kEnough = 4, kLong = 512;  // blocks a thread; keys from which a block is worth sharing
+  if (args.k) kv_append<V>(exec, {args.kv, args.batch, args.k, args.v});
   PagedAttention<V> pass(args);
   const auto few = [&] { return exec.threads > 1 && pass.blocks < kEnough * exec.threads; };
   while (few() && pass.most > 8) pass.halve();

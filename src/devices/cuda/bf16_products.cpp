@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "devices/cuda/bf16_products.h"
+
+#include "base/check.h"
+
+namespace tern::cuda {
+namespace {
+
+// Calls of the library in a row, of which the first failure counts.
+class Calls {
+ public:
+  cublasStatus_t status() const { return status_; }
+
+ protected:
+  void keep(cublasStatus_t status) {
+    if (status_ == CUBLAS_STATUS_SUCCESS) status_ = status;
+  }
+
+ private:
+  cublasStatus_t status_ = CUBLAS_STATUS_SUCCESS;
+};
+
+// The library's matrices have their columns in a row, ours their rows: it computes cᵀ [n, m] = bᵀ [n, k] · aᵀ [k, m].
+class Description : public Calls {
+ public:
+  explicit Description(const Bf16Product& p) {
+    keep(cublasLtMatmulDescInit(&operation_, CUBLAS_COMPUTE_32F, CUDA_R_32F));
+    set_operation(CUBLASLT_MATMUL_DESC_TRANSA, p.b.along_k);
+    set_operation(CUBLASLT_MATMUL_DESC_TRANSB, !p.a.along_k);
+    set_operand(b_, p.b, p.n, p);
+    set_operand(a_, p.a, p.m, p);
+    set_matrix(c_, CUDA_R_32F, p.n, p.m, p.c_row_stride, p.batch, p.c_batch_stride);
+  }
+
+  cublasLtMatmulDesc_t operation() { return &operation_; }
+  cublasLtMatrixLayout_t a() { return &a_; }
+  cublasLtMatrixLayout_t b() { return &b_; }
+  cublasLtMatrixLayout_t c() { return &c_; }
+
+ private:
+  void set_operation(cublasLtMatmulDescAttributes_t name, bool transposed) {
+    const cublasOperation_t value = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    keep(cublasLtMatmulDescSetAttribute(&operation_, name, &value, sizeof value));
+  }
+
+  void set_matrix(cublasLtMatrixLayoutOpaque_t& layout, cudaDataType type, int64_t rows, int64_t columns, int64_t pitch,
+                  int64_t batch, int64_t batch_stride) {
+    keep(cublasLtMatrixLayoutInit(&layout, type, static_cast<uint64_t>(rows), static_cast<uint64_t>(columns), pitch));
+    const auto count = static_cast<int32_t>(batch);
+    keep(cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count));
+    keep(cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &batch_stride,
+                                          sizeof batch_stride));
+  }
+
+  void set_operand(cublasLtMatrixLayoutOpaque_t& layout, const Bf16Product::Operand& x, int64_t extent,
+                   const Bf16Product& p) {
+    set_matrix(layout, CUDA_R_16BF, x.along_k ? p.k : extent, x.along_k ? extent : p.k, x.pitch, p.batch,
+               x.batch_stride);
+  }
+
+  cublasLtMatmulDescOpaque_t operation_;
+  cublasLtMatrixLayoutOpaque_t a_, b_, c_;
+};
+
+// What the library's choice is held to.
+class Preference : public Calls {
+ public:
+  explicit Preference(const Bf16Product& p) {
+    keep(cublasLtMatmulPreferenceInit(&preference_));
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMostWorkspace);
+    // Sums over k that are split are added in a step of their own, in f32: not in place, in the order of arrival.
+    set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, static_cast<uint32_t>(p.b.alignment));
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, static_cast<uint32_t>(p.a.alignment));
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, static_cast<uint32_t>(p.c_alignment));
+    set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, static_cast<uint32_t>(p.c_alignment));
+  }
+
+  cublasLtMatmulPreference_t get() { return &preference_; }
+
+ private:
+  // Enough for a gradient of a few million weights in the parts of a long sum.
+  static constexpr uint64_t kMostWorkspace = uint64_t{64} << 20;
+
+  template <class T>
+  void set(cublasLtMatmulPreferenceAttributes_t name, T value) {
+    keep(cublasLtMatmulPreferenceSetAttribute(&preference_, name, &value, sizeof value));
+  }
+
+  cublasLtMatmulPreferenceOpaque_t preference_;
+};
+
+}  // namespace
+
+Bf16Products::Bf16Products() {
+  const cublasStatus_t status = cublasLtCreate(&handle_);
+  check(status == CUBLAS_STATUS_SUCCESS, "cuda", "opening cuBLASLt: {}", cublasLtGetStatusString(status));
+}
+
+Bf16Products::~Bf16Products() { static_cast<void>(cublasLtDestroy(handle_)); }
+
+std::optional<Bf16Products::Plan> Bf16Products::make_plan(const Bf16Product& product) const {
+  Description description(product);
+  Preference preference(product);
+  if (description.status() != CUBLAS_STATUS_SUCCESS || preference.status() != CUBLAS_STATUS_SUCCESS) return {};
+  cublasLtMatmulHeuristicResult_t found = {};
+  int count = 0;
+  const cublasStatus_t status =
+      cublasLtMatmulAlgoGetHeuristic(handle_, description.operation(), description.b(), description.a(),
+                                     description.c(), description.c(), preference.get(), 1, &found, &count);
+  if (status != CUBLAS_STATUS_SUCCESS || count == 0 || found.state != CUBLAS_STATUS_SUCCESS) return {};
+  return Plan{found.algo, found.workspaceSize};
+}
+
+const Bf16Products::Plan* Bf16Products::plan(const Bf16Product& product) noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    auto at = plans_.find(product);
+    if (at == plans_.end()) at = plans_.emplace(product, make_plan(product)).first;
+    return at->second ? &*at->second : nullptr;
+  } catch (...) {
+    return nullptr;  // no memory to remember it
+  }
+}
+
+cublasStatus_t Bf16Products::launch(const Bf16Product& product, const Plan& plan, const void* a, const void* b,
+                                    float* c, bool accumulate, void* workspace, cudaStream_t stream) const noexcept {
+  Description description(product);
+  if (description.status() != CUBLAS_STATUS_SUCCESS) return description.status();
+  const float alpha = 1.0f, beta = accumulate ? 1.0f : 0.0f;
+  return cublasLtMatmul(handle_, description.operation(), &alpha, b, description.b(), a, description.a(), &beta, c,
+                        description.c(), c, description.c(), &plan.algorithm, workspace, plan.workspace_bytes, stream);
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Launches that overlap: the blocks of a kernel may start while the kernel before it still ends, do what does not depend
+// on it (ask for weights, set up), and wait. Programmatic dependent launch, compute capability 9.0; ordinary launches on
+// older GPUs.
+//
+// Every block of a kernel that is launched so calls wait_for_inputs() before it reads what another kernel may have
+// written and before it writes anything: then all kernels before it are done, too, since they have waited themselves.
+// Only constants, such as weights, are read earlier.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <utility>
+
+#include "devices/cuda/launch.h"
+
+namespace tern::cuda {
+
+__device__ __forceinline__ void wait_for_inputs() {
+#if __CUDA_ARCH__ >= 900
+  cudaGridDependencySynchronize();
+#endif
+}
+
+// Blocks of the next kernel may start once all blocks of this one have called this or ended, as room allows: early, so
+// that its start costs no time, but not so early that it takes the room of blocks of this one that have not started.
+__device__ __forceinline__ void let_next_start() {
+#if __CUDA_ARCH__ >= 900
+  cudaTriggerProgrammaticLaunchCompletion();
+#endif
+}
+
+// kernel<<<blocks, threads, shared>>>(args...) that may start early.
+template <class... Parameters, class... Args>
+void launch_early(const Exec& exec, const char* name, void (*kernel)(Parameters...), unsigned blocks, unsigned threads,
+                  size_t shared, Args&&... args) {
+  cudaLaunchAttribute early = {};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = blocks;
+  config.blockDim = threads;
+  config.dynamicSmemBytes = shared;
+  config.stream = stream_of(exec);
+  config.attrs = &early;
+  config.numAttrs = launches_overlap(exec) ? 1 : 0;
+  keep_error(exec, cudaLaunchKernelEx(&config, kernel, std::forward<Args>(args)...), name);
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a block makes of one row: its root mean square, and its int8 codes by the greatest magnitude. One home for the
+// kernels that quantize, so that they give the same bits.
+//
+// A row is a function value(i, at) that gives the thread's quads as for_held_quads counts them. What it gives beyond
+// the row's end is 0 or NaN.
+#pragma once
+
+#include <type_traits>
+
+#include "devices/cuda/numbers.cuh"
+#include "devices/cuda/row_sums.cuh"
+
+namespace tern::cuda {
+
+// Of NormQuantizeArgs: what there is besides x.
+enum class Second : uint8_t { none, add, gate };
+
+// Where it is; x where there is nothing.
+template <Second kSecond>
+__device__ const float* second_of(const NormQuantizeArgs& args) {
+  return kSecond == Second::add ? args.add : kSecond == Second::gate ? args.gate : args.x;
+}
+
+// What is normalized, of x and of what there is besides.
+template <Second kSecond>
+__device__ float4 combined(const float4& x, const float4& second) {
+  if constexpr (kSecond == Second::none) return x;
+  return map_quads(
+      [](float a, float b) {
+        if constexpr (kSecond == Second::add) return a + b;
+        const float r = relu(b);
+        return r * r * a;
+      },
+      x, second);
+}
+
+template <int kHeld, class Value, class Reducer>
+__device__ float row_inverse_rms(const RowWalk& row, const Value& value, float eps, Reducer& reduce) {
+  float4 squares = {};
+  for_held_quads<kHeld>(row, [&](int i, int64_t at) {
+    const float4 v = value(i, at);
+    squares = add_products(squares, v, v);
+  });
+  return inverse_rms(reduce.sum(sum_of(squares)), row.cols, eps);
+}
+
+// Of the scaled values of a row, which are below 127.5 or NaN: the conversion rounds half to even and makes 0 of NaN.
+__device__ inline uint32_t pack_codes(const float4& x) {
+  const auto pair = [](float a, float b) {
+    return __byte_perm(static_cast<uint32_t>(__float2int_rn(a)), static_cast<uint32_t>(__float2int_rn(b)), 0x0040);
+  };
+  return __byte_perm(pair(x.x, x.y), pair(x.z, x.w), 0x5410);
+}
+
+struct RowCodes {
+  float scale;
+  int sum;  // of the thread's
+};
+
+// Calls put(at, codes) for the thread's quads.
+template <int kHeld, class Value, class Reducer, class Put>
+__device__ RowCodes quantize_row(const RowWalk& row, const Value& value, Reducer& reduce, const Put& put) {
+  // NaNs are passed over; magnitudes as bits are ordered as the numbers are.
+  float greatest = 0.0f;
+  for_held_quads<kHeld>(row, [&](int i, int64_t at) {
+    const float4 v = value(i, at);
+    greatest = fmaxf(fmaxf(fmaxf(greatest, fabsf(v.x)), fmaxf(fabsf(v.y), fabsf(v.z))), fabsf(v.w));
+  });
+  greatest = __uint_as_float(reduce.max(__float_as_uint(greatest)));
+  RowCodes codes = {1.0f / fmaxf(greatest, 1e-5f) * 127.0f, 0};
+  for_held_quads<kHeld>(row, [&](int i, int64_t at) {
+    const uint32_t word = pack_codes(map_quads([&](float v) { return v * codes.scale; }, value(i, at)));
+    put(at, word);
+    codes.sum = __dp4a(static_cast<int>(word), 0x01010101, codes.sum);
+  });
+  return codes;
+}
+
+// Calls launch(held) with held_quads(cols) as a constant.
+template <class Launch>
+void with_held_quads(int64_t cols, const Launch& launch) {
+  switch (held_quads(cols)) {
+    case 1:
+      return launch(std::integral_constant<int, 1>());
+    case 2:
+      return launch(std::integral_constant<int, 2>());
+    case 4:
+      return launch(std::integral_constant<int, 4>());
+    case 8:
+      return launch(std::integral_constant<int, 8>());
+    default:
+      return launch(std::integral_constant<int, 0>());
+  }
+}
+
+// Calls launch(second) with the Second of args as a constant.
+template <class Launch>
+void with_second(const NormQuantizeArgs& args, const Launch& launch) {
+  if (args.add) return launch(std::integral_constant<Second, Second::add>());
+  if (args.gate) return launch(std::integral_constant<Second, Second::gate>());
+  launch(std::integral_constant<Second, Second::none>());
+}
+
+}  // namespace tern::cuda

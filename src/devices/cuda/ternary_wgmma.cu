@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ternary product of many rows on GPUs of compute capability 9.0. A block's last warp asks for operands, a tile of
+// weights along k at a time: activations as bytes and weights as they are packed go round a ring of stages in shared
+// memory. Two groups of four warps multiply: weights become bytes in their registers, a shift and a mask for each
+// operand register, while the products of those before still run.
+//
+// Many rows: blocks stay, and their groups take their tiles of outputs in turn. One writes what it has while the other
+// multiplies.
+//
+// Fewer: a block has one tile, whose steps along k are shared out to the blocks of a cluster and to the two groups of
+// each, so that all multiprocessors work. Sums meet in shared memory, exactly, in any order.
+#include <cuda.h>
+#include <cudaTypedefs.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "devices/cuda/early_launch.cuh"
+#include "devices/cuda/mbarrier.cuh"
+#include "devices/cuda/ternary.h"
+#include "devices/cuda/ternary_layout.cuh"
+#include "devices/cuda/ternary_parts.cuh"
+#include "devices/cuda/wgmma.cuh"
+
+namespace tern::cuda {
+namespace {
+
+constexpr int kGroups = 2;
+constexpr int kTileWords = kTileBytes / 4;
+constexpr unsigned kMostShares = 4;  // blocks of a cluster; 8 is what every GPU takes
+
+template <int kColumnGroups_, int kRows_, int kStages_>
+struct WgmmaShape {
+  static constexpr int kColumnGroups = kColumnGroups_, kColumns = kGroupRows * kColumnGroups;  // of a tile of outputs
+  static constexpr int kRows = kRows_;
+  static constexpr int kStages = kStages_;
+  static constexpr int kTiles = kColumns / kTileRows;
+  // 168 registers, which 12 warps can have, are too few for 128 sums: a whole group is there to give its own away.
+  static constexpr bool kWide = kColumns * kRows / kGroupThreads >= 128;
+  static constexpr int kThreads = kGroups * kGroupThreads + (kWide ? kGroupThreads : kWarp);
+};
+
+// Operands of one step, 128 columns along k.
+template <class Shape>
+struct alignas(1024) Stage {
+  uint8_t q[Shape::kRows][kTileColumns];  // as operand_in_shared wants it
+  uint4 weights[Shape::kTiles][kWarp];
+};
+
+// What ends the outputs of one row.
+struct alignas(8) RowEnd {
+  float factor;
+  int32_t q_sum;
+};
+
+template <class Shape>
+struct Shared {
+  Stage<Shape> stages[Shape::kStages];
+  RowEnd ends[kGroups][Shape::kRows];
+  Barrier full[Shape::kStages], empty[Shape::kStages];
+  Barrier before[kGroups];  // the other group has taken all stages before this one's tile
+};
+
+// The operands in memory, in boxes of a stage's.
+struct Maps {
+  CUtensorMap q;
+  CUtensorMap weights[kMostTernaryParts];  // rows of tiles, in words
+};
+
+// Dynamic shared memory, of which Stages find their alignment.
+template <class Shape>
+constexpr int kSharedBytes = sizeof(Shared<Shape>) + alignof(Stage<Shape>);
+
+template <class Shape>
+__device__ Shared<Shape>& shared_of_block() {
+  extern __shared__ uint8_t room[];
+  return *reinterpret_cast<Shared<Shape>*>(room + (0u - shared_address(room)) % alignof(Stage<Shape>));
+}
+
+// Each stage is freed by the warps of one group in each of kBlocks blocks.
+template <class Shape>
+__device__ void init_barriers(Shared<Shape>& shared, int blocks) {
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < Shape::kStages; ++i) {
+      shared.full[i].init(1);
+      shared.empty[i].init(kGroupWarps * blocks);
+    }
+    for (Barrier& each : shared.before) each.init(kGroupWarps);
+    publish_barriers();
+  }
+}
+
+// A place in the endless sequence of stages.
+template <class Shape>
+struct Turn {
+  unsigned stage = 0, round = 0;
+
+  __device__ void advance(unsigned by) {
+    stage += by % Shape::kStages;
+    round += by / Shape::kStages;
+    if (stage >= Shape::kStages) stage -= Shape::kStages, ++round;
+  }
+  __device__ unsigned parity() const { return round % 2; }
+};
+
+// The thread that asks for operands. kBlocks blocks of a cluster have the same rows: each brings its part of their
+// activations to all. Rows and columns beyond those that the maps know come as zeros.
+template <class Shape, int kBlocks>
+class Supply {
+ public:
+  __device__ static bool is_thread() { return threadIdx.x == kGroups * kGroupThreads; }
+
+  __device__ Supply(Shared<Shape>& shared, const TernaryMatmulArgs& args, const Maps& maps)
+      : shared_(shared), args_(args), maps_(maps) {
+    prefetch_map(maps.q);
+  }
+
+  // The weights of the first steps that bring() will be called for, as many as there are stages. What has written them,
+  // ternary_pack or a copy, lets nothing start before it ends.
+  __device__ void bring_early(const PartBlock& place, int step, int end) {
+    Turn<Shape> turn;
+    for (; step < end && early_ < Shape::kStages; ++step, ++early_, turn.advance(1)) bring_weights(turn, place, step);
+  }
+
+  __device__ void bring(const PartBlock& place, int64_t first_row, int step, int end) {
+    for (; step < end; ++step, turn_.advance(1)) {
+      if (early_ > 0) {
+        --early_;
+      } else {
+        shared_.empty[turn_.stage].wait(turn_.parity() ^ 1);
+        bring_weights(turn_, place, step);
+      }
+      bring_activations(step, first_row);
+    }
+  }
+
+ private:
+  static_assert(sizeof(Stage<Shape>) == Shape::kRows * kTileColumns + Shape::kTiles * kTileBytes);
+
+  __device__ void bring_weights(const Turn<Shape>& turn, const PartBlock& place, int step) {
+    Barrier& full = shared_.full[turn.stage];
+    full.arrive_expecting(sizeof(Stage<Shape>));
+    copy_box(shared_.stages[turn.stage].weights, maps_.weights[&place.part - args_.part], step * kTileWords,
+             static_cast<int>(place.column / kTileRows), full);
+  }
+
+  // Rows that any memory holds are fewer than an int counts.
+  __device__ void bring_activations(int step, int64_t first_row) {
+    auto& q = shared_.stages[turn_.stage].q;
+    const Barrier& full = shared_.full[turn_.stage];
+    const int column = step * kTileColumns, row = static_cast<int>(first_row);
+    if constexpr (kBlocks == 1) {
+      copy_box(q, maps_.q, column, row, full);
+    } else {
+      const int part = static_cast<int>(block_of_cluster()) * (Shape::kRows / kBlocks);
+      copy_box_to_blocks(q[part], maps_.q, column, row + part, full, (1u << kBlocks) - 1);
+    }
+  }
+
+  Shared<Shape>& shared_;
+  const TernaryMatmulArgs& args_;
+  const Maps& maps_;
+  Turn<Shape> turn_;
+  int early_ = 0;
+};
+
+// A group's sums of one tile of outputs, and one warp's part in them.
+template <class Shape, int kBlocks>
+class GroupSums {
+ public:
+  // Adds the products of `count` stages: the one at `turn`, and each `stride` further. Frees them. Calls all_taken()
+  // when the last has come. A barrier tells one round from the next only: what was at the same stages before has come
+  // when this is called, or is taken here.
+  template <class AllTaken>
+  __device__ void add_stages(Shared<Shape>& shared, Turn<Shape> turn, int count, unsigned stride,
+                             const AllTaken& all_taken) {
+    if (count <= 0) return;
+    Packed packed;
+    Operands first, second;  // of the halves of a stage
+    take(packed, shared, turn);
+    unpack(first, packed, 0);
+    for (int i = 0; i < count; ++i) {
+      if (i + 1 == count) all_taken();
+      const unsigned stage = turn.stage;
+      const uint64_t q = operand_in_shared(shared_address(shared.stages[stage].q));
+      multiply(first, q);
+      wait_for_products<1>();
+      if (i > 0) release(shared, previous_);
+      unpack(second, packed, 1);
+      multiply(second, q + kHalfSteps * kOperandStep);
+      previous_ = stage;
+      turn.advance(stride);
+      if (i + 1 < count) take(packed, shared, turn);
+      wait_for_products<1>();
+      unpack(first, packed, 0);
+    }
+    wait_for_products<0>();
+    release(shared, previous_);
+  }
+
+  // Ends the outputs from first_row and first_column of those in `rows` rows and before column `width`: put_output,
+  // with what many of them have in common done once.
+  __device__ void put(const TernaryPart& part, int64_t first_row, int rows, int64_t first_column, int64_t width,
+                      const RowEnd (&ends)[Shape::kRows]) const {
+    const int rows_left = rows - lane_row();
+    const int64_t columns_left = width - first_column - lane_column();
+    const int64_t at = (first_row + lane_row()) * part.n + first_column + lane_column();
+    const auto put_all = [&](auto* to, const auto& value) {
+      visit([&](int row) {
+        const RowEnd end = ends[lane_row() + row];
+        auto* const to_row = to + row * part.n;
+        return [=](int column, uint32_t sum) {
+          if (row < rows_left && column < columns_left) to_row[column] = value(code_sum(sum, end.q_sum), end.factor);
+        };
+      });
+    };
+    if (part.y) put_all(part.y + at, [](int32_t sum, float factor) { return static_cast<float>(sum) * factor; });
+    if (part.acc) put_all(part.acc + at, [](int32_t sum, float) { return sum; });
+  }
+
+  // Calls begin_row(row)(column, sum) for the sums of this lane, by rows and columns from its first of the tile.
+  template <class BeginRow>
+  __device__ void visit(const BeginRow& begin_row) const {
+#pragma unroll
+    for (int j = 0; j < Shape::kRows / 8; ++j) {
+#pragma unroll
+      for (int odd = 0; odd < 2; ++odd) {
+        const auto each = begin_row(8 * j + odd);
+#pragma unroll
+        for (int m = 0; m < 2 * Shape::kColumnGroups; ++m) {
+          each(m / 2 * kGroupRows + m % 2 * 8, sums_[m / 2][4 * j + m % 2 * 2 + odd]);
+        }
+      }
+    }
+  }
+
+  __device__ static int lane_row() { return static_cast<int>(lane_of_thread()) % 4 * 2; }
+  __device__ static int lane_column() { return tile() * kTileRows + static_cast<int>(lane_of_thread()) / 4; }
+
+ private:
+  static constexpr int kHalfSteps = kHalfColumns / kProductColumns;
+
+  using Packed = Words[Shape::kColumnGroups];
+  using Operands = uint32_t[Shape::kColumnGroups][kHalfSteps][4];
+
+  // Of a column group's tiles of weights, the warp's.
+  __device__ static int tile() { return static_cast<int>(threadIdx.x) / kWarp % kGroupWarps; }
+
+  __device__ static void take(Packed& packed, Shared<Shape>& shared, const Turn<Shape>& turn) {
+    shared.full[turn.stage].wait(turn.parity());
+#pragma unroll
+    for (int m = 0; m < Shape::kColumnGroups; ++m) {
+      const uint4 words = shared.stages[turn.stage].weights[m * kGroupWarps + tile()][lane_of_thread()];
+      packed[m] = {{words.x, words.y, words.z, words.w}};
+    }
+  }
+
+  __device__ static void unpack(Operands& u, const Packed& packed, int half) {
+#pragma unroll
+    for (int m = 0; m < Shape::kColumnGroups; ++m) {
+#pragma unroll
+      for (int s = 0; s < kHalfSteps; ++s) unpack_digits(packed[m].at[half * kHalfSteps + s], u[m][s]);
+    }
+  }
+
+  // Starts the products of half a stage.
+  __device__ void multiply(Operands& u, uint64_t q) {
+#pragma unroll
+    for (int m = 0; m < Shape::kColumnGroups; ++m) {
+#pragma unroll
+      for (int s = 0; s < kHalfSteps; ++s) settle(u[m][s]);
+    }
+    fence_registers();
+#pragma unroll
+    for (int s = 0; s < kHalfSteps; ++s) {
+#pragma unroll
+      for (int m = 0; m < Shape::kColumnGroups; ++m) add_group_products(sums_[m], u[m][s], q + s * kOperandStep);
+    }
+    end_batch();
+  }
+
+  __device__ static void release(Shared<Shape>& shared, unsigned stage) {
+    __syncwarp();
+    if constexpr (kBlocks == 1) {
+      if (lane_of_thread() == 0) shared.empty[stage].arrive();
+    } else {
+      if (lane_of_thread() < kBlocks) shared.empty[stage].arrive_in_block(lane_of_thread());
+    }
+  }
+
+  uint32_t sums_[Shape::kColumnGroups][Shape::kRows / 2] = {};
+  unsigned previous_ = 0;
+};
+
+// Whether the calling thread, whose group this is, multiplies. The first of those that do not is the supplier.
+template <class Shape>
+__device__ bool multiplies(unsigned group) {
+  const bool does = group < kGroups;
+  if constexpr (Shape::kWide) does ? take_registers<240>() : give_registers<24>();
+  return does;
+}
+
+// By `threads` threads; thread is one of them.
+template <class Shape>
+__device__ void load_ends(RowEnd (&ends)[Shape::kRows], const TernaryMatmulArgs& args, const PartBlock& place,
+                          int64_t first_row, unsigned thread, unsigned threads) {
+  for (unsigned i = thread; i < Shape::kRows && first_row + i < args.rows; i += threads) {
+    const int64_t row = first_row + i;
+    ends[i] = {output_factor(place.part, args.q_scale[row]), args.sums[row]};
+  }
+}
+
+// ---------------------------------------------------------------- many rows
+
+// Items are kBlocks neighbouring tiles of the same rows. They run through the columns first: the rows of activations
+// that are at work at one time, and the packed weights, stay in the L2 cache.
+template <class Shape, int kBlocks>
+class Items {
+ public:
+  __device__ Items(const TernaryMatmulArgs& args, unsigned columns, unsigned items)
+      : args_(args), columns_(columns), across_((columns + kBlocks - 1) / kBlocks), items_(items) {}
+
+  // Calls each(place, first row, whether it is a tile) for this block's tile of its first item: there is one.
+  template <class Each>
+  __device__ void visit_first(const Each& each) const {
+    visit_item(blockIdx.x / kBlocks, each);
+  }
+
+  // For those of its items in order, from the first-th on each step-th.
+  template <class Each>
+  __device__ void visit(unsigned first, unsigned step, const Each& each) const {
+    const unsigned at_once = gridDim.x / kBlocks;
+    for (int64_t item = blockIdx.x / kBlocks + int64_t{first} * at_once; item < items_; item += step * at_once) {
+      visit_item(static_cast<unsigned>(item), each);
+    }
+  }
+
+ private:
+  template <class Each>
+  __device__ void visit_item(unsigned item, const Each& each) const {
+    const unsigned column = item % across_ * kBlocks + blockIdx.x % kBlocks;
+    each(part_block<Shape::kColumns>(args_, min(column, columns_ - 1)), int64_t{item / across_} * Shape::kRows,
+         column < columns_);
+  }
+
+  const TernaryMatmulArgs& args_;
+  const unsigned columns_, across_, items_;
+};
+
+template <class Shape, int kBlocks>
+__global__ void __launch_bounds__(Shape::kThreads, 1)
+    multiply_in_turn(const __grid_constant__ TernaryMatmulArgs args, const __grid_constant__ Maps maps,
+                     unsigned columns, unsigned item_count) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  auto& shared = shared_of_block<Shape>();
+  const int steps = static_cast<int>(column_tiles(args.k));
+  const Items<Shape, kBlocks> items(args, columns, item_count);
+  const unsigned group = group_of_thread();
+  init_barriers(shared, kBlocks);
+  kBlocks == 1 ? __syncthreads() : sync_cluster();
+
+  if (!multiplies<Shape>(group)) {
+    if (!Supply<Shape, kBlocks>::is_thread()) return;
+    Supply<Shape, kBlocks> supply(shared, args, maps);
+    items.visit_first([&](const PartBlock& place, int64_t, bool) { supply.bring_early(place, 0, steps); });
+    wait_for_inputs();
+    items.visit(0, 1,
+                [&](const PartBlock& place, int64_t first_row, bool) { supply.bring(place, first_row, 0, steps); });
+    let_next_start();
+    return;
+  }
+  auto& ends = shared.ends[group];
+  unsigned tile = 0;
+  Turn<Shape> turn;
+  if (group > 0) turn.advance(static_cast<unsigned>(steps));
+  wait_for_inputs();
+  items.visit(group, kGroups, [&](const PartBlock& place, int64_t first_row, bool is_tile) {
+    load_ends<Shape>(ends, args, place, first_row, threadIdx.x % kGroupThreads, kGroupThreads);
+    // The first tile of all is before none.
+    shared.before[group].wait((tile++ + kGroups - 1 - group) % 2);
+    GroupSums<Shape, kBlocks> sums;
+    sums.add_stages(shared, turn, steps, 1, [&] {
+      __syncwarp();
+      if (lane_of_thread() == 0) shared.before[kGroups - 1 - group].arrive();
+    });
+    turn.advance(static_cast<unsigned>(kGroups * steps));
+    sync_groups<1>(1 + group);
+    const int rows = static_cast<int>(min(args.rows - first_row, int64_t{Shape::kRows}));
+    sums.put(place.part, first_row, rows, place.column, is_tile ? place.part.n : 0, ends);
+    sync_groups<1>(1 + group);
+  });
+  if constexpr (kBlocks > 1) end_cluster();
+#endif
+}
+
+// ---------------------------------------------------------------- fewer
+
+// Sums of a tile in shared memory.
+template <class Shape>
+struct SharedSums {
+  // Between rows: a warp's lanes, at 2t·kPitch + g, fall in different banks.
+  static constexpr int kPitch = Shape::kColumns + 4;
+  static_assert(2 * kPitch % 32 == 8);
+
+  uint32_t at[Shape::kRows][kPitch];
+};
+
+template <class Shape>
+__global__ void __launch_bounds__(Shape::kThreads, 1)
+    multiply_in_shares(const __grid_constant__ TernaryMatmulArgs args, const __grid_constant__ Maps maps,
+                       unsigned columns) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  static_assert(sizeof(SharedSums<Shape>) <= sizeof(Shared<Shape>::stages));
+  static_assert(Shape::kStages % kGroups == 0);  // a stage has one group's steps alone
+  auto& shared = shared_of_block<Shape>();
+  const unsigned share = block_of_cluster(), shares = blocks_of_cluster(), tile = blockIdx.x / shares;
+  const int64_t steps = column_tiles(args.k);
+  const int begin = static_cast<int>(steps * share / shares), end = static_cast<int>(steps * (share + 1) / shares);
+  const PartBlock place = part_block<Shape::kColumns>(args, tile % columns);
+  const int64_t first_row = int64_t{tile / columns} * Shape::kRows;
+  const unsigned group = group_of_thread();
+  init_barriers(shared, 1);
+  __syncthreads();
+
+  if (!multiplies<Shape>(group)) {
+    if (!Supply<Shape, 1>::is_thread()) return;
+    Supply<Shape, 1> supply(shared, args, maps);
+    supply.bring_early(place, begin, end);
+    wait_for_inputs();
+    supply.bring(place, first_row, begin, end);
+    let_next_start();
+    return;
+  }
+  wait_for_inputs();
+  load_ends<Shape>(shared.ends[0], args, place, first_row, threadIdx.x, kGroups * kGroupThreads);
+  Turn<Shape> turn;
+  turn.advance(group);
+  GroupSums<Shape, 1> sums;
+  sums.add_stages(shared, turn, (end - begin - static_cast<int>(group) + 1) / kGroups, kGroups, [] {});
+  sync_groups<kGroups>(1);  // the stages are free
+  auto& all = *reinterpret_cast<SharedSums<Shape>*>(shared.stages);
+  const auto visit_shared = [&](const auto& each) {
+    sums.visit([&](int row) {
+      uint32_t* const to = &all.at[sums.lane_row() + row][sums.lane_column()];
+      return [=](int column, uint32_t sum) { each(to[column], sum); };
+    });
+  };
+  if (group == 1) visit_shared([](uint32_t& to, uint32_t sum) { to = sum; });
+  sync_groups<kGroups>(1);
+  if (group == 0) visit_shared([](uint32_t& to, uint32_t sum) { to += sum; });
+  shares > 1 ? sync_cluster() : sync_groups<kGroups>(1);
+
+  const int rows = static_cast<int>(min(args.rows - first_row, int64_t{Shape::kRows}));
+  constexpr unsigned kThreads = kGroups * kGroupThreads;
+  for (unsigned i = share * kThreads + threadIdx.x; i < rows * Shape::kColumns; i += shares * kThreads) {
+    const unsigned row = i / Shape::kColumns, column = i % Shape::kColumns;
+    if (place.column + column >= place.part.n) continue;
+    const uint32_t address = shared_address(&all.at[row][column]);
+    uint32_t sum = 0;
+#pragma unroll
+    for (unsigned block = 0; block < kMostShares; ++block) {
+      if (block < shares) sum += load_of_block(address_in_block(address, block));
+    }
+    const RowEnd end_of_row = shared.ends[0][row];
+    put_output(place.part, first_row + row, place.column + column, sum, end_of_row.q_sum, end_of_row.factor);
+  }
+  if (shares > 1) end_cluster();
+#endif
+}
+
+// ---------------------------------------------------------------- launches
+
+// A map of a matrix of `columns` elements by `rows` rows of `stride` bytes; both more than 0.
+CUtensorMap make_map(const Exec& exec, CUtensorMapDataType type, const void* matrix, int64_t columns, int64_t rows,
+                     int64_t stride, int box_columns, int box_rows, CUtensorMapSwizzle swizzle) {
+  static const auto encode = [] {
+    void* entry = nullptr;
+    cudaDriverEntryPointQueryResult result;
+    cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &result);
+    return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(entry);
+  }();
+  const cuuint64_t extents[] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
+  const auto bytes = static_cast<cuuint64_t>(stride);
+  const cuuint32_t box[] = {static_cast<cuuint32_t>(box_columns), static_cast<cuuint32_t>(box_rows)}, steps[] = {1, 1};
+  CUtensorMap map = {};
+  const bool made = encode && encode(&map, type, 2, const_cast<void*>(matrix), extents, &bytes, box, steps,
+                                     CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                                     CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+  if (!made) keep_error(exec, cudaErrorNotSupported, "ternary_wgmma");
+  return map;
+}
+
+template <class Shape, int kBlocks>
+Maps make_maps(const Exec& exec, const TernaryMatmulArgs& args) {
+  const int64_t tiles = column_tiles(args.k);
+  Maps maps = {};
+  maps.q = make_map(exec, CU_TENSOR_MAP_DATA_TYPE_UINT8, args.q, std::min(args.q_stride, tiles * kTileColumns),
+                    args.rows, args.q_stride, kTileColumns, Shape::kRows / kBlocks, CU_TENSOR_MAP_SWIZZLE_128B);
+  for (int i = 0; i < args.parts; ++i) {
+    const TernaryPart& part = args.part[i];
+    if (part.n == 0) continue;
+    maps.weights[i] = make_map(exec, CU_TENSOR_MAP_DATA_TYPE_UINT32, part.packed, tiles * kTileWords, row_tiles(part.n),
+                               tiles * kTileBytes, kTileWords, Shape::kTiles, CU_TENSOR_MAP_SWIZZLE_NONE);
+  }
+  return maps;
+}
+
+// kernel<<<blocks, …>>>(args...) by clusters of `cluster` blocks, which may start early.
+template <class Shape, class... Parameters, class... Args>
+void launch(const Exec& exec, void (*kernel)(Parameters...), int64_t blocks, unsigned cluster, const Args&... args) {
+  cudaLaunchAttribute attributes[2] = {};
+  attributes[0].id = cudaLaunchAttributeClusterDimension;
+  attributes[0].val.clusterDim.x = cluster;
+  attributes[0].val.clusterDim.y = attributes[0].val.clusterDim.z = 1;
+  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[1].val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = static_cast<unsigned>(blocks);
+  config.blockDim = Shape::kThreads;
+  config.dynamicSmemBytes = kSharedBytes<Shape>;
+  config.stream = stream_of(exec);
+  config.attrs = attributes;
+  config.numAttrs = launches_overlap(exec) ? 2 : 1;
+  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int{kSharedBytes<Shape>}),
+             "ternary_wgmma");
+  keep_error(exec, cudaLaunchKernelEx(&config, kernel, args...), "ternary_wgmma");
+}
+
+template <class Shape>
+int64_t tiles_of(const TernaryMatmulArgs& args) {
+  return column_blocks(args, Shape::kColumns) * ceil_div(args.rows, Shape::kRows);
+}
+
+template <class Shape, int kBlocks>
+int64_t items_of(const TernaryMatmulArgs& args) {
+  return ceil_div(column_blocks(args, Shape::kColumns), kBlocks) * ceil_div(args.rows, Shape::kRows);
+}
+
+template <class Shape, int kBlocks>
+void launch_in_turn(const Exec& exec, const TernaryMatmulArgs& args) {
+  const int64_t items = items_of<Shape, kBlocks>(args);
+  const int64_t at_once = std::min<int64_t>(items, std::max(multiprocessors(exec) / kBlocks, 1));
+  launch<Shape>(exec, multiply_in_turn<Shape, kBlocks>, at_once * kBlocks, kBlocks, args,
+                make_maps<Shape, kBlocks>(exec, args), static_cast<unsigned>(column_blocks(args, Shape::kColumns)),
+                static_cast<unsigned>(items));
+}
+
+template <class Shape>
+void launch_in_shares(const Exec& exec, const TernaryMatmulArgs& args, unsigned shares) {
+  launch<Shape>(exec, multiply_in_shares<Shape>, tiles_of<Shape>(args) * shares, shares, args,
+                make_maps<Shape, 1>(exec, args), static_cast<unsigned>(column_blocks(args, Shape::kColumns)));
+}
+
+}  // namespace
+
+// Measured on an H100 with the matrices of bitnet-b1.58-2B-4T: wide tiles in turn win from about half a tile for each
+// multiprocessor on (1490 to 1615 TOP/s for 16384 rows, pairs 3 to 13 % above single blocks; 64 x 256 and 256 x 64 tiles
+// lose, and so do 6 or 10 stages). Below, tiles of 64 x 64 in shares that make about two blocks for each beat 128 x 64
+// and 128 x 128 ones; more than four shares gain nothing.
+void ternary_wgmma(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
+  using Wide = WgmmaShape<2, 128, 8>;
+  using Small = WgmmaShape<1, 64, 8>;
+  const int64_t device = multiprocessors(exec);
+  if (2 * tiles_of<Wide>(args) >= device) return launch_in_turn<Wide, 2>(exec, args);
+  const int64_t most = std::min<int64_t>(kMostShares, column_tiles(args.k));
+  const int64_t shares = std::clamp<int64_t>(2 * device / tiles_of<Small>(args), 1, most);
+  launch_in_shares<Small>(exec, args, static_cast<unsigned>(shares));
+}
+
+}  // namespace tern::cuda

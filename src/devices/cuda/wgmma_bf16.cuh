@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tensor cores' products of bf16 with sums in f32 by groups of four warps (wgmma.cuh). compute_90a.
+//
+// Operands in shared memory are panels of 64 columns, rows of 128 bytes, whose piece c of 16 bytes lies at c ^ row % 8:
+// as operand_in_shared wants it. A panel can be met along its columns or along its rows.
+#pragma once
+
+#include <cstdint>
+
+#include "devices/cuda/wgmma.cuh"
+
+namespace tern::cuda {
+
+constexpr int kPanelColumns = 64, kPanelRowBytes = 2 * kPanelColumns;
+constexpr int kProductDepth = 16;  // what a product adds up: columns or rows
+
+// Added to an operand: the next 16 columns of its rows, or 16 rows further.
+constexpr uint64_t kColumnsStep = 2 * kProductDepth / 16, kRowsStep = kPanelRowBytes * kProductDepth / 16;
+
+// Uses of sums and changes of operands that follow stay behind what comes before, a wait_for_products.
+template <int kCount>
+__device__ __forceinline__ void settle(float (&registers)[kCount]) {
+#pragma unroll
+  for (float& each : registers) asm volatile("" : "+f"(each)::"memory");
+}
+
+// Has what is computed from an operand computed anew, not kept in registers.
+__device__ __forceinline__ void settle(uint64_t& operand) { asm volatile("" : "+l"(operand)); }
+
+// d [64 rows of a, rows of b] = a [64, 16 columns] · b [rows, 16 columns]ᵀ, plus d where `adds`, which may be anything
+// where not. A warp has 16 rows of a; with g = lane / 4 and t = lane % 4, a lane's d[4j + i] is the sum of its row g +
+// 8·(i >> 1) and of row 8j + 2t + (i & 1) of b.
+__device__ __forceinline__ void add_row_products(float (&d)[32], uint64_t a, uint64_t b, bool adds) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+      "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+      "%32, %33, p, 1, 1, 0, 0;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]),
+        "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), "+f"(d[16]),
+        "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]),
+        "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+      : "l"(a), "l"(b), "r"(static_cast<int>(adds)));
+}
+
+__device__ __forceinline__ void add_row_products(float (&d)[16], uint64_t a, uint64_t b, bool adds) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %18, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15}, "
+      "%16, %17, p, 1, 1, 0, 0;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]),
+        "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15])
+      : "l"(a), "l"(b), "r"(static_cast<int>(adds)));
+}
+
+// d [64, 64 columns of b] = a [64, 16] · 16 rows of b, plus d where `adds`, with a in registers: pairs in the order of
+// d above, so a[i] of columns 16c ... 16c + 15 are the sums d[8c + 2i] and d[8c + 2i + 1] of such a product.
+__device__ __forceinline__ void add_weighted_rows(float (&d)[32], const uint32_t (&a)[4], uint64_t b, bool adds) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %37, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+      "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+      "{%32, %33, %34, %35}, %36, p, 1, 1, 1;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]),
+        "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), "+f"(d[16]),
+        "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]),
+        "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(adds)));
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/recorded_passes.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <vector>
+
+#include "core/device_memory.h"
+#include "ops/copy.h"
+
+namespace tern {
+namespace {
+
+constexpr size_t kMostPasses = 128;   // an engine meets every number of sequences up to its limit; each takes some 100 KB
+constexpr int64_t kFewestPages = 16;  // room of a sequence, which doubles as it grows: each size is a recording of its own
+
+int64_t page_room(std::span<const PagedRows> sequences) {
+  int64_t most = kFewestPages;
+  for (const PagedRows& s : sequences) most = std::max(most, std::ssize(s.pages));
+  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(most)));
+}
+
+// Where things lie in the one block that is uploaded for a pass.
+struct InputLayout {
+  int64_t sequences, pages_each;
+
+  int64_t tables() const { return sequences * int64_t{sizeof(int64_t)}; }
+  int64_t pages() const { return tables() + sequences * int64_t{sizeof(PagedSequence)}; }
+  int64_t bytes() const { return pages() + sequences * pages_each * int64_t{sizeof(int32_t)}; }
+};
+
+Tensor part(const Tensor& inputs, int64_t at, const Shape& shape, DType dtype) {
+  return Tensor::over(inputs.storage(), at, shape, contiguous_strides(shape), dtype);
+}
+
+}  // namespace
+
+Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, std::span<const int64_t> ids,
+                           std::span<const PagedRows> sequences) {
+  if (!device_records_) return {};
+  if (std::any_of(sequences.begin(), sequences.end(), [](const PagedRows& s) { return s.rows != 1; })) return {};
+  if (weights_.lock() != model.weights_identity() || passes_.size() > kMostPasses) {
+    passes_.clear();
+    weights_ = model.weights_identity();
+  }
+  const Key key = {std::ssize(sequences), page_room(sequences)};
+  const auto [at, is_new] = passes_.try_emplace(key);
+  Pass& pass = at->second;
+  if (is_new || (!pass.recording && !record(model, kv, key, pass))) return {};
+
+  const InputLayout layout = {key.first, key.second};
+  std::vector<std::byte> bytes(static_cast<size_t>(layout.bytes()));
+  std::memcpy(bytes.data(), ids.data(), ids.size_bytes());
+  for (int64_t i = 0; i < layout.sequences; ++i) {
+    const PagedRows& s = sequences[static_cast<size_t>(i)];
+    const PagedSequence table = {.row = i, .rows = 1, .length = s.length, .table = i * layout.pages_each};
+    std::memcpy(bytes.data() + layout.tables() + i * int64_t{sizeof table}, &table, sizeof table);
+    std::memcpy(bytes.data() + layout.pages() + table.table * int64_t{sizeof(int32_t)}, s.pages.data(),
+                s.pages.size_bytes());
+  }
+  model.device().memory().copy_to_device(pass.inputs.raw(), bytes.data(), bytes.size());
+  pass.recording->replay();
+  return converted(pass.hidden, DType::f32);  // the recording's own is overwritten by the next step
+}
+
+bool RecordedPasses::record(const Architecture& model, const PagedKv& kv, const Key& key, Pass& pass) {
+  const auto [sequences, pages_each] = key;
+  const InputLayout layout = {sequences, pages_each};
+  pass.inputs = Tensor::zeros({layout.bytes()}, DType::u8, model.device());
+  const Tensor ids = part(pass.inputs, 0, {sequences}, DType::i64);
+  PagedPass tables;
+  tables.sequences = part(pass.inputs, layout.tables(), {sequences, 4}, DType::i64);
+  tables.pages = part(pass.inputs, layout.pages(), {sequences * pages_each}, DType::i32);
+  tables.rows = sequences;
+  tables = model.paged_pass(std::move(tables));
+  pass.recording = model.device().backend().record([&] { pass.hidden = model.hidden(ids, kv, tables); });
+  device_records_ = pass.recording != nullptr;
+  return device_records_;
+}
+
+}  // namespace tern

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// A device that looks through scores itself: the test device where it does, else the CPU with the kernels of that
+// family as kernels.h describes them.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "device/backend.h"
+#include "support/test_device.h"
+
+namespace tern::testing {
+
+namespace searching {
+
+inline bool bit(const uint64_t* bits, int64_t first, int64_t i, bool otherwise) {
+  return first < 0 ? otherwise : (bits[first + i / 64] >> (i % 64) & 1) != 0;
+}
+
+inline double score(const ScoreQuery& query, const uint64_t* bits, float value, int64_t i) {
+  if (!bit(bits, query.allowed, i, true)) return -std::numeric_limits<double>::infinity();
+  const auto x = static_cast<double>(value);
+  if (!bit(bits, query.penalized, i, false)) return x;
+  return x > 0 ? x / query.penalty : x * query.penalty;
+}
+
+inline void leading_scores(const Exec&, const LeadingScoresArgs& args) noexcept {
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const ScoreQuery& query = args.query[row];
+    const float* const low = args.low + row * args.n;
+    std::vector<std::pair<double, int64_t>> best;
+    for (int64_t i = 0; i < args.n; ++i) {
+      const double s = score(query, args.bits, low[i], i);
+      if (s > -std::numeric_limits<double>::infinity()) best.emplace_back(-s, i);
+    }
+    std::sort(best.begin(), best.end());
+    for (int64_t i = 0; i < query.leaders; ++i) {
+      FoundScore& to = args.found[query.first_leader + i];
+      to = {static_cast<int32_t>(row), -1, 0.0f};
+      if (i >= std::ssize(best)) continue;
+      to.id = static_cast<int32_t>(best[static_cast<size_t>(i)].second);
+      to.value = low[to.id];
+    }
+  }
+}
+
+// By linear_rows, which gives the bits of linear.
+inline const Kernels*& plain_kernels() {
+  static const Kernels* kernels = nullptr;
+  return kernels;
+}
+
+inline void linear_pairs(const Exec& exec, const LinearPairsArgs& args) noexcept {
+  const int64_t count = args.count == nullptr ? args.most : *args.count;
+  for (int64_t i = 0; i < count; ++i) {
+    FoundScore& pair = args.pairs[i];
+    if (pair.id < 0) continue;
+    const int64_t id = pair.id;
+    plain_kernels()->linear_rows(exec, {.count = 1,
+                                        .k = args.k,
+                                        .x = args.x + pair.row * args.k,
+                                        .w = args.w,
+                                        .w_dtype = args.w_dtype,
+                                        .ids = &id,
+                                        .y = &pair.value});
+  }
+}
+
+inline void surviving_scores(const Exec&, const SurvivingScoresArgs& args) noexcept {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const ScoreQuery& query = args.query[row];
+    ScoreSummary& summary = args.summary[row];
+    double least = kInfinity;
+    for (int64_t i = 0; i < query.leaders; ++i) {
+      const FoundScore& leader = args.leaders[query.first_leader + i];
+      const double s = leader.id < 0 ? -kInfinity : score(query, args.bits, leader.value, leader.id);
+      if (!(s < kInfinity)) summary.spoiled = 1;
+      least = std::min(least, s);
+    }
+    summary.least = static_cast<float>(least);
+    if (static_cast<double>(summary.least) > least) summary.least = std::nextafter(summary.least, -HUGE_VALF);
+    const double floor = static_cast<double>(summary.least) - query.drop;
+    double* const rest = query.temperature > 0 ? args.rest + row * score_parts(args.n) : nullptr;
+    if (rest != nullptr) std::fill_n(rest, score_parts(args.n), 0.0);
+    for (int64_t i = 0; i < args.n; ++i) {
+      const float value = args.high[row * args.n + i];
+      if (!bit(args.bits, query.allowed, i, true)) continue;
+      if (args.exact && !(static_cast<double>(value) < kInfinity)) summary.spoiled = 1;
+      const double s = score(query, args.bits, value, i);
+      if (s == -kInfinity) continue;
+      if (s < floor) {
+        if (rest != nullptr) {
+          rest[i / kScorePart] += std::exp((s - static_cast<double>(summary.least)) / query.temperature);
+        }
+      } else if (++summary.survivors <= args.most) {
+        args.found[(*args.count)++] = {static_cast<int32_t>(row), static_cast<int32_t>(i), value};
+      }
+    }
+  }
+}
+
+class SearchingBackend final : public Backend {
+ public:
+  explicit SearchingBackend(Device cpu) : cpu_(std::move(cpu)), table_(cpu_.backend().kernels()) {
+    plain_kernels() = &cpu_.backend().kernels();
+    static_cast<ScoreKernels&>(table_) = {leading_scores, linear_pairs, surviving_scores};
+    kernels_ = &table_;
+    exec_ = cpu_.backend().exec();
+  }
+
+  std::string_view name() const override { return cpu_.name(); }
+  std::string description() const override { return cpu_.description() + " that searches"; }
+  std::string_view isa() const override { return cpu_.isa(); }
+  int threads() const override { return cpu_.threads(); }
+  void* allocate(size_t bytes) override { return cpu_.memory().allocate(bytes); }
+  void release(void* data, size_t bytes) noexcept override { cpu_.memory().release(data, bytes); }
+  void zero(void* to, size_t bytes) override { cpu_.memory().zero(to, bytes); }
+  void copy_to_device(void* to, const void* from, size_t bytes) override {
+    cpu_.memory().copy_to_device(to, from, bytes);
+  }
+  void copy_to_host(void* to, const void* from, size_t bytes) override { cpu_.memory().copy_to_host(to, from, bytes); }
+
+ private:
+  Device cpu_;
+  Kernels table_;
+};
+
+}  // namespace searching
+
+inline Device searching_device(int threads = 0) {
+  const Device device = test_device(threads);
+  if (device.backend().kernels().leading_scores != nullptr) return device;
+  return Device(std::make_shared<searching::SearchingBackend>(device));
+}
+
+}  // namespace tern::testing
