@@ -16,6 +16,7 @@ LADDER = {
     "core": ["base"],
     "device": ["base", "core"],
     "devices": ["base", "core", "device"],
+    "distributed": ["base", "core", "device"],
     "formats": ["base", "core"],
     "autograd": ["core", "device"],
     "ops": ["device", "autograd"],
@@ -26,7 +27,7 @@ LADDER = {
     "jinja": ["base"],
     "text": ["base", "jinja"],
     "grammar": ["text"],
-    "train": ["nn", "models", "io", "text"],
+    "train": ["distributed", "nn", "models", "io", "text"],
     "engine": ["ops", "nn", "models", "text", "grammar"],
 }
 
@@ -38,6 +39,7 @@ PUBLIC = {
     "shape": "core",
     "tensor": "core",
     "device": "core",
+    "distributed": "distributed",
     "autograd": "autograd",
     "ops": "ops",
     "io": "io",

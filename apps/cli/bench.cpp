@@ -42,7 +42,7 @@ struct Options {
   std::string model, shape, isa, layout = "auto", head, kv = "f16";
   std::vector<int> threads = {0};
   std::vector<int64_t> prompts = {512}, batches;
-  int64_t decode = 64, depth = 1, read_mb = 1024;
+  int64_t prompt_batch = 1, chunk = 512, decode = 64, depth = 1, read_mb = 1024;
   bool no_kernels = false;
   Repetitions repetitions;
 
@@ -156,7 +156,8 @@ Run measure(const Options& options, int threads) {
   run.bytes_per_token =
       bytes_per_token(model, kv, static_cast<double>(options.depth) + static_cast<double>(options.decode + 1) / 2);
   for (const int64_t prompt : options.prompts) {
-    run.prefills.push_back({prompt, prefill_rate(model, kv, prompt, options.repetitions)});
+    const PrefillLoad load = {options.prompt_batch, prompt, options.chunk};
+    run.prefills.push_back({prompt, prefill_rate(model, kv, load, options.repetitions)});
   }
   for (const int64_t batch : options.batches) {
     const DecodeRate many = decode_rate(model, kv, batch, options.depth, options.decode, options.repetitions);
@@ -204,6 +205,8 @@ Json to_json(const Options& options, const Run& run) {
   out["prefill"] = Json::array();
   for (const Prefill& prefill : run.prefills) {
     out["prefill"].push_back({{"prompt", prefill.prompt},
+                              {"sequences", options.prompt_batch},
+                              {"chunk", options.chunk},
                               {"tokens_per_s", to_json(prefill.rate)},
                               {"peak_share", run.peak_share(prefill.rate)}});
   }
@@ -308,6 +311,12 @@ Action add_bench(CLI::App& verb) {
       ->delimiter(',')
       ->check(at_least(1))
       ->type_name("LIST")
+      ->capture_default_str();
+  verb.add_option("--prompt-batch", options->prompt_batch, "Prompts to take in together")
+      ->check(at_least(1))
+      ->capture_default_str();
+  verb.add_option("--chunk", options->chunk, "Tokens of prompts to take in at a time")
+      ->check(at_least(1))
       ->capture_default_str();
   verb.add_option("--decode", options->decode, "Tokens to draw one by one")->check(at_least(1))->capture_default_str();
   verb.add_option("--depth", options->depth, "Tokens before them")->check(at_least(1))->capture_default_str();

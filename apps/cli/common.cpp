@@ -36,6 +36,13 @@ void add_seed(CLI::App& verb, CommonOptions& options) {
   verb.add_option("--seed", options.seed, "Seed of all random choices")->type_name("N")->capture_default_str();
 }
 
+void add_precision(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--precision", options.precision,
+                  "Of dense products: f32, or bf16, which a GPU's tensor cores multiply faster; a CPU keeps f32")
+      ->check(CLI::IsMember({"f32", "bf16"}).description(""))
+      ->capture_default_str();
+}
+
 void add_progress(CLI::App& verb, CommonOptions& options) {
   verb.add_option("--progress", options.progress,
                   "While the model is loaded: auto, bar or none; auto draws a bar on a terminal once it takes a moment")
@@ -88,7 +95,10 @@ LoadOptions load_options(const std::string& head) {
 }
 
 Device open_device(const CommonOptions& options, bool tune) {
-  return Device::open(options.device, {.threads = options.threads, .tune = tune});
+  return Device::open(options.device, {.threads = options.threads,
+                                       .tune = tune,
+                                       .matmul_precision = matmul_precision_from_name(options.precision),
+                                       .ordinal = options.ordinal});
 }
 
 Model load_model(const std::string& directory, const CommonOptions& options, const LoadOptions& load) {

@@ -14,6 +14,8 @@ namespace tern::cli {
 struct CommonOptions {
   int threads = 0;
   std::string device = "cpu";
+  int ordinal = 0;  // of several GPUs; no option of its own
+  std::string precision = "f32";  // of the device's dense products
   uint64_t seed = 0;
   bool json = false;
   std::string progress = "auto";  // of loading: auto, bar or none
@@ -22,6 +24,7 @@ struct CommonOptions {
 // One option each.
 void add_device(CLI::App& verb, CommonOptions& options);
 void add_seed(CLI::App& verb, CommonOptions& options);
+void add_precision(CLI::App& verb, CommonOptions& options);
 void add_progress(CLI::App& verb, CommonOptions& options);
 // --threads and --device.
 void add_machine(CLI::App& verb, CommonOptions& options);

@@ -14,7 +14,6 @@
 namespace tern::cli {
 namespace {
 
-constexpr int64_t kPrefillChunk = 512;           // tokens of a pass, EngineOptions' default
 constexpr int64_t kCaches = int64_t{640} << 20;  // more bytes than caches hold, for weights that come from memory
 constexpr double kShortest = 0.05;               // seconds of calls behind one figure
 
@@ -133,15 +132,22 @@ void check_decoding(const Model& model, KvType kv) {
   }
 }
 
-Spread prefill_rate(const Model& model, KvType kv, int64_t prompt, const Repetitions& repetitions) {
-  Requests requests(model, kv, 1, prompt + 1, kPrefillChunk);
-  return repetitions.of([&] { return requests.run(1, prompt, 1)[0].prefill_tokens_per_second(); });
+Spread prefill_rate(const Model& model, KvType kv, const PrefillLoad& load, const Repetitions& repetitions) {
+  Requests requests(model, kv, load.sequences, load.prompt + 1, load.chunk);
+  return repetitions.of([&] {
+    // Steps are shared, so the longest time is the time of all.
+    double seconds = 0;
+    for (const GenerateResult& result : requests.run(load.sequences, load.prompt, 1)) {
+      seconds = std::max(seconds, result.prefill_seconds);
+    }
+    return static_cast<double>(load.sequences * load.prompt) / seconds;
+  });
 }
 
 DecodeRate decode_rate(const Model& model, KvType kv, int64_t batch, int64_t depth, int64_t tokens,
                        const Repetitions& repetitions) {
   // One chunk has all prompts, so that no pass mixes prompts and decoding.
-  Requests requests(model, kv, batch, depth + tokens + 1, std::max(kPrefillChunk, batch * depth));
+  Requests requests(model, kv, batch, depth + tokens + 1, batch * depth);
   DecodeRate found;
   found.rate = repetitions.of([&] {
     // The first token comes with the prompt. Passes are shared, so the longest time is the time of all.
@@ -181,7 +187,8 @@ Spread ternary_seconds(const Device& device, const TernaryShape& shape, int64_t 
       ++calls;
       spent = now() - start;
     } while (spent < kShortest);
-    return spent / static_cast<double>(calls);
+    device.synchronize();
+    return (now() - start) / static_cast<double>(calls);
   });
 }
 

@@ -27,8 +27,13 @@ struct Repetitions {
 // bit for bit.
 void check_decoding(const Model& model, KvType kv);
 
-// Tokens per second of taking in `prompt` tokens and drawing the first one after them.
-Spread prefill_rate(const Model& model, KvType kv, int64_t prompt, const Repetitions& repetitions);
+// So many prompts of so many tokens, taken in `chunk` tokens at a time.
+struct PrefillLoad {
+  int64_t sequences, prompt, chunk;
+};
+
+// Tokens per second of taking in the prompts and drawing the first token after each.
+Spread prefill_rate(const Model& model, KvType kv, const PrefillLoad& load, const Repetitions& repetitions);
 
 struct DecodeRate {
   Spread rate;

@@ -172,9 +172,10 @@ Prepared prepare(const Options& options) {
   return {std::move(config), std::move(tokenizer), std::move(data)};
 }
 
-int train_model(const Options& options) {
-  const Device device = open_device(options.common);
+// What rank 0 does, or a process alone.
+int train_and_report(const Options& options, const Device& device, const Communicator& group) {
   const Prepared prepared = prepare(options);
+  if (group.size() > 1) note("training on {} processes\n", group.size());
   catch_interrupts();
   TrainProgress progress(options.progress);
   const TrainCallbacks callbacks{[&](const StepReport& report) { progress.step(report); },
@@ -182,7 +183,7 @@ int train_model(const Options& options) {
                                  [] { return interrupted() != 0; }};
   const auto start = std::chrono::steady_clock::now();
   const Model model =
-      train(prepared.config, prepared.data, prepared.tokenizer, device, options.out, options.resume, callbacks);
+      train(prepared.config, prepared.data, prepared.tokenizer, device, options.out, options.resume, callbacks, group);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   progress.finish();
   const int64_t parameters = model.info().parameters;
@@ -194,6 +195,22 @@ int train_model(const Options& options) {
   if (interrupted() == 0) return 0;
   note("stopped at step {}; --resume goes on from there\n", progress.last.step);
   return interrupted_status();
+}
+
+int train_model(const Options& options) {
+  const ProcessPlace place = process_place();
+  CommonOptions machine = options.common;
+  machine.ordinal = place.local_rank;
+  const Device device = open_device(machine);
+  const Communicator group = Communicator::join(place, device);
+  if (group.rank() != 0) {
+    catch_interrupts();
+    train_along(device, group, [] { return interrupted() != 0; });
+    return interrupted() == 0 ? 0 : interrupted_status();
+  }
+  int status = 0;
+  group.guard([&] { status = train_and_report(options, device, group); });
+  return status;
 }
 
 // Tells bad values while the command line is parsed.
@@ -244,6 +261,7 @@ Action add_train(CLI::App& verb) {
       ->capture_default_str();
   verb.add_flag("--resume", options->resume, "Go on from the newest checkpoint in --out");
   add_machine(verb, options->common);
+  add_precision(verb, options->common);
   add_fields(verb, options, tokenizer);
   add_json(verb, options->common,
            "out, finished, step, steps, tokens, parameters, loss, validation_loss, validation_perplexity, "

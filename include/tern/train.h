@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "tern/distributed.h"
 #include "tern/model.h"
 #include "tern/text.h"
 
@@ -24,10 +25,11 @@ struct AdamwOptions {
 // AdamW (arXiv 1711.05101) over a model's parameters, moments in f32.
 class Adamw {
  public:
-  // Throws Error for a parameter that is not contiguous f32 (a packed model has such).
+  // Throws Error for a parameter that is not contiguous f32 (a packed model has such), and for several devices.
   explicit Adamw(std::vector<Parameter> parameters);
 
-  // Global norm of the gradients, summed in double in parameter order. Parameters without a gradient count as 0.
+  // Global norm of the gradients, summed in double in parameter order. Parameters without a gradient count as 0. Waits
+  // for the device.
   double gradient_norm() const;
   // One step with every gradient multiplied by grad_scale; then the gradients are dropped. Parameters without a
   // gradient stay.
@@ -60,8 +62,9 @@ struct TrainConfig {
   ModelConfig model;
 
   int64_t sequence_length = 256;  // tokens per sequence
-  int64_t batch_size = 8;         // sequences per micro-batch
+  int64_t batch_size = 8;         // sequences per micro-batch: those that a device takes at once
   int64_t accumulate = 1;         // micro-batches per step
+  bool recompute = false;         // runs each layer again for its gradient: less memory, more time, the same bits
   int64_t steps = 1000;
 
   // Two-stage schedule of b1.58 (arXiv 2411.04965, appendix): warm-up to `lr`, linear to lr·stage1_end at step
@@ -125,7 +128,10 @@ struct StepReport {
   int64_t tokens = 0;  // since the beginning of training
   double tokens_per_second = 0;
   double seconds_left = 0;
-  double quantize_seconds = 0, forward_seconds = 0, backward_seconds = 0, optimizer_seconds = 0;  // of this step
+  // Of this step; their sum is what it took. `forward` includes the head's gradient, which comes with the loss. A GPU
+  // works while the host goes on, and would lose by being waited for after each part: so the parts are measured in the
+  // first steps of a call and in each 32nd, and the others are split in the shares that were measured last.
+  double quantize_seconds = 0, forward_seconds = 0, backward_seconds = 0, optimizer_seconds = 0;
   bool has_validation = false;
   double validation_loss = 0, validation_bits_per_byte = 0;
 };
@@ -140,7 +146,7 @@ struct TrainData {
 struct TrainCallbacks {
   std::function<void(const StepReport&)> on_step;
   std::function<void(std::string_view)> on_warning;
-  std::function<bool()> should_stop;  // asked after every step; true writes a checkpoint and returns
+  std::function<bool()> should_stop;  // asked after every step; true, on any rank, writes a checkpoint and returns
 };
 
 // Trains in `directory`:
@@ -152,15 +158,25 @@ struct TrainCallbacks {
 //
 // With resume, continues from the newest whole checkpoint and gives the same losses, bit for bit, as a run that never
 // stopped; log.jsonl is cut back to that step first. A damaged checkpoint is passed over, which `on_warning` is told,
-// and left for inspection; where there is none at all the run starts at its beginning. Only eval_every, eval_tokens,
-// checkpoint_every and keep_checkpoints may differ from the config the run was started with: anything else, the data
-// included, is an Error naming the field and both values. Without resume, throws Error when the directory holds
-// checkpoints.
+// and left for inspection; where there is none at all the run starts at its beginning. Only recompute, eval_every,
+// eval_tokens, checkpoint_every and keep_checkpoints may differ from the config the run was started with: anything
+// else, the data included, is an Error naming the field and both values. Without resume, throws Error when the
+// directory holds checkpoints.
 //
 // Throws Error also for a config or data that cannot be trained on, a loss or gradient that is not finite, a disk that
 // is full or fails, and when another process trains in the directory. No finished checkpoint is ever lost by that.
+//
+// A group of processes, each with a device of its own, takes a run's steps together (ZeRO-1): each its share of a
+// step's batch_size · accumulate sequences, in micro-batches of batch_size at most; gradients are summed while backward
+// goes on, and each updates its share of the parameters and holds that share of AdamW's state. The step is the one that
+// a single process takes, but for the order in which floats are summed; the same size of the group gives the same bits.
+// Rank 0 calls train(), the others train_along(), which train() does there, too. Rank 0's config and data are
+// everyone's, and it alone has the directory, which is as a single process leaves it: groups of any size go on from
+// there. Every rank returns the model. An Error on one ends all.
 Model train(const TrainConfig& config, const TrainData& data, const Tokenizer& tokenizer, const Device& device,
-            const std::string& directory, bool resume, const TrainCallbacks& callbacks = {});
+            const std::string& directory, bool resume, const TrainCallbacks& callbacks = {},
+            const Communicator& group = {});
+Model train_along(const Device& device, const Communicator& group, const std::function<bool()>& should_stop = {});
 
 // ---------------------------------------------------------------- evaluation
 

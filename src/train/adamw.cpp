@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <map>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "device/backend.h"
 #include "tern/ops.h"
 #include "tern/train.h"
+#include "train/adamw_state.h"
 
 namespace tern {
 
@@ -19,6 +20,8 @@ Adamw::Adamw(std::vector<Parameter> parameters) {
     check(value.dtype() == DType::f32 && value.is_contiguous(), "adamw",
           "{}: expected a contiguous f32 parameter, got {} {}", parameter.name, name_of(value.dtype()),
           to_string(value.shape()));
+    check(slots_.empty() || value.device() == slots_.front().parameter.value.device(), "adamw",
+          "{}: expected all parameters on one device", parameter.name);
     Tensor m = Tensor::zeros(value.shape(), DType::f32, value.device());
     Tensor v = Tensor::zeros(value.shape(), DType::f32, value.device());
     slots_.push_back({std::move(parameter), std::move(m), std::move(v)});
@@ -27,18 +30,19 @@ Adamw::Adamw(std::vector<Parameter> parameters) {
 
 double Adamw::gradient_norm() const {
   if (slots_.empty()) return 0.0;
-  // One double per parameter, read back together; i64 lends its eight bytes.
-  const Tensor squares =
-      Tensor::zeros({static_cast<int64_t>(slots_.size())}, DType::i64, slots_.front().parameter.value.device());
-  Backend& backend = squares.device().backend();
-  double* out = static_cast<double*>(squares.raw());
+  std::vector<Tensor> gradients;
+  std::vector<SumSquaresTensor> tensors;
   for (const Slot& slot : slots_) {
     const Tensor grad = slot.parameter.value.grad();
-    double* square = out++;
     if (!grad.defined()) continue;
-    const Tensor dense = contiguous(grad);
-    backend.kernels().sum_squares(backend.exec(), {dense.numel(), dense.data<float>(), square});
+    const Tensor& dense = gradients.emplace_back(contiguous(grad));
+    tensors.push_back({dense.numel(), dense.data<float>()});
   }
+  // One double per gradient, read back together; i64 lends its eight bytes.
+  const Tensor squares = Tensor::empty({std::ssize(tensors)}, DType::i64, slots_.front().parameter.value.device());
+  const Backend& backend = squares.device().backend();
+  backend.kernels().sum_squares(backend.exec(),
+                                {std::ssize(tensors), tensors.data(), static_cast<double*>(squares.raw())});
   double sum = 0.0;
   for (int64_t bits : squares.to_vector<int64_t>()) sum += std::bit_cast<double>(bits);
   return std::sqrt(sum);
@@ -46,16 +50,21 @@ double Adamw::gradient_norm() const {
 
 void Adamw::step(const AdamwOptions& options, double grad_scale) {
   ++steps_;
+  if (slots_.empty()) return;
+  std::vector<Tensor> gradients;
+  std::vector<AdamwTensor> tensors;
   for (Slot& slot : slots_) {
     Tensor& value = slot.parameter.value;
     if (!value.grad().defined()) continue;
-    const Tensor grad = contiguous(value.grad());
-    Backend& backend = value.device().backend();
-    backend.kernels().adamw(backend.exec(), {value.numel(), value.data<float>(), slot.m.data<float>(),
-                                             slot.v.data<float>(), grad.data<float>(), grad_scale, options.lr,
-                                             options.beta1, options.beta2, options.eps, options.weight_decay, steps_});
+    const Tensor& grad = gradients.emplace_back(contiguous(value.grad()));
+    tensors.push_back({value.numel(), value.data<float>(), slot.m.data<float>(), slot.v.data<float>(),
+                       grad.data<float>()});
     value.set_grad({});
   }
+  const Backend& backend = slots_.front().parameter.value.device().backend();
+  backend.kernels().adamw(backend.exec(),
+                          {std::ssize(tensors), tensors.data(), grad_scale, options.lr, options.beta1, options.beta2,
+                           options.eps, options.weight_decay, steps_});
 }
 
 std::vector<std::pair<std::string, Tensor>> Adamw::state() const {
@@ -69,18 +78,13 @@ std::vector<std::pair<std::string, Tensor>> Adamw::state() const {
 
 void Adamw::load_state(const std::vector<std::pair<std::string, Tensor>>& state, int64_t steps) {
   check(steps >= 0, "adamw", "expected a step count of at least 0, got {}", steps);
-  std::map<std::string, Tensor> given(state.begin(), state.end());
-  const std::vector<std::pair<std::string, Tensor>> own = this->state();
-  check(state.size() == own.size() && given.size() == own.size(), "adamw", "expected {} tensors of state, got {}",
-        own.size(), state.size());
-  for (const auto& [name, tensor] : own) {
-    const auto found = given.find(name);
-    check(found != given.end(), "adamw", "expected a tensor {} in the state, got none", name);
-    const Tensor& saved = found->second;
-    check(saved.shape() == tensor.shape() && saved.dtype() == DType::f32, "adamw", "{}: expected f32 {}, got {} {}",
-          name, to_string(tensor.shape()), name_of(saved.dtype()), to_string(saved.shape()));
+  std::vector<Parameter> parameters;
+  for (const Slot& slot : slots_) parameters.push_back(slot.parameter);
+  const std::vector<Tensor> moments = moments_in(state, parameters);
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    assign(slots_[i].m, moments[2 * i]);
+    assign(slots_[i].v, moments[2 * i + 1]);
   }
-  for (const auto& [name, tensor] : own) assign(tensor, given[name]);
   steps_ = steps;
 }
 

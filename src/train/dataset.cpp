@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <vector>
 
 #include "base/check.h"
 #include "base/random.h"
@@ -50,16 +49,16 @@ int64_t WindowSampler::window_begin(int64_t sample) const {
   return offset + static_cast<int64_t>(window) * length_;
 }
 
-Batch make_batch(std::span<const int32_t> text, const WindowSampler& sampler, int64_t first, int64_t rows,
-                 int64_t length, const Device& device) {
-  std::vector<int64_t> ids, targets;
+TokenBatch make_batch(std::span<const int32_t> text, const WindowSampler& sampler, int64_t first, int64_t rows,
+                      int64_t length) {
+  TokenBatch batch{rows, {}, {}};
   for (int64_t row = 0; row < rows; ++row) {
     const auto window =
         text.subspan(static_cast<size_t>(sampler.window_begin(first + row)), static_cast<size_t>(length) + 1);
-    ids.insert(ids.end(), window.begin(), window.end() - 1);
-    targets.insert(targets.end(), window.begin() + 1, window.end());
+    batch.ids.insert(batch.ids.end(), window.begin(), window.end() - 1);
+    batch.targets.insert(batch.targets.end(), window.begin() + 1, window.end());
   }
-  return {Tensor::from(ids, {rows, length}, device), Tensor::from(targets, {rows, length}, device)};
+  return batch;
 }
 
 }  // namespace tern

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "tern/tensor.h"
+#include "tern/model.h"
 
 namespace tern {
 
@@ -30,12 +30,8 @@ class WindowSampler {
   uint64_t seed_;
 };
 
-struct Batch {
-  Tensor ids, targets;  // i64 [rows, length]
-};
-
 // The windows of the samples first, …, first + rows - 1.
-Batch make_batch(std::span<const int32_t> text, const WindowSampler& sampler, int64_t first, int64_t rows,
-                 int64_t length, const Device& device);
+TokenBatch make_batch(std::span<const int32_t> text, const WindowSampler& sampler, int64_t first, int64_t rows,
+                      int64_t length);
 
 }  // namespace tern

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "tern/ops.h"
 #include "tern/train.h"
+#include "train/losses.h"
 #include "train/stopwatch.h"
 
 namespace tern {
@@ -76,21 +77,18 @@ class Windows {
   KvCache cache_;
 };
 
-void check_arguments(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window) {
+void check_arguments(const Model& model, std::span<const int32_t> ids, int64_t window) {
   const int64_t longest = model.config().max_position_embeddings + 1;
   check(window >= 2 && window <= longest, "evaluate", "expected a window of 2 to {} tokens, got {}", longest, window);
   check(ids.size() >= 2, "evaluate", "expected a text of at least 2 tokens, got {}", ids.size());
-  check(bytes >= 0, "evaluate", "expected a length in bytes of at least 0, got {}", bytes);
   const int64_t vocab = model.config().vocab_size;
   for (int32_t id : ids) check(id >= 0 && id < vocab, "evaluate", "expected ids in [0, {}), got {}", vocab, id);
 }
 
 }  // namespace
 
-Evaluation evaluate(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window,
-                    KvType kv) {
-  check_arguments(model, ids, bytes, window);
-  Stopwatch watch;
+double sum_of_losses(const Model& model, std::span<const int32_t> ids, int64_t window, KvType kv) {
+  check_arguments(model, ids, window);
   const int64_t predicted = static_cast<int64_t>(ids.size()) - 1;
   const int64_t longest = std::min(window - 1, predicted), most = most_rows(model, longest, kv);
   Windows windows(model, std::min(most, predicted / longest), longest, kv);
@@ -102,14 +100,25 @@ Evaluation evaluate(const Model& model, std::span<const int32_t> ids, int64_t by
                        sum);
     begin += rows * length;
   }
+  return sum;
+}
+
+Evaluation evaluation_of(double sum, int64_t ids, int64_t bytes) {
   Evaluation out;
-  out.tokens = predicted;
-  out.loss = sum / static_cast<double>(predicted);
+  out.tokens = ids - 1;
+  out.loss = sum / static_cast<double>(out.tokens);
   out.perplexity = std::exp(out.loss);
   if (bytes > 0) {
-    out.bits_per_byte = out.loss / std::numbers::ln2 * static_cast<double>(ids.size()) / static_cast<double>(bytes);
+    out.bits_per_byte = out.loss / std::numbers::ln2 * static_cast<double>(ids) / static_cast<double>(bytes);
   }
-  out.tokens_per_second = static_cast<double>(predicted) / watch.lap();
+  return out;
+}
+
+Evaluation evaluate(const Model& model, std::span<const int32_t> ids, int64_t bytes, int64_t window, KvType kv) {
+  check(bytes >= 0, "evaluate", "expected a length in bytes of at least 0, got {}", bytes);
+  Stopwatch watch;
+  Evaluation out = evaluation_of(sum_of_losses(model, ids, window, kv), std::ssize(ids), bytes);
+  out.tokens_per_second = static_cast<double>(out.tokens) / watch.lap();
   return out;
 }
 

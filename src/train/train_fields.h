@@ -41,6 +41,7 @@ void visit_fields(Config& config, Visitor&& visit) {
   fixed("sequence_length", config.sequence_length, "tokens per training sequence");
   fixed("batch_size", config.batch_size, "sequences per micro-batch");
   fixed("accumulate", config.accumulate, "micro-batches per step");
+  free("recompute", config.recompute, "run each layer again for its gradient: less memory, more time, the same bits");
   fixed("steps", config.steps, "optimizer steps of the whole run");
   fixed("lr", config.lr, "peak learning rate");
   fixed("warmup_steps", config.warmup_steps, "steps until the peak learning rate");

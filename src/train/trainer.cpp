@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // The training run: steps, validation, log, checkpoints, resume.
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
-#include "base/file.h"
+#include "distributed/collectives.h"
 #include "tern/autograd.h"
-#include "tern/io.h"
 #include "tern/ops.h"
 #include "tern/train.h"
-#include "train/checkpoint_store.h"
 #include "train/dataset.h"
-#include "train/directory_lock.h"
+#include "train/losses.h"
+#include "train/optimizer.h"
+#include "train/part_clock.h"
+#include "train/run_files.h"
 #include "train/run_state.h"
-#include "train/stopwatch.h"
-#include "train/train_log.h"
+#include "train/shared_input.h"
 
 namespace tern {
 namespace {
 
 constexpr const char* kOptimizerFile = "/optimizer.safetensors";
-constexpr const char* kTokenizerFile = "/tokenizer.json";
 
 void check_ids(const char* what, std::span<const int32_t> ids, int64_t vocab_size) {
   for (int32_t id : ids) {
@@ -33,8 +35,12 @@ void check_ids(const char* what, std::span<const int32_t> ids, int64_t vocab_siz
   }
 }
 
-void check_input(const TrainConfig& config, const TrainData& data, const Tokenizer& tokenizer) {
+void check_input(const TrainConfig& config, const TrainData& data, const Tokenizer& tokenizer,
+                 const Communicator& group) {
   config.validate();
+  check(config.batch_size * config.accumulate >= group.size(), "train",
+        "batch_size: expected a sequence for each of {} processes (batch_size times accumulate), got {}", group.size(),
+        config.batch_size * config.accumulate);
   const int64_t vocab_size = config.model.vocab_size;
   check(tokenizer.vocab_size() <= vocab_size, "train", "vocab_size: expected at least the tokenizer's {}, got {}",
         tokenizer.vocab_size(), vocab_size);
@@ -45,13 +51,12 @@ void check_input(const TrainConfig& config, const TrainData& data, const Tokeniz
         "expected validation_bytes_per_token of at least 0, got {}", data.validation_bytes_per_token);
 }
 
-void make_directory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  check(!error, "train", "{}: {}", path, error.message());
-}
-
 bool is_due(int64_t step, int64_t every, int64_t last) { return step == last || (every > 0 && step % every == 0); }
+
+// Numbers of sequences, as WindowSampler counts them.
+struct Samples {
+  int64_t begin, end;
+};
 
 // Seconds per step, smoothed so that the time left does not jump.
 class Pace {
@@ -63,93 +68,55 @@ class Pace {
   double smooth_ = 0;
 };
 
+// What one process does of a run. Rank 0 has the files, and alone reports; every step is done by all.
 class Trainer {
  public:
-  Trainer(const TrainConfig& config, const TrainData& data, const Tokenizer& tokenizer, const Device& device,
-          const std::string& directory, const TrainCallbacks& callbacks)
+  // The arguments, but the callbacks, outlive this.
+  Trainer(const TrainConfig& config, const TrainData& data, const Device& device, TrainCallbacks callbacks,
+          const Communicator& group, RunFiles* files)
       : config_(config),
         data_(data),
-        tokenizer_(tokenizer),
         device_(device),
-        directory_(directory),
-        callbacks_(callbacks),
+        callbacks_(std::move(callbacks)),
+        group_(group),
+        files_(files),
         sampler_(static_cast<int64_t>(data.train.size()), config.sequence_length, config.seed),
-        lock_(directory),
-        store_(directory + "/checkpoints"),
         state_(begin_state(config, data)) {}
 
   Model run(bool resume) {
-    if (resume) {
-      restore();
-    } else {
-      begin();
-    }
-    store_.remove_leftovers();
-    open_log();
+    restore(files_ == nullptr ? std::nullopt : checkpoint(resume));
+    if (files_ != nullptr) files_->go_on(state_.step);
     while (state_.step < config_.steps) {
       const int64_t step = state_.step + 1;
       finish_step(train_step(step));
-      const bool stop = callbacks_.should_stop && callbacks_.should_stop();
+      const bool stop = should_stop();
       if (stop || is_due(step, config_.checkpoint_every, config_.steps)) write_checkpoint();
       if (stop) break;
     }
-    if (state_.step == config_.steps) save_result();
+    if (files_ != nullptr && state_.step == config_.steps) files_->save_result(model_);
     return model_;
   }
 
  private:
-  void warn(const std::string& message) const {
-    if (callbacks_.on_warning) callbacks_.on_warning(message);
+  std::optional<RunState> checkpoint(bool resume) const {
+    if (resume) return files_->newest(state_);
+    files_->require_none();
+    return std::nullopt;
   }
 
-  void begin() {
-    const std::vector<int64_t> steps = store_.steps();
-    check(steps.empty(), "train",
-          "{}: expected a directory without checkpoints, got one with {}; resume, or train elsewhere", directory_,
-          steps.empty() ? "" : store_.path(steps.front()));
-    model_ = Model::create(config_.model, device_, config_.seed);
-    optimizer_.emplace(model_.parameters());
-  }
-
-  // From the newest whole checkpoint; from the beginning when there is none, damaged ones included.
-  void restore() {
-    const std::vector<int64_t> steps = store_.steps();
-    for (int64_t step : steps) {
-      if (const std::optional<RunState> saved = verified(step)) return restore_from(*saved);
-    }
-    check(steps.empty(), "resume", "{}: expected a whole checkpoint, got only damaged ones", directory_);
-    begin();
-  }
-
-  std::optional<RunState> verified(int64_t step) const {
-    try {
-      return run_state_from_json(store_.verified_state(step), store_.path(step));
-    } catch (const Error& e) {
-      warn(fmt::format("passed over a damaged checkpoint: {}", e.what()));
-      return std::nullopt;
-    }
-  }
-
-  void restore_from(const RunState& saved) {
-    require_same_run(saved, state_);
-    if (saved.version != state_.version) {
-      warn(fmt::format("resuming a run of version {} with version {}: losses may differ", saved.version,
-                       state_.version));
-    }
-    const std::string from = store_.path(saved.step);
-    model_ = Model::load(from, device_);
-    optimizer_.emplace(model_.parameters());
-    optimizer_->load_state(load_safetensors(from + kOptimizerFile, device_), saved.step);
-    state_.step = saved.step;
-    state_.tokens = saved.tokens;
-  }
-
-  void open_log() {
-    log_.emplace(directory_ + "/log.jsonl", state_.step);
-    if (log_->last_step() != state_.step) {
-      warn(fmt::format("{}/log.jsonl: expected lines up to step {}, got {}", directory_, state_.step,
-                       log_->last_step()));
-    }
+  // From the checkpoint that rank 0 gives, or from the beginning.
+  void restore(const std::optional<RunState>& saved) {
+    std::string told = saved ? to_json(*saved).dump() : "";
+    group_.broadcast(told);
+    model_ =
+        saved ? Model::load(files_->path(saved->step), device_) : Model::create(config_.model, device_, config_.seed);
+    share_parameters(model_, group_);
+    optimizer_ = make_optimizer(model_.parameters(), group_);
+    if (told.empty()) return;
+    const RunState from = run_state_from_json(nlohmann::json::parse(told), "the checkpoint of rank 0");
+    optimizer_->load(saved ? files_->path(from.step) + kOptimizerFile : "", from.step);
+    state_.step = from.step;
+    state_.tokens = from.tokens;
   }
 
   // Forward, backward, clip, update, quantize; everything of the report but what finish_step adds.
@@ -157,30 +124,51 @@ class Trainer {
     StepReport report;
     report.step = step;
     report.steps = config_.steps;
-    Stopwatch watch;
-    for (int64_t part = 0; part < config_.accumulate; ++part) {
-      Tensor loss = forward(step, part);
-      report.loss += loss.item() / static_cast<double>(config_.accumulate);
-      report.forward_seconds += watch.lap();
-      require_finite(step, "loss", report.loss);
-      backward(config_.accumulate == 1 ? loss : mul(loss, 1.0 / static_cast<double>(config_.accumulate)));
-      report.backward_seconds += watch.lap();
+    clock_.begin();
+    const Samples own = own_samples(step);
+    std::vector<Tensor> losses;
+    for (int64_t begin = own.begin; begin < own.end; begin += config_.batch_size) {
+      const int64_t count = std::min(config_.batch_size, own.end - begin);
+      const Tensor loss = model_.loss(make_batch(data_.train, sampler_, begin, count, config_.sequence_length),
+                                      {.recompute = config_.recompute});
+      losses.push_back(reshape(loss.detach(), {1}));
+      clock_.end_part(report, &StepReport::forward_seconds);
+      if (begin + count == own.end) optimizer_->begin_last_backward();
+      // Gradients are summed: of each micro-batch its part of the mean over all sequences.
+      backward(count == samples() ? loss : mul(loss, static_cast<double>(count) / static_cast<double>(samples())));
+      clock_.end_part(report, &StepReport::backward_seconds);
     }
-    update(report);
-    report.optimizer_seconds = watch.lap();
+    update(report, own, losses);
+    clock_.end_part(report, &StepReport::optimizer_seconds);
     model_.requantize();
-    report.quantize_seconds = watch.lap();
+    clock_.end_part(report, &StepReport::quantize_seconds);
+    clock_.end(report);
     return report;
   }
 
-  Tensor forward(int64_t step, int64_t part) const {
-    const int64_t first = ((step - 1) * config_.accumulate + part) * config_.batch_size;
-    const Batch batch = make_batch(data_.train, sampler_, first, config_.batch_size, config_.sequence_length, device_);
-    return model_.loss(batch.ids, batch.targets);
+  // Sequences of a step, of all processes together.
+  int64_t samples() const { return config_.batch_size * config_.accumulate; }
+
+  // Those of this process. Which there are depends on the step alone, whatever the number of processes.
+  Samples own_samples(int64_t step) const {
+    const int64_t first = (step - 1) * samples();
+    return {first + samples() * group_.rank() / group_.size(), first + samples() * (group_.rank() + 1) / group_.size()};
   }
 
-  void update(StepReport& report) {
-    report.grad_norm = optimizer_->gradient_norm();
+  // The host waits for the device here for the first time in the step, and has then all that it has to look at.
+  void update(StepReport& report, const Samples& own, const std::vector<Tensor>& losses) {
+    const Tensor all_losses = concat(losses, 0);
+    std::array<double, 2> sums = {0, optimizer_->gradient_squares()};
+    int64_t begin = own.begin;
+    for (const float loss : all_losses.to_vector<float>()) {
+      const int64_t count = std::min(config_.batch_size, own.end - begin);
+      sums[0] += static_cast<double>(loss) * static_cast<double>(count) / static_cast<double>(samples());
+      begin += count;
+    }
+    group_.all_reduce_sum(sums);
+    report.loss = sums[0];
+    report.grad_norm = std::sqrt(sums[1]);
+    require_finite(report.step, "loss", report.loss);
     require_finite(report.step, "gradient norm", report.grad_norm);
     const ScheduledRates rates = scheduled_rates(config_, report.step);
     report.lr = rates.lr;
@@ -195,66 +183,94 @@ class Trainer {
 
   // Counts the step, validates if due, logs and reports.
   void finish_step(StepReport report) {
-    const int64_t tokens = config_.sequence_length * config_.batch_size * config_.accumulate;
-    pace_.add(report.forward_seconds + report.backward_seconds + report.optimizer_seconds + report.quantize_seconds);
+    const int64_t tokens = config_.sequence_length * samples();
+    pace_.add(PartClock::seconds(report));
     state_.step = report.step;
     state_.tokens += tokens;
     report.tokens = state_.tokens;
     report.tokens_per_second = static_cast<double>(tokens) / pace_.seconds_per_step();
     report.seconds_left = pace_.seconds_per_step() * static_cast<double>(config_.steps - report.step);
     if (!data_.validation.empty() && is_due(report.step, config_.eval_every, config_.steps)) validate(report);
-    log_->append(report);
+    if (files_ == nullptr) return;
+    files_->log(report);
     if (callbacks_.on_step) callbacks_.on_step(report);
   }
 
+  // Any process may be asked to.
+  bool should_stop() const {
+    double stops = callbacks_.should_stop && callbacks_.should_stop() ? 1 : 0;
+    group_.all_reduce_sum({&stops, 1});
+    return stops > 0;
+  }
+
+  // Each process takes its share of the windows.
   void validate(StepReport& report) const {
-    const size_t count = std::min(data_.validation.size(), static_cast<size_t>(config_.eval_tokens));
-    const int64_t bytes = std::llround(data_.validation_bytes_per_token * static_cast<double>(count));
-    const Evaluation result =
-        evaluate(model_, std::span(data_.validation).first(count), bytes, config_.sequence_length + 1);
+    const auto ids =
+        std::span(data_.validation).first(std::min(data_.validation.size(), static_cast<size_t>(config_.eval_tokens)));
+    const int64_t predicted = std::ssize(ids) - 1, length = config_.sequence_length;
+    const int64_t windows = (predicted + length - 1) / length;
+    const int64_t begin = windows * group_.rank() / group_.size() * length;
+    const int64_t end = std::min(windows * (group_.rank() + 1) / group_.size() * length, predicted);
+    double sum = 0;
+    if (begin < end) {
+      const auto own = ids.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin) + 1);
+      sum = sum_of_losses(model_, own, length + 1, KvType::f32);
+    }
+    group_.all_reduce_sum({&sum, 1});
+    const int64_t bytes = std::llround(data_.validation_bytes_per_token * static_cast<double>(ids.size()));
+    const Evaluation result = evaluation_of(sum, std::ssize(ids), bytes);
     report.has_validation = true;
     report.validation_loss = result.loss;
     report.validation_bits_per_byte = result.bits_per_byte;
   }
 
   void write_checkpoint() {
-    log_->sync();
-    store_.write(state_.step, to_json(state_), [this](const std::string& directory) {
+    if (files_ == nullptr) return optimizer_->save("");
+    files_->write_checkpoint(state_, config_.keep_checkpoints, [this](const std::string& directory) {
       model_.save(directory, Weights::masters);
-      tokenizer_.save(directory + kTokenizerFile);
-      save_safetensors(directory + kOptimizerFile, optimizer_->state());
+      optimizer_->save(directory + kOptimizerFile);
+      // Before it takes its name: what a failed process left unfinished may be in it.
+      group_.collectives().check_alive();
     });
-    store_.prune(state_.step, config_.keep_checkpoints);
-  }
-
-  void save_result() const {
-    model_.save(directory_, Weights::masters);
-    tokenizer_.save(directory_ + kTokenizerFile);
   }
 
   const TrainConfig& config_;
   const TrainData& data_;
-  const Tokenizer& tokenizer_;
   const Device& device_;
-  const std::string& directory_;
-  const TrainCallbacks& callbacks_;
+  const TrainCallbacks callbacks_;
+  const Communicator& group_;
+  RunFiles* files_;  // of rank 0
   WindowSampler sampler_;
-  DirectoryLock lock_;
-  CheckpointStore store_;
   RunState state_;  // of the steps done so far
   Model model_;
-  std::optional<Adamw> optimizer_;
-  std::optional<TrainLog> log_;
+  std::unique_ptr<Optimizer> optimizer_;
+  PartClock clock_{device_};
   Pace pace_;
 };
 
 }  // namespace
 
 Model train(const TrainConfig& config, const TrainData& data, const Tokenizer& tokenizer, const Device& device,
-            const std::string& directory, bool resume, const TrainCallbacks& callbacks) {
-  check_input(config, data, tokenizer);
-  make_directory(directory);
-  return Trainer(config, data, tokenizer, device, directory, callbacks).run(resume);
+            const std::string& directory, bool resume, const TrainCallbacks& callbacks, const Communicator& group) {
+  if (group.rank() != 0) return train_along(device, group, callbacks.should_stop);
+  Model model;
+  group.guard([&] {
+    check_input(config, data, tokenizer, group);
+    RunFiles files(directory, tokenizer, callbacks.on_warning);
+    share_input(config, data, group);
+    model = Trainer(config, data, device, callbacks, group, &files).run(resume);
+  });
+  return model;
+}
+
+Model train_along(const Device& device, const Communicator& group, const std::function<bool()>& should_stop) {
+  check(group.rank() != 0, "train", "expected another rank than 0, which has the run's files");
+  Model model;
+  group.guard([&] {
+    const SharedInput input = share_input({}, {}, group);
+    model = Trainer(input.config, input.data, device, {{}, {}, should_stop}, group, nullptr).run(false);
+  });
+  return model;
 }
 
 }  // namespace tern

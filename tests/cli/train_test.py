@@ -54,6 +54,13 @@ class Train(CliTest):
         self.assertLess(log[-1][1], log[0][1])
         self.assertEqual([step for step, _, validation in log if validation is not None], [5, 10, 12])
 
+    def test_a_cpu_trains_in_f32_whatever_the_precision(self):
+        self.succeed(*self.arguments(self.out, 3))
+        other = self.directory / "other"
+        self.succeed(*self.arguments(other, 3, "--precision", "bf16"))
+        self.assertEqual(self.log(other), self.log(self.out))
+        self.refuse(*self.arguments(self.directory / "none", 3, "--precision", "tf32"), naming="--precision", status=2)
+
     def test_progress_in_plain_lines(self):
         result = self.succeed(*self.arguments(self.out, 3))
         self.assertIn("step 3/3  loss ", result.stderr)

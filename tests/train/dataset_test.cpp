@@ -112,14 +112,14 @@ TEST(WindowSampler, WantsAtLeastOneWindow) {
 TEST(MakeBatch, ShiftsTargetsByOne) {
   std::vector<int32_t> text(100);
   std::iota(text.begin(), text.end(), 0);
-  const Device device = Device::open("cpu", {1, ""});
   const WindowSampler sampler(100, 4, 9);
-  const Batch batch = make_batch(text, sampler, 30, 3, 4, device);
-  EXPECT_EQ(batch.ids.shape(), (Shape{3, 4}));
-  const auto ids = batch.ids.to_vector<int64_t>(), targets = batch.targets.to_vector<int64_t>();
-  for (size_t i = 0; i < ids.size(); ++i) {
-    EXPECT_EQ(ids[i], sampler.window_begin(30 + static_cast<int64_t>(i / 4)) + static_cast<int64_t>(i % 4));
-    EXPECT_EQ(targets[i], ids[i] + 1);
+  const TokenBatch batch = make_batch(text, sampler, 30, 3, 4);
+  EXPECT_EQ(batch.sequences, 3);
+  ASSERT_EQ(batch.ids.size(), 12u);
+  ASSERT_EQ(batch.targets.size(), 12u);
+  for (size_t i = 0; i < batch.ids.size(); ++i) {
+    EXPECT_EQ(batch.ids[i], sampler.window_begin(30 + static_cast<int64_t>(i / 4)) + static_cast<int64_t>(i % 4));
+    EXPECT_EQ(batch.targets[i], batch.ids[i] + 1);
   }
 }
 

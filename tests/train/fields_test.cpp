@@ -33,6 +33,7 @@ TrainConfig unusual() {
   c.sequence_length = 11;
   c.batch_size = 12;
   c.accumulate = 13;
+  c.recompute = true;
   c.steps = 14;
   c.lr = 0.1;
   c.warmup_steps = 15;
@@ -62,7 +63,7 @@ TEST(TrainFields, NameEveryMemberOnce) {
     EXPECT_EQ(field.default_value, field.get(defaults)) << field.name;
     EXPECT_NE(field.default_value, field.get(other)) << field.name;
   }
-  EXPECT_EQ(names.size(), 35u);
+  EXPECT_EQ(names.size(), 36u);
 }
 
 TEST(TrainFields, SetWhatTheyGet) {

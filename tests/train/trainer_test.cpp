@@ -276,5 +276,34 @@ TEST(Train, TrainsOnASingleWindow) {
   EXPECT_EQ(testing::log_lines(directory.path()).size(), 12u);
 }
 
+TEST(Train, RecomputingDoesNotChangeABit) {
+  const TemporaryDirectory kept, again, changed;
+  TrainConfig config = tiny_config();
+  config.accumulate = 2;
+  run(config, kept.path());
+  run(config, changed.path(), false, stop_after(4));
+  config.recompute = true;
+  run(config, again.path());
+  run(config, changed.path(), true);
+  EXPECT_EQ(outcome_of(kept.path(), config), outcome_of(again.path(), config));
+  EXPECT_EQ(outcome_of(kept.path(), config), outcome_of(changed.path(), config));
+}
+
+// Of steps that are measured and of steps that are split.
+TEST(Train, ReportsPartsThatAddUp) {
+  const TemporaryDirectory directory;
+  std::vector<StepReport> reports;
+  run(tiny_config(), directory.path(), false, {[&](const StepReport& r) { reports.push_back(r); }, {}, {}});
+  ASSERT_EQ(reports.size(), 12u);
+  for (const StepReport& r : reports) {
+    for (const double seconds : {r.quantize_seconds, r.forward_seconds, r.backward_seconds, r.optimizer_seconds}) {
+      EXPECT_GT(seconds, 0);
+      EXPECT_LT(seconds, 60);
+    }
+  }
+  EXPECT_DOUBLE_EQ(reports[3].backward_seconds / reports[3].forward_seconds,
+                   reports[11].backward_seconds / reports[11].forward_seconds);
+}
+
 }  // namespace
 }  // namespace tern
