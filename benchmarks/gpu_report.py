@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that Tern shows on a GPU, in one JSON file: tests, sanitizers, and the figures of performance.md.
+
+Usage: gpu_report.py --build BUILD --out FILE [--parts tests,sanitizers,gemv,run,train] [--microsoft FOLDER] [--quick]
+
+BUILD is a build folder of the preset cuda. Each part runs programs of it and keeps what they print as JSON; a part that
+fails is kept as its error and makes the exit code 1. --microsoft is the folder gpu of a checkout of
+github.com/microsoft/BitNet (benchmarks/peers/cuda_gemv.py).
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Small shapes of all kernels.
+SANITIZED = ["conformance_test", "ops_test", "nn_test"]
+TRAINING = {
+    "17M": ["--vocab", 8192, "--hidden", 384, "--layers", 8, "--heads", 6, "--kv-heads", 6, "--ffn", 1024, "--batch", 64, "--tokens", 512],
+    "110M": ["--vocab", 32768, "--hidden", 768, "--layers", 12, "--heads", 12, "--kv-heads", 12, "--ffn", 2048, "--batch", 32, "--tokens", 1024],
+}
+
+
+def run(command, timeout=600, **options):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=timeout, **options)
+
+
+def checked(command, **options):
+    done = run(command, **options)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: exit code {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
+    return done.stdout
+
+
+def program(build, name):
+    found = [path for path in sorted(build.rglob(name)) if path.is_file() and os.access(path, os.X_OK)]
+    if not found:
+        raise RuntimeError(f"expected a program {name} below {build}, found none")
+    return found[0]
+
+
+def on_gpu():
+    return {**os.environ, "TERN_TEST_DEVICE": "cuda"}
+
+
+def tests(build, _):
+    out = {}
+    names = {path.name for path in build.rglob("*_test") if path.is_file() and os.access(path, os.X_OK)}
+    listed = checked(["ctest", "--test-dir", build, "-N", "-L", "any_device"])
+    for name in sorted(name for name in names if f" {name}\n" in listed):
+        start = time.monotonic()
+        done = run([program(build, name), "--gtest_brief=1"], env=on_gpu())
+        failed = sorted({line.split("]", 1)[1].split(" (")[0].strip() for line in done.stdout.splitlines() if line.startswith("[  FAILED  ]") and "." in line})
+        out[name] = {"exit_code": done.returncode, "failed": failed, "seconds": round(time.monotonic() - start, 1)}
+    if any(result["exit_code"] for result in out.values()):
+        out["error"] = "tests failed"
+    return out
+
+
+def sanitizers(build, _):
+    out = {}
+    for tool in ["memcheck", "racecheck"]:
+        for name in SANITIZED:
+            done = run(["compute-sanitizer", "--tool", tool, "--error-exitcode", 9, program(build, name), "--gtest_brief=1"], timeout=1800, env=on_gpu())
+            summary = [line for line in done.stdout.splitlines() if "SUMMARY" in line]
+            out[f"{tool} {name}"] = {"exit_code": done.returncode, "summary": summary[-1:] }
+    if any(result["exit_code"] for result in out.values()):
+        out["error"] = "a sanitizer reported something, or a test failed under it"
+    return out
+
+
+def gemv(build, arguments):
+    bench = program(build, "bench_device_gemv")
+    if not arguments.microsoft:
+        return json.loads(checked([bench, "--json"]))
+    into = arguments.out.with_suffix(".gemv.json")
+    checked([sys.executable, ROOT / "benchmarks/peers/cuda_gemv.py", "--tern", bench, "--microsoft", arguments.microsoft, "--json", into])
+    result = json.loads(into.read_text())
+    into.unlink()
+    return result
+
+
+def running(build, arguments):
+    tern = program(build, "tern")
+    common = [tern, "bench", "--device", "cuda", "--shape", "2b-4t", "--json", "--no-kernels", "--repetitions", 2 if arguments.quick else 5]
+    return {
+        "one sequence": json.loads(checked([*common, "--head", "screened", "--decode", 256])),
+        "batches": json.loads(checked([*common, "--head", "int8", "--batch", "64,256", "--decode", 64])),
+        "prefill": json.loads(checked([*common, "--head", "int8", "--prompt", 2048, "--prompt-batch", 8, "--chunk", 16384])),
+    }
+
+
+def training(build, arguments):
+    bench = program(build, "bench_train_step")
+    return {
+        name: json.loads(checked([bench, "--device", "cuda", "--precision", "bf16", "--json", "--steps", 5 if arguments.quick else 20, *shape]))
+        for name, shape in TRAINING.items()
+    }
+
+
+PARTS = {"tests": tests, "sanitizers": sanitizers, "gemv": gemv, "run": running, "train": training}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--microsoft", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions")
+    arguments = parser.parse_args()
+    parts = arguments.parts.split(",")
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        parser.error(f"expected parts among {', '.join(PARTS)}, got {', '.join(unknown)}")
+    gpu = checked(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]).strip().splitlines()
+    commit = run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]).stdout.strip()
+    report = {"date": datetime.date.today().isoformat(), "gpus": gpu, "commit": commit}
+    bad = False
+    for part in parts:
+        print(part, flush=True)
+        try:
+            report[part] = PARTS[part](arguments.build.resolve(), arguments)
+        except (RuntimeError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
+            report[part] = {"error": str(error)}
+        bad = bad or "error" in report[part]
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"wrote {arguments.out}")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
