@@ -2,11 +2,12 @@
 // Tokens per second of training, and where a step's time goes: quantizing the masters, forward, backward, optimizer.
 //
 //   bench_train_step [--device NAME] [--precision f32|bf16] [--threads N] [--isa NAME] [--hidden N] [--ffn N] [--layers N]
-//                    [--heads N] [--kv-heads N] [--vocab N] [--batch N] [--tokens N] [--steps N] [--recompute]
+//                    [--heads N] [--kv-heads N] [--vocab N] [--batch N] [--tokens N] [--steps N] [--recompute] [--json]
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,7 @@ int main(int argc, char** argv) try {
   CLI::App app("tokens per second of training");
   std::string name = "cpu", precision = "f32", isa;
   int threads = 0, steps = 10;
-  bool recompute = false;
+  bool recompute = false, json = false;
   int64_t batch = 16, tokens = 128;
   tern::ModelConfig config;
   config.hidden_size = 256;
@@ -75,6 +76,7 @@ int main(int argc, char** argv) try {
   app.add_option("--tokens", tokens)->capture_default_str();
   app.add_option("--steps", steps)->capture_default_str();
   app.add_flag("--recompute", recompute, "run each layer again for its gradient");
+  app.add_flag("--json", json);
   CLI11_PARSE(app, argc, argv);
   if (config.intermediate_size == 0) config.intermediate_size = config.hidden_size * 11 / 4;
   config.max_position_embeddings = std::max(config.max_position_embeddings, tokens);
@@ -91,13 +93,31 @@ int main(int argc, char** argv) try {
   std::sort(phases.begin(), phases.end(), [](const Phases& a, const Phases& b) { return a.total() < b.total(); });
   const auto rate = [&](const Phases& p) { return static_cast<double>(batch * tokens) / p.total(); };
   const Phases& p = phases[phases.size() / 2];
+  const size_t peak = device.backend().peak_bytes();
+  if (json) {
+    const nlohmann::json out = {{"device", device.description()},
+                                {"precision", name_of(device.matmul_precision())},
+                                {"parameters", model.info().parameters},
+                                {"batch", batch},
+                                {"tokens", tokens},
+                                {"tokens_per_s", rate(p)},
+                                {"low", rate(phases.back())},
+                                {"high", rate(phases.front())},
+                                {"quantize_share", p.quantize / p.total()},
+                                {"forward_share", p.forward / p.total()},
+                                {"backward_share", p.backward / p.total()},
+                                {"optimizer_share", p.optimizer / p.total()},
+                                {"peak_device_bytes", peak}};
+    fmt::print("{}\n", out.dump(2));
+    return 0;
+  }
   fmt::print("{}, {}; {} parameters, {} x {} tokens a step\n", device.description(), name_of(device.matmul_precision()),
              model.info().parameters, batch, tokens);
   fmt::print("{:.0f} tokens/s ({:.0f} to {:.0f}); of the median step: quantize {:.1f} %, forward {:.1f} %, backward {:.1f} %, "
              "optimizer {:.1f} %\n",
              rate(p), rate(phases.back()), rate(phases.front()), 100 * p.quantize / p.total(), 100 * p.forward / p.total(),
              100 * p.backward / p.total(), 100 * p.optimizer / p.total());
-  if (const size_t peak = device.backend().peak_bytes(); peak > 0) {
+  if (peak > 0) {
     fmt::print("at most {:.2f} GiB of the device's memory\n",
                static_cast<double>(peak) / static_cast<double>(size_t{1} << 30));
   }
