@@ -22,9 +22,9 @@ namespace tern::cuda {
 // Two small blocks on a multiprocessor run products while the other does not; rows that are split on their way need
 // more threads for their registers.
 template <class Keys, int kSlice, bool kOneSlice>
-using WideShape = TileShape<Keys::kHalves ? 4 : 8, kSlice, false, kOneSlice>;
+using WideShape = TileShape<Keys::kHalves || Keys::kPacked ? 4 : 8, kSlice, false, kOneSlice>;
 template <class Keys>
-constexpr int kWideBlocks = Keys::kHalves ? 2 : 1;
+constexpr int kWideBlocks = Keys::kHalves || Keys::kPacked ? 2 : 1;
 template <int kSlice, bool kOneSlice>
 using NarrowShape = TileShape<kSlice / 16, kSlice, true, kOneSlice>;
 
@@ -35,7 +35,7 @@ constexpr int kWideFrom = 64;
 
 template <class Shape, class Keys>
 __device__ TileMemory<Shape, Keys>& tile_memory() {
-  extern __shared__ uint4 shared_memory[];
+  extern __shared__ __align__(1024) uint4 shared_memory[];
   return *reinterpret_cast<TileMemory<Shape, Keys>*>(shared_memory);
 }
 
@@ -45,8 +45,8 @@ struct TilePlace {
   int first_column;
 };
 
-// The tiles of a kernel. Slices of a head's columns have tiles of their own, which all compute its scores. Later ones see
-// more keys: they start first.
+// The tiles of a kernel. Slices of a head's columns have tiles of their own, which all compute its scores. Later ones
+// see more keys: they start first.
 struct TileOrder {
   int64_t tiles, count;
   Divisor each, parts;
@@ -76,8 +76,9 @@ __global__ void __launch_bounds__(Shape::kThreads, kWideBlocks<typename Pass::Ke
   }
 }
 
-// Starts a narrow tile's panels: with what earlier passes stored, between which and this one all kernels have waited for
-// others, before the kernels before this one are done. One block of a tile stores the tile's last key, if no one has.
+// Starts a narrow tile's panels: with what earlier passes stored, between which and this one all kernels have waited
+// for others, before the kernels before this one are done. One block of a tile stores the tile's last key, if no one
+// has.
 template <class Shape, class Keys>
 struct EarlyStart {
   const AttentionTask<Keys>& task;
@@ -144,7 +145,7 @@ void with_slice(const Pass& pass, const Act& act) {
     act(std::integral_constant<int, 64>(), std::true_type());
   } else if (pass.dim() <= 128) {
     act(std::integral_constant<int, 128>(), std::true_type());
-  } else {
+  } else if constexpr (!Pass::Keys::kPacked) {
     act(std::integral_constant<int, 128>(), std::false_type());
   }
 }

@@ -8,6 +8,15 @@
 
 #include <cstdint>
 
+#include "devices/cuda/wgmma_bf16.cuh"
+
+// Whether groups of four warps can multiply together (wgmma.cuh), which gives the bits that products of a warp give.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define TERN_GROUP_PRODUCTS 1
+#else
+#define TERN_GROUP_PRODUCTS 0
+#endif
+
 namespace tern::cuda {
 
 // Four 8 by 8 matrices of f16: lane l gives the address of row l % 8 of matrix l / 8 and gets, of each matrix, the two
@@ -38,6 +47,44 @@ __device__ __forceinline__ void add_half_products(float (&sums)[4], const uint32
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+#if TERN_GROUP_PRODUCTS
+// add_row_products and add_weighted_rows of f16.
+__device__ __forceinline__ void add_half_rows(float (&d)[32], uint64_t a, uint64_t b, bool adds) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+      "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+      "%32, %33, p, 1, 1, 0, 0;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]),
+        "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), "+f"(d[16]),
+        "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]),
+        "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+      : "l"(a), "l"(b), "r"(static_cast<int>(adds)));
+}
+
+__device__ __forceinline__ void add_weighted_half_rows(float (&d)[32], const uint32_t (&a)[4], uint64_t b, bool adds) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %37, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+      "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+      "{%32, %33, %34, %35}, %36, p, 1, 1, 1;\n}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), "+f"(d[8]),
+        "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), "+f"(d[16]),
+        "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]),
+        "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(adds)));
+}
+#endif
+
+// What this thread wrote to shared memory, products of groups see behind the next barrier.
+__device__ __forceinline__ void publish() {
+#if TERN_GROUP_PRODUCTS
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+}
+
 // Copies `count` bytes, 0 to kBytes, and puts zeros behind them up to kBytes.
 template <int kBytes>
 __device__ __forceinline__ void copy_beside(void* shared, const void* global, int count) {
@@ -58,9 +105,6 @@ template <int kRunning>
 __device__ __forceinline__ void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kRunning) : "memory");
 }
-
-// Asks for memory that will be read soon.
-__device__ __forceinline__ void ask_for(const void* global) { asm volatile("prefetch.global.L2 [%0];" ::"l"(global)); }
 
 // A barrier of all threads of a cluster, after which they see what each other wrote.
 __device__ __forceinline__ void sync_cluster() {

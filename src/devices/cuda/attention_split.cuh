@@ -45,13 +45,20 @@ __device__ __forceinline__ HalfPairs split(float x, float y) {
   return {word_of(high), word_of(__floats2half2_rn(x - back.x, y - back.y))};
 }
 
-// Where the element [row, column] of rows of kColumns f16 is in shared memory, so that 8 neighbours of 8 rows, or 8
-// times 8 of a row, are in different banks. Steps of 8 rows add 8·kColumns; steps of 8 columns to bits that are 0 are ^
-// the step.
-template <int kColumns>
+// Where the element [row, column] of kRows rows of f16 is in shared memory: columns in sixty-fours, so that a row of
+// one is 128 bytes, and 8 neighbours of 8 rows, or 8 times 8 of a row, in different banks; as products of groups want
+// it.
+constexpr int kBlockColumns = 64;
+
+template <int kRows>
 __device__ __forceinline__ int swizzled(int row, int column) {
-  static_assert(kColumns % 64 == 0);
-  return row * kColumns + (column ^ row % 8 * 8);
+  return (column / kBlockColumns * kRows + row) * kBlockColumns + (column % kBlockColumns ^ row % 8 * 8);
+}
+
+// The same, `columns` further, to bits of the column that are 0 below 64 and to sixty-fours.
+template <int kRows>
+__device__ __forceinline__ int columns_further(int at, int columns) {
+  return (at ^ columns % kBlockColumns) + columns / kBlockColumns * kRows * kBlockColumns;
 }
 
 // kRows rows of kColumns f32 on their way through registers to shared memory, 8 lanes to a row, or more where there are
@@ -70,18 +77,19 @@ class SplitRows {
     }
   }
 
-  // units[row]: what its numbers are to be multiplied with.
-  __device__ void store(__half* high, __half* low, float* units) const {
+  // As rows `first` … of kAll. units[row]: what its numbers are to be multiplied with.
+  template <int kAll>
+  __device__ void store(int first, __half* high, __half* low, float* units) const {
 #pragma unroll
     for (int pass = 0; pass < kPasses; ++pass) {
       const PowerOfTwo scale = scale_of(greatest(pass));
-      if (threadIdx.x % kLanes == 0) units[row(pass)] = scale.inverse;
+      if (threadIdx.x % kLanes == 0) units[first + row(pass)] = scale.inverse;
 #pragma unroll
       for (int i = 0; i < kQuads; ++i) {
         const float4& quad = held_[pass][i];
         const HalfPairs front = split(quad.x * scale.factor, quad.y * scale.factor);
         const HalfPairs back = split(quad.z * scale.factor, quad.w * scale.factor);
-        const int at = swizzled<kColumns>(row(pass), column(i));
+        const int at = swizzled<kAll>(first + row(pass), column(i));
         *reinterpret_cast<uint2*>(high + at) = {front.high, back.high};
         *reinterpret_cast<uint2*>(low + at) = {front.low, back.low};
       }
@@ -89,7 +97,8 @@ class SplitRows {
   }
 
  private:
-  static constexpr int kLanes = kThreads / kRows > 8 ? kThreads / kRows : 8, kAtOnce = kThreads / kLanes, kPasses = kRows / kAtOnce;
+  static constexpr int kLanes = kThreads / kRows > 8 ? kThreads / kRows : 8, kAtOnce = kThreads / kLanes,
+                       kPasses = kRows / kAtOnce;
   static constexpr int kQuads = kColumns / 4 / kLanes;
   static_assert(kRows % kAtOnce == 0 && kColumns % (4 * kLanes) == 0);
 

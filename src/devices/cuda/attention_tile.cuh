@@ -4,17 +4,20 @@
 //
 //   products  on tensor cores, of numbers split in two f16 each (attention_split.cuh), or of one where keys and values
 //             are f16 as they are; of the four products of halves the smallest is left out. Sums are f32;
-//   panel     64 keys from a multiple of 64 on: s_j, over slices of the columns; their maximum; p_j = exp(s_j - maximum);
+//   panel     64 keys from a multiple of 64 on: s_j, over slices of the columns; their maximum; p_j = exp(s_j -
+//   maximum);
 //             Σ p_j, and Σ p_j·v_j from nothing, p_j scaled as a row of split numbers is;
 //   merge     panels in ascending order: total · exp(its maximum - maximum of both) + panel · exp(...).
 //
 // So a query's bits depend on what it sees alone. A tile is some queries of one key head, token by token and, within a
-// token, head by head of its group. A warp has 16 rows of a wide tile, all columns, and goes through all panels. The
-// warps of a narrow tile share 16 rows: each scores some of a panel's keys and then adds up some of the columns; and
-// several blocks, a cluster, can share the panels, whose sums they merge out of each other's shared memory.
+// token, head by head of its group. A warp has 16 rows of a wide tile, all columns, and goes through all panels; where
+// the GPU can, four warps multiply as a group. The warps of a narrow tile share 16 rows: each scores some of a panel's
+// keys and then adds up some of the columns; and several blocks, a cluster, can share the panels, whose sums they merge
+// out of each other's shared memory.
 //
 // What is not finite, and is not seen, must not meet a row's sums even with a weight of 0; and of an infinity there are
-// no halves. Such numbers are rare: a tile whose results are not all finite is done again, with care.
+// no halves. Such numbers are rare: a tile whose results are not all finite is done again, with care, by functions of
+// their own.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -73,7 +76,7 @@ __device__ inline QueryPlace place_of(const AttentionQueries& queries, const Til
 }
 
 // Elements [column, column + 4) of a query, column a multiple of 4 below dim; 0 beyond.
-__device__ __noinline__ float4 query_elements(const QueryPlace& place, int dim, int column) {
+__device__ inline float4 query_elements(const QueryPlace& place, int dim, int column) {
   const auto at = [&](int i) {
     if (i >= dim) return 0.0f;
     return place.cos ? rotated_element(place.x, place.cos, place.sin, dim, i) : place.x[i];
@@ -158,17 +161,25 @@ struct TileShape {
   // Eights of keys that a warp scores and of columns that it adds up.
   static constexpr int kKeyEights = kPanelRows / 8 / (kShared ? kWarps : 1);
   static constexpr int kColumnEights = kSlice / 8 / (kShared ? kWarps : 1);
-  static constexpr int kEightsAtOnce = std::min(4, kColumnEights);
+  static constexpr bool kByGroups = TERN_GROUP_PRODUCTS && !kShared;
+  static constexpr int kEightsAtOnce = kByGroups ? kBlockColumns / 8 : std::min(4, kColumnEights);
   static constexpr int kColumnUnroll = kShared ? 8 : 4;
   static constexpr int kScoreRow = kPanelRows + 8;  // floats, which keeps rows in different banks
 
-  static_assert((kKeyEights % 2 == 0 || kKeyEights == 1) && kEightsAtOnce % 2 == 0 && kColumnEights % kEightsAtOnce == 0);
+  static_assert((kKeyEights % 2 == 0 || kKeyEights == 1) && kEightsAtOnce % 2 == 0 &&
+                kColumnEights % kEightsAtOnce == 0);
 };
 
 template <class Shape, class Keys>
+using FeedOf = std::conditional_t<
+    Keys::kHalves, CopyFeed<Keys, Shape::kSlice, Shape::kThreads, !Shape::kShared>,
+    std::conditional_t<Keys::kPacked, PackedFeed<Keys, Shape::kSlice, Shape::kThreads, !Shape::kShared>,
+                       SplitFeed<Keys, Shape::kSlice, Shape::kThreads, !Shape::kShared>>>;
+
+template <class Shape, class Keys>
 struct TileMemory {
-  alignas(128) __half queries[2][Shape::kRows * Shape::kSlice];
-  PanelMemory<Shape::kSlice, Keys::kHalves> panel;
+  alignas(1024) __half queries[2][Shape::kRows * Shape::kSlice];
+  typename FeedOf<Shape, Keys>::Memory panel;
   float query_units[Shape::kRows];
   float maximums[Shape::kRows];  // of scores, where others than those that found them need them
   TileRow rows[Shape::kRows];
@@ -211,8 +222,7 @@ __device__ void take_queries(TileMemory<Shape, Keys>& memory, int slice, int row
                  const int column = slice * Shape::kSlice + at;
                  return first + r < rows && column < dim ? query_quad(queries, place, column) : float4{0, 0, 0, 0};
                });
-    const int to = first * Shape::kSlice;
-    split.store(memory.queries[0] + to, memory.queries[1] + to, memory.query_units + first);
+    split.template store<Shape::kRows>(first, memory.queries[0], memory.queries[1], memory.query_units);
   }
 }
 
@@ -225,15 +235,14 @@ template <class Shape, class Keys>
 __device__ __noinline__ void attend_with_care(TileMemory<Shape, Keys>& memory, int first_column);
 template <class Shape, class Keys>
 __device__ __noinline__ void attend_in_cluster_with_care(TileMemory<Shape, Keys>& memory, int first_column,
-                                            ClusterMemory<Shape>& shared, int rank, int shift);
+                                                         ClusterMemory<Shape>& shared, int rank, int shift);
 
 // Keys: where the keys and values of one key head are (attention_feed.cuh).
 template <class Shape, class Keys>
 class AttentionTile {
  public:
   using Memory = TileMemory<Shape, Keys>;
-  using Feed = std::conditional_t<Keys::kHalves, CopyFeed<Keys, Shape::kSlice, Shape::kThreads>,
-                                  SplitFeed<Keys, Shape::kSlice, Shape::kThreads>>;
+  using Feed = FeedOf<Shape, Keys>;
 
   // The task in memory, and of its results the columns from first_column on.
   __device__ AttentionTile(Memory& memory, int first_column)
@@ -244,8 +253,9 @@ class AttentionTile {
     __syncthreads();
     for (int i = 0; i < 2; ++i) seen_[i] = keys_seen(row(i));
     most_keys_ = keys_seen(rows_ - 1);
-    // Rows that the tile lacks are the last.
-    most_of_warp_ = warp_row() < rows_ ? keys_seen(min(warp_row() + Shape::kRowsOfWarp, rows_) - 1) : 0;
+    // Rows that the tile lacks are the last. Warps of a group go together.
+    const int group_row = Shape::kShared ? 0 : warp() / kGroupWarps * kGroupRows;
+    most_of_group_ = group_row < rows_ ? keys_seen(min(group_row + kGroupRows, rows_) - 1) : 0;
     least_of_warp_ = warp_row() + Shape::kRowsOfWarp <= rows_ ? keys_seen(warp_row()) : 0;
     slices_ = max(1, static_cast<int>(ceil_div(dim_, Shape::kSlice)));
   }
@@ -332,7 +342,7 @@ class AttentionTile {
     for (int panel = begin; panel < end; panel += step) {
       float scores[kPanelRows / 8][4];
       float(&scored)[Shape::kKeyEights][4] = reinterpret_cast<float(&)[Shape::kKeyEights][4]>(scores);
-      const bool has_work = panel * kPanelRows < most_of_warp_;
+      const bool has_work = panel * kPanelRows < most_of_group_;
       const int next = panel + step < end ? panel + step : kNoPanel;
       for (int slice = 0; slice < (Shape::kOneSlice ? 1 : slices_); ++slice) {
         if constexpr (!Shape::kOneSlice) {
@@ -340,7 +350,7 @@ class AttentionTile {
           take_slice(memory_, slice, rows_);
         }
         feed.take_keys(slice, next);
-        if (has_work) score(!Shape::kOneSlice && slice > 0, scored);
+        if (has_work) score<kCareful>(!Shape::kOneSlice && slice > 0, scored);
       }
       PanelSum ends[2];
       const auto weigh = [&] {
@@ -360,30 +370,52 @@ class AttentionTile {
         load_scores(scores);
         weigh();
       }
-      add_values(scores, ends, keep);
+      add_values<kCareful>(scores, ends, keep);
       keep.end();
     }
   }
 
   // Adds the products of a slice to scores of this warp's eights of keys, or begins with them.
+  template <bool kCareful>
   __device__ void score(bool go_on, float (&scores)[Shape::kKeyEights][4]) const {
     constexpr int kEights = Shape::kKeyEights;
     float high[kEights][4] = {}, low[kEights][4] = {};
-    const int query = swizzled<Shape::kSlice>(warp_row() + lane() % 16, lane() / 16 * 8);
-    const int key = swizzled<Shape::kSlice>(first_key_eight() * 8 + lane() / 16 * 8 + lane() % 8, lane() / 8 % 2 * 8);
+    if constexpr (Shape::kByGroups && !kCareful) {
+      score_by_groups(reinterpret_cast<float(&)[kEights * 4]>(high), reinterpret_cast<float(&)[kEights * 4]>(low));
+    } else {
+      score_by_warps(high, low);
+    }
+    const float units[2] = {memory_.query_units[row(0)] * task_.queries.scale,
+                            memory_.query_units[row(1)] * task_.queries.scale};
+#pragma unroll
+    for (int e = 0; e < kEights; ++e) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        float sum = (high[e][i] + low[e][i]) * units[i / 2];
+        if constexpr (Feed::kSplit) sum *= memory_.panel.units[0][(first_key_eight() + e) * 8 + pair() + i % 2];
+        scores[e][i] = go_on ? scores[e][i] + sum : sum;
+      }
+    }
+  }
+
+  __device__ void score_by_warps(float (&high)[Shape::kKeyEights][4], float (&low)[Shape::kKeyEights][4]) const {
+    constexpr int kEights = Shape::kKeyEights;
+    const int query = swizzled<Shape::kRows>(warp_row() + lane() % 16, lane() / 16 * 8);
+    const int key = swizzled<kPanelRows>(first_key_eight() * 8 + lane() / 16 * 8 + lane() % 8, lane() / 8 % 2 * 8);
     // Of one eight, what two steps need is in one place.
-    const int two_steps = swizzled<Shape::kSlice>(first_key_eight() * 8 + lane() % 8, lane() / 8 * 8);
+    const int two_steps = swizzled<kPanelRows>(first_key_eight() * 8 + lane() % 8, lane() / 8 * 8);
     uint32_t keys[4], low_keys[4];
 #pragma unroll Shape::kColumnUnroll
     for (int column = 0; column < Shape::kSlice; column += 16) {
       uint32_t query_high[4], query_low[4];
-      load_matrices(query_high, memory_.queries[0] + (query ^ column));
-      load_matrices(query_low, memory_.queries[1] + (query ^ column));
+      load_matrices(query_high, memory_.queries[0] + columns_further<Shape::kRows>(query, column));
+      load_matrices(query_low, memory_.queries[1] + columns_further<Shape::kRows>(query, column));
       if constexpr (kEights == 1) {
         const int odd = column / 16 % 2 * 2;
         if (odd == 0) {
-          load_matrices(keys, memory_.panel.rows[0] + (two_steps ^ column));
-          if constexpr (Feed::kSplit) load_matrices(low_keys, memory_.panel.rows[1] + (two_steps ^ column));
+          load_matrices(keys, memory_.panel.rows[0] + columns_further<kPanelRows>(two_steps, column));
+          if constexpr (Feed::kSplit)
+            load_matrices(low_keys, memory_.panel.rows[1] + columns_further<kPanelRows>(two_steps, column));
         }
         add_half_products(high[0], query_high, keys[odd], keys[odd + 1]);
         add_half_products(low[0], query_low, keys[odd], keys[odd + 1]);
@@ -391,7 +423,7 @@ class AttentionTile {
       } else {
 #pragma unroll
         for (int e = 0; e < kEights; e += 2) {
-          const int from = (key ^ column) + e * 8 * Shape::kSlice;
+          const int from = columns_further<kPanelRows>(key, column) + e * 8 * kBlockColumns;
           load_matrices(keys, memory_.panel.rows[0] + from);
           add_half_products(high[e], query_high, keys[0], keys[1]);
           add_half_products(high[e + 1], query_high, keys[2], keys[3]);
@@ -405,17 +437,38 @@ class AttentionTile {
         }
       }
     }
-    const float units[2] = {memory_.query_units[row(0)] * task_.queries.scale,
-                            memory_.query_units[row(1)] * task_.queries.scale};
+  }
+
+  // An operand of a group: halves from its row `row` on of kRows.
+  __device__ static uint64_t operand(const __half* halves, int row = 0) {
+    return operand_in_shared(static_cast<uint32_t>(__cvta_generic_to_shared(halves + row * kBlockColumns)));
+  }
+  // Added to an operand of kRows rows: so many columns.
+  template <int kRows>
+  __device__ static constexpr uint64_t columns(int count) {
+    return count % kBlockColumns / kProductDepth * kColumnsStep +
+           uint64_t{count / kBlockColumns * kRows * kBlockColumns * sizeof(__half) / 16};
+  }
+
+  __device__ void score_by_groups(float (&high)[kPanelRows / 2], float (&low)[kPanelRows / 2]) const {
+#if TERN_GROUP_PRODUCTS
+    const int group_row = static_cast<int>(group_of_thread()) * kGroupRows;
+    const uint64_t query_high = operand(memory_.queries[0], group_row),
+                   query_low = operand(memory_.queries[1], group_row);
+    const uint64_t keys = operand(memory_.panel.rows[0]), low_keys = operand(memory_.panel.rows[1]);
+    fence_registers();
 #pragma unroll
-    for (int e = 0; e < kEights; ++e) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        float sum = (high[e][i] + low[e][i]) * units[i / 2];
-        if constexpr (Feed::kSplit) sum *= memory_.panel.units[(first_key_eight() + e) * 8 + pair() + i % 2];
-        scores[e][i] = go_on ? scores[e][i] + sum : sum;
-      }
+    for (int column = 0; column < Shape::kSlice; column += kProductDepth) {
+      const uint64_t further = columns<Shape::kRows>(column), keys_further = columns<kPanelRows>(column);
+      add_half_rows(high, query_high + further, keys + keys_further, column > 0);
+      add_half_rows(low, query_low + further, keys + keys_further, column > 0);
+      if constexpr (Feed::kSplit) add_half_rows(low, query_high + further, low_keys + keys_further, true);
     }
+    end_batch();
+    wait_for_products<0>();
+    settle(high);
+    settle(low);
+#endif
   }
 
   __device__ float* score_at(int eight, int i) const {
@@ -497,7 +550,7 @@ class AttentionTile {
   }
 
   // Weights · values, for this warp's columns.
-  template <class Keep>
+  template <bool kCareful, class Keep>
   __device__ void add_values(float (&weights)[kPanelRows / 8][4], PanelSum (&ends)[2], Keep& keep) const {
     uint32_t high[kPanelRows / 8][2], low[kPanelRows / 8][2];
 #pragma unroll
@@ -508,7 +561,8 @@ class AttentionTile {
         float most = 0.0f;
 #pragma unroll
         for (int e = 0; e < kPanelRows / 8; ++e) {
-          const float2 units = *reinterpret_cast<const float2*>(memory_.panel.units + e * 8 + pair());
+          const float2 units =
+              *reinterpret_cast<const float2*>(memory_.panel.units[Feed::kValueUnits] + e * 8 + pair());
           weights[e][2 * i] *= units.x;
           weights[e][2 * i + 1] *= units.y;
           most = fmaxf(most, fmaxf(weights[e][2 * i], weights[e][2 * i + 1]));
@@ -524,42 +578,21 @@ class AttentionTile {
       }
     }
     keep.begin(ends);
-    add_halves(high, low, keep);
+    add_halves<kCareful>(high, low, keep);
   }
 
-  template <class Keep>
+  template <bool kCareful, class Keep>
   __device__ void add_halves(const uint32_t (&weights_high)[kPanelRows / 8][2],
                              const uint32_t (&weights_low)[kPanelRows / 8][2], Keep& keep) const {
     constexpr int kAtOnce = Shape::kEightsAtOnce;
-    const int column = swizzled<Shape::kSlice>(lane() % 16, first_column_eight() * 8 + lane() / 16 * 8);
-    const __half* const values = memory_.panel.rows[Feed::kSplit ? 0 : 1];
 #pragma unroll
     for (int first = 0; first < Shape::kColumnEights; first += kAtOnce) {
       float high[kAtOnce][4] = {}, low[kAtOnce][4] = {};
-#pragma unroll
-      for (int key = 0; key < kPanelRows; key += 16) {
-        const auto operand = [key](const uint32_t(&w)[kPanelRows / 8][2], uint32_t(&a)[4]) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) a[i] = w[key / 8 + i / 2][i % 2];
-        };
-        uint32_t of_high[4], of_low[4];
-        operand(weights_high, of_high);
-        operand(weights_low, of_low);
-#pragma unroll
-        for (int e = 0; e < kAtOnce; e += 2) {
-          uint32_t two[4];
-          const int from = (column ^ (first + e) * 8) + key * Shape::kSlice;
-          load_turned_matrices(two, values + from);
-          add_half_products(high[e], of_high, two[0], two[1]);
-          add_half_products(high[e + 1], of_high, two[2], two[3]);
-          add_half_products(low[e], of_low, two[0], two[1]);
-          add_half_products(low[e + 1], of_low, two[2], two[3]);
-          if constexpr (Feed::kSplit) {
-            load_turned_matrices(two, memory_.panel.rows[1] + from);
-            add_half_products(low[e], of_high, two[0], two[1]);
-            add_half_products(low[e + 1], of_high, two[2], two[3]);
-          }
-        }
+      if constexpr (Shape::kByGroups && !kCareful) {
+        add_by_groups(weights_high, weights_low, first * 8, reinterpret_cast<float(&)[kAtOnce * 4]>(high),
+                      reinterpret_cast<float(&)[kAtOnce * 4]>(low));
+      } else {
+        add_by_warps(weights_high, weights_low, first, high, low);
       }
 #pragma unroll
       for (int e = 0; e < kAtOnce; ++e) {
@@ -568,6 +601,70 @@ class AttentionTile {
         keep.take(first + e, high[e]);
       }
     }
+  }
+
+  __device__ static void weights_of(const uint32_t (&weights)[kPanelRows / 8][2], int key, uint32_t (&a)[4]) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) a[i] = weights[key / 8 + i / 2][i % 2];
+  }
+
+  template <int kAtOnce>
+  __device__ void add_by_warps(const uint32_t (&weights_high)[kPanelRows / 8][2],
+                               const uint32_t (&weights_low)[kPanelRows / 8][2], int first, float (&high)[kAtOnce][4],
+                               float (&low)[kAtOnce][4]) const {
+    const int column = swizzled<kPanelRows>(lane() % 16, first_column_eight() * 8 + lane() / 16 * 8);
+    const __half* const values = memory_.panel.rows[Feed::kValues];
+#pragma unroll
+    for (int key = 0; key < kPanelRows; key += 16) {
+      uint32_t of_high[4], of_low[4];
+      weights_of(weights_high, key, of_high);
+      weights_of(weights_low, key, of_low);
+#pragma unroll
+      for (int e = 0; e < kAtOnce; e += 2) {
+        uint32_t two[4];
+        const int from = columns_further<kPanelRows>(column, (first + e) * 8) + key * kBlockColumns;
+        load_turned_matrices(two, values + from);
+        add_half_products(high[e], of_high, two[0], two[1]);
+        add_half_products(high[e + 1], of_high, two[2], two[3]);
+        add_half_products(low[e], of_low, two[0], two[1]);
+        add_half_products(low[e + 1], of_low, two[2], two[3]);
+        if constexpr (Feed::kSplit) {
+          load_turned_matrices(two, memory_.panel.rows[Feed::kValues + 1] + from);
+          add_half_products(low[e], of_high, two[0], two[1]);
+          add_half_products(low[e + 1], of_high, two[2], two[3]);
+        }
+      }
+    }
+  }
+
+  template <int kSums>
+  __device__ void add_by_groups(const uint32_t (&weights_high)[kPanelRows / 8][2],
+                                const uint32_t (&weights_low)[kPanelRows / 8][2], int column, float (&high)[kSums],
+                                float (&low)[kSums]) const {
+#if TERN_GROUP_PRODUCTS
+    const uint64_t values = operand(memory_.panel.rows[Feed::kValues]) + columns<kPanelRows>(column);
+    const uint64_t low_values =
+        operand(memory_.panel.rows[Feed::kSplit ? Feed::kValues + 1 : 0]) + columns<kPanelRows>(column);
+    uint32_t of_high[kPanelRows / 16][4], of_low[kPanelRows / 16][4];
+#pragma unroll
+    for (int step = 0; step < kPanelRows / 16; ++step) {
+      weights_of(weights_high, step * 16, of_high[step]);
+      weights_of(weights_low, step * 16, of_low[step]);
+      settle(of_high[step]);
+      settle(of_low[step]);
+    }
+    fence_registers();
+#pragma unroll
+    for (int step = 0; step < kPanelRows / 16; ++step) {
+      add_weighted_half_rows(high, of_high[step], values + step * kRowsStep, step > 0);
+      add_weighted_half_rows(low, of_low[step], values + step * kRowsStep, step > 0);
+      if constexpr (Feed::kSplit) add_weighted_half_rows(low, of_high[step], low_values + step * kRowsStep, true);
+    }
+    end_batch();
+    wait_for_products<0>();
+    settle(high);
+    settle(low);
+#endif
   }
 
   // Merges panels into the totals.
@@ -660,11 +757,11 @@ class AttentionTile {
 
   // Numbers of the panel that are not finite become 0: add_what_is_not_finite() adds them.
   __device__ void drop_what_is_not_finite() {
-    const int first = Feed::kSplit ? 0 : Shape::kSlice * kPanelRows;
-    uint16_t* const bits = reinterpret_cast<uint16_t*>(memory_.panel.rows[0]);
-    for (int i = first + thread(); i < 2 * Shape::kSlice * kPanelRows; i += Shape::kThreads) {
+    uint16_t* const bits = reinterpret_cast<uint16_t*>(memory_.panel.rows[Feed::kValues]);
+    for (int i = thread(); i < (Feed::kSplit ? 2 : 1) * Shape::kSlice * kPanelRows; i += Shape::kThreads) {
       if ((bits[i] & 0x7c00) == 0x7c00) bits[i] = 0;
     }
+    if constexpr (!Shape::kShared) publish();
     __syncthreads();
   }
 
@@ -805,7 +902,7 @@ class AttentionTile {
   const AttentionTask<Keys>& task_;
   const int first_column_, dim_;
   int rows_, slices_, seen_[2], most_keys_;
-  int most_of_warp_, least_of_warp_;  // keys that the warp's rows see
+  int most_of_group_, least_of_warp_;  // keys that rows see
   SoftmaxSum total_[2];
   float totals_[Shape::kColumnEights][4];
 };
@@ -816,7 +913,7 @@ __device__ void attend_with_care(TileMemory<Shape, Keys>& memory, int first_colu
 }
 template <class Shape, class Keys>
 __device__ void attend_in_cluster_with_care(TileMemory<Shape, Keys>& memory, int first_column,
-                                                         ClusterMemory<Shape>& shared, int rank, int shift) {
+                                            ClusterMemory<Shape>& shared, int rank, int shift) {
   AttentionTile<Shape, Keys>(memory, first_column).attend_in_cluster_again(shared, rank, shift);
 }
 

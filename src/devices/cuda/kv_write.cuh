@@ -79,8 +79,8 @@ __device__ void write_kv(const KvBlock& block, std::byte* codes, std::byte* scal
   if constexpr (type == KvType::f32) {
     write_elements(x, reinterpret_cast<float*>(codes), [](float value) { return value; });
   } else if constexpr (type == KvType::f16) {
-    write_elements(x, reinterpret_cast<__half*>(codes), [](float value) { return __float2half_rn(value); },
-                   put);
+    write_elements(
+        x, reinterpret_cast<__half*>(codes), [](float value) { return __float2half_rn(value); }, put);
   } else if constexpr (type == KvType::int8) {
     write_int8(x, reinterpret_cast<int8_t*>(codes), reinterpret_cast<float*>(scales));
   } else {

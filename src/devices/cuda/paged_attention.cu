@@ -19,7 +19,7 @@ struct PagedKeys {
   struct Place {
     std::byte *codes, *scales;  // of the key
   };
-  static constexpr bool kHalves = type == KvType::f16;
+  static constexpr bool kHalves = type == KvType::f16, kPacked = false;
 
   KvBlock block;
   Divisor page_tokens;
@@ -102,7 +102,8 @@ struct PagedPass {
   __device__ AttentionTask<Keys> task(const PagedSequence& s, int64_t row, int64_t kv_head, bool valid) const {
     const KvPages& kv = args.kv;
     const KvBlock block = {type, kv.page_tokens, kv.dim};
-    const int64_t before = s.row * args.heads, kv_before = (s.row * kv.kv_heads + kv_head) * kv.dim, turn = s.length * (kv.dim / 2);
+    const int64_t before = s.row * args.heads, kv_before = (s.row * kv.kv_heads + kv_head) * kv.dim,
+                  turn = s.length * (kv.dim / 2);
     return {.queries = {.heads = args.heads,
                         .tokens = s.rows,
                         .keys = s.length + s.rows,
