@@ -5,7 +5,8 @@
 //
 // Every block of a kernel that is launched so calls wait_for_inputs() before it reads what another kernel may have
 // written and before it writes anything: then all kernels before it are done, too, since they have waited themselves.
-// Only constants, such as weights, are read earlier.
+// Only constants are read earlier: weights, and keys and values of earlier passes, since every pass begins with a copy or an
+// ordinary launch (its tables, its embeddings), which starts when all before it is done.
 #pragma once
 
 #include <cuda_runtime.h>
