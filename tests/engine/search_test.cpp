@@ -11,6 +11,7 @@
 #include <limits>
 #include <random>
 
+#include "engine/random_choice.h"
 #include "engine/screen.h"
 #include "support/fails_with.h"
 #include "support/searching_device.h"
@@ -19,27 +20,12 @@
 namespace tern {
 namespace {
 
+using testing::Random;
+
 using Floats = std::vector<float>;
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-class Random {
- public:
-  explicit Random(uint32_t seed) : engine_(seed) {}
-  uint32_t below(int64_t end) { return static_cast<uint32_t>(engine_() % static_cast<uint64_t>(end)); }
-  bool one_in(int64_t n) { return below(n) == 0; }
-  float normal() { return normal_(engine_); }
-  template <class... T>
-  auto pick(T... values) {
-    const std::common_type_t<T...> all[] = {values...};
-    return all[below(sizeof...(T))];
-  }
-
- private:
-  std::mt19937 engine_;
-  std::normal_distribution<float> normal_;
-};
 
 Floats some_logits(int64_t n, Random& random) {
   Floats x(static_cast<size_t>(n));
