@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "devices/cuda/cluster.cuh"
+
 #include "devices/cuda/wgmma_bf16.cuh"
 
 // Whether groups of four warps can multiply together (wgmma.cuh), which gives the bits that products of a warp give.
@@ -104,16 +106,6 @@ __device__ __forceinline__ void end_copies() { asm volatile("cp.async.commit_gro
 template <int kRunning>
 __device__ __forceinline__ void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kRunning) : "memory");
-}
-
-// A barrier of all threads of a cluster, after which they see what each other wrote.
-__device__ __forceinline__ void sync_cluster() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile(
-      "barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait."
-      "acquire.aligned;" ::
-          : "memory");
-#endif
 }
 
 // What `mine`, in shared memory, is in block `rank` of the cluster.

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "devices/cuda/cluster.cuh"
+
 namespace tern::cuda {
 
 __device__ __forceinline__ uint32_t shared_address(const void* in_shared) {
@@ -27,14 +29,7 @@ __device__ __forceinline__ unsigned blocks_of_cluster() {
   return blocks;
 }
 
-// For all threads of all blocks of a cluster that have not ended. What they have written is visible to each other
-// afterwards.
-__device__ __forceinline__ void sync_cluster() {
-  __syncwarp();
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
-
-// The same where nothing written is read: no block ends while others may still reach into its memory.
+// sync_cluster() where nothing written is read: no block ends while others may still reach into its memory.
 __device__ __forceinline__ void end_cluster() {
   __syncwarp();
   asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");

@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(kMostHoldingThreads, 1)
   let_next_start();
   const DirectPlace place = DirectPlace::of<Shape>(args.product);
   DirectWarp<Shape> warp(place, tile_columns);
-  read_ahead<Shape>(place, tile_columns);
+  read_ahead(place.part, place.tile_row, place.tile_rows, tile_columns);
   const NormQuantizeArgs& norm = args.norm;
   const RowWalk walk{norm.cols, blockDim.x};
   const int rows = static_cast<int>(norm.rows), lane = warp.lane();

@@ -43,23 +43,6 @@ struct DirectPlace {
   }
 };
 
-// Asks the L2 cache for what the block will read of the matrix that is multiplied in this one's place next (TernaryPart):
-// products of a chain then find their weights there, which hides what the steps between them cost. By all warps in small
-// pieces; prefetches of single lines made it slower than none.
-template <class Shape>
-__device__ void read_ahead(const DirectPlace& place, int tile_columns) {
-#if __CUDA_ARCH__ >= 900
-  if (place.part.ahead == nullptr || threadIdx.x % kWarp != 0) return;
-  const int64_t row_bytes = int64_t{tile_columns} * kTileBytes;
-  const uint8_t* const from = place.part.ahead + place.tile_row * row_bytes;
-  const auto bytes = static_cast<uint32_t>(place.tile_rows * row_bytes);
-  const uint32_t warps = blockDim.x / kWarp, each = (bytes / kTileBytes + warps - 1) / warps * kTileBytes;
-  const uint32_t begin = threadIdx.x / kWarp * each;
-  if (begin >= bytes) return;
-  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from + begin), "r"(min(each, bytes - begin)));
-#endif
-}
-
 // A warp's weights and sums.
 template <class Shape>
 class DirectWarp {
@@ -98,16 +81,14 @@ class DirectWarp {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         const int row = lane() % 4 * 2 + i % 2, output = 16 * r + lane() / 4 + i / 2 * 8;
-        // Digits stand as 1 or 4, and as 16 or 64 times their value: sums of fewer than 2^17 columns divide exactly.
-        const int shift = i / 2 * 2;
-        const int sum = (static_cast<int>(sums_[r][0][i]) >> shift) + (static_cast<int>(sums_[r][1][i]) >> (4 + shift));
+        const int sum = sum_of_places(sums_[r][0][i], sums_[r][1][i], i);
         if (row < rows) to[output * rows + row] = sum;
       }
     }
   }
 
  private:
-  using Sums = uint32_t[2][4];  // by where digits stand in a byte: low or high half
+  using Sums = uint32_t[2][4];  // of the places of mask_digits
 
   __device__ void ask(const uint8_t* from) {
 #pragma unroll
@@ -120,17 +101,14 @@ class DirectWarp {
     }
   }
 
-  // Digits are not shifted down but masked: one operand has the columns 0 … 15 of two steps, whose digits stand alike,
-  // another one the columns 16 … 31 of both.
   __device__ static void add_tile(Sums& sums, const Words& weights, const uint32_t (&q)[4][2]) {
 #pragma unroll
     for (int pair = 0; pair < 2; ++pair) {
-      const uint32_t low = weights.at[2 * pair], high = weights.at[2 * pair + 1];
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const uint32_t upper_row = 0x03030303u << (4 * half), lower_row = 0x0c0c0c0cu << (4 * half);
-        const uint32_t u[4] = {low & upper_row, low & lower_row, high & upper_row, high & lower_row};
-        add_byte_products(sums[half], u, q[2 * pair][half], q[2 * pair + 1][half]);
+      for (int place = 0; place < 2; ++place) {
+        uint32_t u[4];
+        mask_digits(weights, pair, place, u);
+        add_byte_products(sums[place], u, q[2 * pair][place], q[2 * pair + 1][place]);
       }
     }
   }

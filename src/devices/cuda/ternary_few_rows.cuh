@@ -49,26 +49,23 @@ struct FewRowsPlan {
   int tile_columns;      // columns of tiles
   int panel_tiles;       // those whose activations are in shared memory at one time
   int ring_tiles;        // of each warp
-  int64_t other_memory;  // bytes of shared memory for the caller
 
   __host__ __device__ int64_t ring_bytes() const { return int64_t{kFewRowsWarps} * ring_tiles * kTileBytes; }
   // Between rows of activations, so that the rows that a load takes at once have banks of their own.
   __host__ __device__ int pitch() const { return panel_tiles * kTileColumns + 16; }
   __host__ __device__ int64_t codes_bytes() const { return int64_t{rows} * pitch(); }
   __host__ __device__ int64_t sums_bytes() const { return int64_t{block_tiles} * rows * kSumsPitch * 4; }
-  __host__ __device__ int64_t memory() const { return ring_bytes() + codes_bytes() + sums_bytes() + other_memory; }
+  __host__ __device__ int64_t memory() const { return ring_bytes() + codes_bytes() + sums_bytes(); }
 };
 
 // Blocks with even shares of the rows of tiles, in one round of the device if their sums find room. There are outputs.
-// No panel of the plan has a column where other_memory leaves no room for one.
 template <class Shape>
-FewRowsPlan few_rows_plan(const Exec& exec, const TernaryMatmulArgs& args, int64_t other_memory) {
+FewRowsPlan few_rows_plan(const Exec& exec, const TernaryMatmulArgs& args) {
   // Sums of products with digits that stand as high as 64 are exact below 2^17 columns (FewRowsWarp).
   constexpr int kMostPanelTiles = 1 << 10;
   const int64_t memory = few_rows_memory(exec), device = multiprocessors(exec);
   FewRowsPlan plan = {};
   plan.rows = static_cast<int>(std::min<int64_t>(args.rows, Shape::kRows));
-  plan.other_memory = other_memory;
   plan.tile_columns = static_cast<int>(column_tiles(args.k));
   // Sums find room, and places of tiles in 32 bits.
   const int64_t most_tiles = std::min(memory / 10 / (int64_t{plan.rows} * kSumsPitch * 4),
@@ -89,28 +86,17 @@ FewRowsPlan few_rows_plan(const Exec& exec, const TernaryMatmulArgs& args, int64
   return plan;
 }
 
-// ---------------------------------------------------------------- reading ahead
-
-// Asks the L2 cache for `bytes`, a multiple of 16 bytes, from an address on 16.
-__device__ __forceinline__ void prefetch_to_l2(const uint8_t* from, uint32_t bytes) {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes));
-#endif
-}
-
 // ---------------------------------------------------------------- a block's work
 
 struct FewRowsMemory {
   uint4* ring;
   int8_t* codes;   // [rows, pitch]
   uint32_t* sums;  // [block_tiles, rows, kSumsPitch]
-  std::byte* other;
 
   __device__ FewRowsMemory(const FewRowsPlan& plan, uint4* memory)
       : ring(memory),
         codes(reinterpret_cast<int8_t*>(memory) + plan.ring_bytes()),
-        sums(reinterpret_cast<uint32_t*>(codes + plan.codes_bytes())),
-        other(reinterpret_cast<std::byte*>(sums) + plan.sums_bytes()) {}
+        sums(reinterpret_cast<uint32_t*>(codes + plan.codes_bytes())) {}
 };
 
 // The outputs of a block, and where its tiles are.
@@ -123,17 +109,6 @@ struct FewRowsBlock {
       : place(part_block(args, blockIdx.x % plan.across, plan.block_tiles * kTileRows)),
         tile_rows(static_cast<int>(min(int64_t{plan.block_tiles}, row_tiles(place.part.n) - place.column / kTileRows))),
         packed(place.part.packed + place.column / kTileRows * plan.tile_columns * kTileBytes) {}
-
-  // Of the matrix that is read ahead, the tiles in the place of the block's own: a few warps ask for a row of them each.
-  // So a decoding step takes its weights from the L2 cache, which hides what the steps between its kernels would cost.
-  __device__ void read_ahead(const FewRowsPlan& plan) const {
-    if (place.part.ahead == nullptr || blockIdx.x >= plan.across || threadIdx.x % kWarp != 0) return;
-    const uint32_t row_bytes = static_cast<uint32_t>(plan.tile_columns) * kTileBytes;
-    const uint8_t* const first = place.part.ahead + (packed - place.part.packed);
-    for (int row = static_cast<int>(threadIdx.x) / kWarp; row < tile_rows; row += kFewRowsWarps) {
-      prefetch_to_l2(first + int64_t{row} * row_bytes, row_bytes);
-    }
-  }
 };
 
 // One warp of a block. Of each panel it has an even share of the tiles, along the rows of tiles, and takes them in
@@ -236,16 +211,13 @@ class FewRowsWarp {
     }
   }
 
-  // Digits are not shifted down: in a byte they stand as 1, 4, 16 or 64 times their value, and so do their sums. One
-  // operand has the columns … 32s + 15 of two words, whose digits stand alike, another one the other columns of both.
   __device__ void add_tile(const Words& weights, const Codes& codes) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const uint32_t low = weights.at[2 * half], high = weights.at[2 * half + 1];
 #pragma unroll
       for (int place = 0; place < 2; ++place) {
-        const uint32_t upper_row = 0x03030303u << (4 * place), lower_row = 0x0c0c0c0cu << (4 * place);
-        const uint32_t u[4] = {low & upper_row, low & lower_row, high & upper_row, high & lower_row};
+        uint32_t u[4];
+        mask_digits(weights, half, place, u);
 #pragma unroll
         for (int r = 0; r < Shape::kRowGroups; ++r) {
           const auto& q = codes[r][half];
@@ -255,9 +227,7 @@ class FewRowsWarp {
     }
   }
 
-  // Adds the sums of a row of tiles to the shared ones and starts anew. Modulo 2^32 they are multiples of what digits
-  // stood for; |64·sum| <= 64·2·128·columns is at most 2^31 with up to 2^17 columns (2^31 itself only as -2^31), so
-  // that the division is exact.
+  // Adds the sums of a row of tiles to the shared ones and starts anew.
   __device__ void put_sums(uint32_t* to, int rows) {
 #pragma unroll
     for (int r = 0; r < Shape::kRowGroups; ++r) {
@@ -272,8 +242,7 @@ class FewRowsWarp {
             sums_[chain][place][r][i] = 0;
           }
         }
-        const int row = kRowsOfProduct * r + i % 2, shift = i / 2 * 2;
-        const int sum = (static_cast<int>(at[0]) >> shift) + (static_cast<int>(at[1]) >> (4 + shift));
+        const int row = kRowsOfProduct * r + i % 2, sum = sum_of_places(at[0], at[1], i);
         if (row + lane() % 4 * 2 < rows) atomicAdd(to + row * kSumsPitch + i / 2 * 8, static_cast<uint32_t>(sum));
       }
     }

@@ -39,7 +39,9 @@ __global__ void __launch_bounds__(kFewRowsThreads, Shape::kBlocksEach)
   const int rows = static_cast<int>(min(args.rows - first_row, int64_t{Shape::kRows}));
   FewRowsWarp<Shape> warp(block, plan, memory.ring);
   if (plan.tile_columns > 0) warp.ask_panel(0);
-  block.read_ahead(plan);
+  if (blockIdx.x < plan.across) {
+    read_ahead(block.place.part, block.place.column / kTileRows, block.tile_rows, plan.tile_columns);
+  }
   clear_sums(plan, memory.sums);
 
   wait_for_inputs();
@@ -72,7 +74,7 @@ __global__ void __launch_bounds__(kBlocksEach == 2 ? kMostShortThreads : kMostDi
   let_next_start();
   const DirectPlace place = DirectPlace::of<Shape>(args);
   DirectWarp<Shape> warp(place, tile_columns);
-  read_ahead<Shape>(place, tile_columns);
+  read_ahead(place.part, place.tile_row, place.tile_rows, tile_columns);
   constexpr int kRowWords = Shape::kColumns * kWarp;  // of a warp's codes
   const int rows = static_cast<int>(args.rows), lane = warp.lane();
   uint32_t* const codes = reinterpret_cast<uint32_t*>(shared) + warp.warp() * rows * kRowWords;
@@ -125,7 +127,7 @@ bool launch_direct(const Exec& exec, const TernaryMatmulArgs& args) {
 template <int kRowGroups>
 void launch(const Exec& exec, const TernaryMatmulArgs& args) {
   using Shape = FewRowsShape<kRowGroups>;
-  const FewRowsPlan plan = few_rows_plan<Shape>(exec, args, 0);
+  const FewRowsPlan plan = few_rows_plan<Shape>(exec, args);
   launch_few_rows(exec, "ternary_gemv", multiply_few_rows<Shape>, plan, ceil_div(args.rows, Shape::kRows), args);
 }
 

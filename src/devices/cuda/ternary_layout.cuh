@@ -51,4 +51,24 @@ __device__ __forceinline__ void unpack_digits(uint32_t word, uint32_t (&u)[4]) {
   for (int p = 0; p < 4; ++p) u[p] = (word >> (2 * p)) & 0x03030303u;
 }
 
+// The digits of the words 2·pair and 2·pair + 1 of a lane as the registers of an operand, masked where they stand instead
+// of shifted down, which spares the shifts. An operand has, for the place 0, the columns 0 … 15 of the steps of both words,
+// and for the place 1 their columns 16 … 31: so all digits of a row of it stand alike.
+__device__ __forceinline__ void mask_digits(const Words& weights, int pair, int place, uint32_t (&u)[4]) {
+  const uint32_t low = weights.at[2 * pair], high = weights.at[2 * pair + 1];
+  const uint32_t upper_row = 0x03030303u << (4 * place), lower_row = 0x0c0c0c0cu << (4 * place);
+  u[0] = low & upper_row;
+  u[1] = low & lower_row;
+  u[2] = high & upper_row;
+  u[3] = high & lower_row;
+}
+
+// A lane's i-th sum of products of digits from its sums with the operands of both places, which are modulo 2^32: there
+// digits stand as 1 and 16 times their value in the upper 8 rows, as 4 and 64 times in the lower ones. |64·sum| <=
+// 64·2·128·columns is at most 2^31 with up to 2^17 columns (2^31 itself only as -2^31), so that the division is exact.
+__device__ __forceinline__ int sum_of_places(uint32_t first, uint32_t second, int i) {
+  const int shift = i / 2 * 2;
+  return (static_cast<int>(first) >> shift) + (static_cast<int>(second) >> (4 + shift));
+}
+
 }  // namespace tern::cuda

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "devices/cuda/launch.h"
+#include "devices/cuda/ternary_layout.cuh"
 
 namespace tern::cuda {
 
@@ -43,6 +44,22 @@ __device__ inline void put_output(const TernaryPart& part, int64_t row, int64_t 
   const int64_t at = row * part.n + column;
   if (part.acc) part.acc[at] = acc;
   if (part.y) part.y[at] = static_cast<float>(acc) * factor;
+}
+
+// Asks the L2 cache for `tile_rows` rows of tiles from `tile_row` on of the matrix that is multiplied in this one's place
+// next (TernaryPart): products of a chain then find their weights there, which hides what the steps between them cost. By
+// all warps of the block in small pieces; prefetches of single lines made it slower than none.
+__device__ inline void read_ahead(const TernaryPart& part, int64_t tile_row, int tile_rows, int tile_columns) {
+#if __CUDA_ARCH__ >= 900
+  if (part.ahead == nullptr || threadIdx.x % kWarp != 0) return;
+  const int64_t row_bytes = int64_t{tile_columns} * kTileBytes;
+  const auto bytes = static_cast<uint32_t>(tile_rows * row_bytes);
+  const uint32_t warps = blockDim.x / kWarp, each = (bytes / kTileBytes + warps - 1) / warps * kTileBytes;
+  const uint32_t begin = threadIdx.x / kWarp * each;
+  if (begin >= bytes) return;
+  const uint8_t* const from = part.ahead + tile_row * row_bytes + begin;
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(min(each, bytes - begin)));
+#endif
 }
 
 }  // namespace tern::cuda
