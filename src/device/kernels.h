@@ -712,6 +712,8 @@ struct ProbeKernels {
   Kernel<Int8PeakArgs> int8_peak;
 };
 
+struct MixedKernels;  // mixed_kernels.h
+
 struct Kernels : PointwiseKernels,
                  RowKernels,
                  MatmulKernels,
@@ -720,7 +722,8 @@ struct Kernels : PointwiseKernels,
                  AttentionKernels,
                  ScoreKernels,
                  ProbeKernels {
-  const char* name;  // "avx2"
+  const char* name;                    // "avx2"
+  const MixedKernels* mixed = nullptr;  // null on a device without
 };
 
 // True when every entry is set. Each device asserts it at compile time for the tables that it has.

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels of mixed-precision training: activations and their gradients in bf16, sums, norms' statistics, weights and
+// weight gradients in f32, the forward products exact in int32 as everywhere. A device that was opened with
+// MatmulPrecision::bf16 may have them (Kernels::mixed); others train by the kernels of kernels.h, in f32.
+//
+// The rules of kernels.h hold, but float sums have any fixed order: the same arguments give the same bits in each run.
+// Every result is computed in f32 and rounded once, to nearest even. Extents of columns are multiples of 8, row strides
+// too, and pointers are 16-byte aligned.
+//
+// How a ternary product is pulled back without a pass over its gradient: forward, y = acc·(weight_scale / q_scale[r]),
+// and by the straight-through estimator dx = (dy·codes)·weight_scale and d_master = (dy / q_scale)ᵀ·q. With
+// e = dy / q_scale, which whoever makes dy writes instead of it,
+//   d_master = eᵀ·q,   z = e·codes,   dx[r] = z[r]·(weight_scale·q_scale[r]),
+// where whoever reads z multiplies: both products have exact small integers for one operand and e for the other.
+#pragma once
+
+#include "device/kernels.h"
+
+namespace tern {
+
+// NormQuantizeArgs of h = x, or of relu(gate)²·x as (r·r)·x, in bf16: y = h · inv · weight, never stored, then codes. The
+// codes of a row are those that NormQuantizeArgs gives it, but for the order of Σh². inv_rms [rows] is kept for the
+// gradient.
+struct MixedNormQuantizeArgs {
+  int64_t rows, cols, q_stride;
+  const bf16* x;        // [rows, cols]
+  const bf16* gate;     // [rows, cols] or null
+  const float* weight;  // [cols]
+  float eps;
+  int8_t* q;
+  float* scale;
+  int32_t* sums;
+  float* inv_rms;
+};
+
+// TernaryMatmulArgs with bf16 results: y[r, j] = bf16((residual ? residual[r, j] : 0) + float(acc)·(weight_scale /
+// q_scale[r])).
+struct MixedTernaryPart {
+  const uint8_t* packed;  // TernaryLayout of the device
+  int64_t n;
+  float weight_scale;
+  bf16* y;  // [rows, n]
+  int64_t y_stride;
+  const bf16* residual;  // [rows, n] contiguous, or null
+};
+struct MixedTernaryArgs {
+  int64_t rows, k, q_stride;
+  const int8_t* q;
+  const float* q_scale;
+  const int32_t* sums;
+  int parts;
+  MixedTernaryPart part[kMostTernaryParts];
+};
+
+// What the gradients of a product's result are divided and multiplied by, see above: e[r] = dy[r]·(factor / q_scale[r]).
+struct MixedRowFactor {
+  const float* q_scale;  // [rows]
+  float factor;
+};
+
+// Pulls back h = x (or relu(gate)²·x), y = h · inv · weight: dy[r] = z[r]·(weight_scale·q_scale[r]).
+//   g = dy·weight, c = Σ(g·h)·inv²/cols, dh = inv·(g - h·c), d_weight[j] = Σ_r dy·(h·inv), overwritten.
+// Without a gate: d = (add ? add : 0) + dh is written to `d` (may be add), and d·(e_of.factor / e_of.q_scale[r]) to `e`;
+// either may be null. With a gate: d_gate = (dh·x)·(2·relu(gate)) and d_x = dh·(r·r) go to e_gate and e_x, multiplied by
+// e_of's factor / q_scale[r], of d_x times x_factor, with row stride e_stride; d, e, add are null.
+struct MixedNormBackwardArgs {
+  int64_t rows, cols;
+  const bf16 *x, *gate;
+  const float *weight, *inv_rms;
+  const bf16* z;
+  int64_t z_stride;
+  const float* q_scale;  // of the product that gave z
+  float weight_scale;
+  const bf16* add;
+  bf16 *d, *e;
+  bf16 *e_gate, *e_x;
+  int64_t e_stride;
+  float x_factor;
+  MixedRowFactor e_of;
+  float* d_weight;  // [cols], or null
+};
+
+// y[r, j] = x[r, j]·(factor / q_scale[r]).
+struct MixedScaleRowsArgs {
+  int64_t rows, cols;
+  const bf16* x;
+  MixedRowFactor by;
+  bf16* y;
+};
+
+// y[r, j] = x[r, j] of small integers, exact.
+struct MixedCodesArgs {
+  int64_t rows, cols, x_stride;
+  const int8_t* x;
+  bf16* y;  // [rows, cols]
+};
+
+// c = alpha · a·b (+ c where accumulate, which is for c in f32), sums in f32: tensor cores. a [m, k], b [k, n] in bf16,
+// one stride of each is 1; c [m, n] with column stride 1.
+struct MixedMatrix {
+  const bf16* data;
+  int64_t row_stride, col_stride;
+};
+struct MixedMatmulArgs {
+  int64_t m, n, k;
+  MixedMatrix a, b;
+  void* c;
+  DType c_dtype;  // f32 or bf16
+  int64_t c_row_stride;
+  float alpha;
+  bool accumulate;
+};
+
+// AttentionArgs of q_tokens == kv_tokens tokens, dim a multiple of 16, at most 128. Row t of sequence b is row
+// b·tokens + t of each operand, whose head h is at column h·dim; out is contiguous. First q and k are rotated in place by
+// the position t (RopeArgs; cos, sin [tokens, dim/2]) and rounded; the probabilities are rounded to bf16 for their product
+// with v.
+struct MixedAttentionArgs {
+  int64_t batch, heads, kv_heads, tokens, dim;
+  bf16 *q, *k;
+  const bf16* v;
+  int64_t q_stride, k_stride, v_stride;  // of rows
+  const float *cos, *sin;
+  float scale;
+  bf16* out;  // [batch·tokens, heads·dim]
+  float* lse;     // [batch, heads, tokens]
+};
+
+// Its gradients, of q and k before they were rotated: q and k here are the rotated ones. Of dq, dk and dv what is written
+// is times (their factor / q_scale[row]), and rows have stride d_stride.
+struct MixedAttentionBackwardArgs {
+  int64_t batch, heads, kv_heads, tokens, dim;
+  const bf16 *q, *k, *v;
+  int64_t q_stride, k_stride, v_stride;
+  const float *cos, *sin;
+  float scale;
+  const bf16 *out, *d_out;
+  const float* lse;
+  bf16 *dq, *dk, *dv;
+  int64_t d_stride;
+  const float* q_scale;  // [batch·tokens]
+  float dq_factor, dk_factor, dv_factor;
+};
+
+// CrossEntropyArgs and its gradient in one, in place: logits become scale·(softmax - onehot), 0 in rows whose target is
+// -100.
+struct MixedCrossEntropyArgs {
+  int64_t rows, classes;
+  bf16* logits;  // [rows, classes]
+  const int64_t* targets;
+  float scale;
+  float* loss;  // [rows]
+};
+
+struct MixedKernels {
+  Kernel<MixedNormQuantizeArgs> norm_quantize;
+  Kernel<MixedTernaryArgs> ternary_matmul;
+  Kernel<MixedNormBackwardArgs> norm_backward;
+  Kernel<MixedScaleRowsArgs> scale_rows;
+  Kernel<MixedCodesArgs> codes;
+  Kernel<MixedMatmulArgs> matmul;
+  Kernel<MixedAttentionArgs> attention;
+  Kernel<MixedAttentionBackwardArgs> attention_backward;
+  Kernel<MixedCrossEntropyArgs> cross_entropy;
+};
+
+constexpr bool complete(const MixedKernels& t) {
+  return t.norm_quantize && t.ternary_matmul && t.norm_backward && t.scale_rows && t.codes && t.matmul && t.attention &&
+         t.attention_backward && t.cross_entropy;
+}
+
+}  // namespace tern

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The entries of the mixed-precision table, by the files that have them.
+#pragma once
+
+#include "device/mixed_kernels.h"
+
+namespace tern::cuda {
+
+// mixed_norm.cu
+void mixed_norm_quantize(const Exec& exec, const MixedNormQuantizeArgs& args) noexcept;
+// mixed_norm_backward.cu
+void mixed_norm_backward(const Exec& exec, const MixedNormBackwardArgs& args) noexcept;
+// mixed_rows.cu
+void mixed_scale_rows(const Exec& exec, const MixedScaleRowsArgs& args) noexcept;
+void mixed_codes(const Exec& exec, const MixedCodesArgs& args) noexcept;
+// mixed_cross_entropy.cu
+void mixed_cross_entropy(const Exec& exec, const MixedCrossEntropyArgs& args) noexcept;
+// mixed_ternary.cu
+void mixed_ternary_matmul(const Exec& exec, const MixedTernaryArgs& args) noexcept;
+// mixed_matmul.cu
+void mixed_matmul(const Exec& exec, const MixedMatmulArgs& args) noexcept;
+// mixed_attention.cu
+void mixed_attention(const Exec& exec, const MixedAttentionArgs& args) noexcept;
+// mixed_attention_backward.cu
+void mixed_attention_backward(const Exec& exec, const MixedAttentionBackwardArgs& args) noexcept;
+
+}  // namespace tern::cuda
