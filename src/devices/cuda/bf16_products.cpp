@@ -2,6 +2,7 @@
 #include "devices/cuda/bf16_products.h"
 
 #include "base/check.h"
+#include "devices/cuda/launch.h"
 
 namespace tern::cuda {
 namespace {
@@ -29,7 +30,7 @@ class Description : public Calls {
     set_operation(CUBLASLT_MATMUL_DESC_TRANSB, !p.a.along_k);
     set_operand(b_, p.b, p.n, p);
     set_operand(a_, p.a, p.m, p);
-    set_matrix(c_, CUDA_R_32F, p.n, p.m, p.c_row_stride, p.batch, p.c_batch_stride);
+    set_matrix(c_, p.c_dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F, p.n, p.m, p.c_row_stride, p.batch, p.c_batch_stride);
   }
 
   cublasLtMatmulDesc_t operation() { return &operation_; }
@@ -124,12 +125,19 @@ const Bf16Products::Plan* Bf16Products::plan(const Bf16Product& product) noexcep
 }
 
 cublasStatus_t Bf16Products::launch(const Bf16Product& product, const Plan& plan, const void* a, const void* b,
-                                    float* c, bool accumulate, void* workspace, cudaStream_t stream) const noexcept {
+                                    void* c, float alpha, bool accumulate, void* workspace,
+                                    cudaStream_t stream) const noexcept {
   Description description(product);
   if (description.status() != CUBLAS_STATUS_SUCCESS) return description.status();
-  const float alpha = 1.0f, beta = accumulate ? 1.0f : 0.0f;
+  const float beta = accumulate ? 1.0f : 0.0f;
   return cublasLtMatmul(handle_, description.operation(), &alpha, b, description.b(), a, description.a(), &beta, c,
                         description.c(), c, description.c(), &plan.algorithm, workspace, plan.workspace_bytes, stream);
+}
+
+void keep_status(const Exec& exec, cublasStatus_t status, const char* kernel) noexcept {
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  const cudaError_t error = cudaGetLastError();
+  keep_error(exec, error == cudaSuccess ? cudaErrorUnknown : error, kernel);
 }
 
 }  // namespace tern::cuda

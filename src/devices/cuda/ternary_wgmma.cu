@@ -5,7 +5,7 @@
 // operand register, while the products of those before still run.
 //
 // Many rows: blocks stay, and their groups take their tiles of outputs in turn. One writes what it has while the other
-// multiplies.
+// multiplies. Results in bf16 leave through shared memory, by the copy engine.
 //
 // Fewer: a block has one tile, whose steps along k are shared out to the blocks of a cluster and to the two groups of
 // each, so that all multiprocessors work. Sums meet in shared memory, exactly, in any order.
@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "devices/cuda/bf16_tile.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mbarrier.cuh"
 #include "devices/cuda/ternary.h"
@@ -28,6 +29,7 @@ namespace {
 constexpr int kGroups = 2;
 constexpr int kTileWords = kTileBytes / 4;
 constexpr unsigned kMostShares = 4;  // blocks of a cluster; 8 is what every GPU takes
+constexpr int64_t kMostColumns = (int64_t{1} << 22) / 128 - 1;  // of k where results are bf16: |acc| < 2^22
 
 template <int kColumnGroups_, int kRows_, int kStages_>
 struct WgmmaShape {
@@ -67,14 +69,14 @@ struct Maps {
   CUtensorMap weights[kMostTernaryParts];  // rows of tiles, in words
 };
 
-// Dynamic shared memory, of which Stages find their alignment.
-template <class Shape>
-constexpr int kSharedBytes = sizeof(Shared<Shape>) + alignof(Stage<Shape>);
+// Dynamic shared memory, of which Memory finds its alignment.
+template <class Memory>
+constexpr int kSharedBytes = sizeof(Memory) + alignof(Memory);
 
-template <class Shape>
-__device__ Shared<Shape>& shared_of_block() {
+template <class Memory>
+__device__ Memory& shared_of_block() {
   extern __shared__ uint8_t room[];
-  return *reinterpret_cast<Shared<Shape>*>(room + (0u - shared_address(room)) % alignof(Stage<Shape>));
+  return *reinterpret_cast<Memory*>(room + (0u - shared_address(room)) % alignof(Memory));
 }
 
 // Each stage is freed by the warps of one group in each of kBlocks blocks.
@@ -228,14 +230,18 @@ class GroupSums {
         const auto each = begin_row(8 * j + odd);
 #pragma unroll
         for (int m = 0; m < 2 * Shape::kColumnGroups; ++m) {
-          each(m / 2 * kGroupRows + m % 2 * 8, sums_[m / 2][4 * j + m % 2 * 2 + odd]);
+          each(m / 2 * kGroupRows + m % 2 * 8, sum(m / 2, m % 2, j, odd));
         }
       }
     }
   }
 
+  // Of the lane's in column group m, its row 8j + odd and its column 8·upper.
+  __device__ uint32_t sum(int m, int upper, int j, int odd) const { return sums_[m][4 * j + 2 * upper + odd]; }
+
   __device__ static int lane_row() { return static_cast<int>(lane_of_thread()) % 4 * 2; }
-  __device__ static int lane_column() { return tile() * kTileRows + static_cast<int>(lane_of_thread()) / 4; }
+  __device__ static int lane_column() { return warp_column() + static_cast<int>(lane_of_thread()) / 4; }
+  __device__ static int warp_column() { return tile() * kTileRows; }
 
  private:
   static constexpr int kHalfSteps = kHalfColumns / kProductColumns;
@@ -347,16 +353,168 @@ class Items {
   const unsigned columns_, across_, items_;
 };
 
-template <class Shape, int kBlocks>
+// One tile of outputs.
+struct TurnTile {
+  const TernaryPart& part;
+  int part_at;
+  int64_t first_row, first_column;
+  int rows;
+  bool is_tile;  // or one beyond the last, of which nothing is written
+};
+
+// The outputs of TernaryMatmulArgs.
+template <class Shape>
+struct PlainOutput {
+  struct To {};
+  struct Memory {};
+
+  __device__ PlainOutput(const To&, Memory&, unsigned) {}
+  __device__ static void init(Memory&) {}
+  __device__ void begin(const TurnTile&) {}
+  __device__ void end() {}
+
+  template <class Sums>
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
+    sums.put(tile.part, tile.first_row, tile.rows, tile.first_column, tile.is_tile ? tile.part.n : 0, ends);
+  }
+};
+
+// Those of MixedTernaryArgs. A thread of each group stores what the group has left in its boxes, and has the residual
+// brought there before, while the group's products of that tile still run.
+template <class Shape>
+class Bf16Output {
+ public:
+  struct To {
+    CUtensorMap y[kMostTernaryParts], residual[kMostTernaryParts];
+    bool adds[kMostTernaryParts];
+  };
+  struct Memory {
+    Bf16Box<Shape::kRows> boxes[kGroups][Shape::kColumnGroups];
+    Barrier residual[kGroups];
+  };
+
+  __device__ Bf16Output(const To& to, Memory& memory, unsigned group)
+      : to_(to), boxes_(memory.boxes[group]), residual_(memory.residual[group]) {}
+
+  // By one thread, like Barrier::init.
+  __device__ static void init(Memory& memory) {
+    for (Barrier& each : memory.residual) each.init(1);
+  }
+
+  __device__ void begin(const TurnTile& tile) {
+    if (threadIdx.x % kGroupThreads == 0) {
+      wait_for_reads();
+      if (adds(tile)) {
+        residual_.arrive_expecting(sizeof boxes_);
+        visit_boxes(tile, [&](auto& box, int column, int row) {
+          copy_box(&box, to_.residual[tile.part_at], column, row, residual_);
+        });
+      }
+    }
+    __syncwarp();
+  }
+
+  // Between two barriers of the group.
+  template <class Sums>
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
+    if (!tile.is_tile) return;
+    if (adds(tile)) {
+      residual_.wait(parity_);
+      parity_ ^= 1;
+      write<true>(sums, ends);
+    } else {
+      write<false>(sums, ends);
+    }
+    publish_to_copies();
+    sync_groups<1>(1 + threadIdx.x / kGroupThreads);
+    if (threadIdx.x % kGroupThreads == 0) {
+      visit_boxes(tile,
+                  [&](auto& box, int column, int row) { store_box(to_.y[tile.part_at], column, row, &box); });
+      end_stores();
+    }
+    __syncwarp();
+  }
+
+  __device__ void end() {
+    if (threadIdx.x % kGroupThreads == 0) wait_for_stores();
+    __syncwarp();
+  }
+
+ private:
+  using Boxes = Bf16Box<Shape::kRows>[Shape::kColumnGroups];
+  static_assert(kGroupRows == kBoxColumns);
+
+  __device__ bool adds(const TurnTile& tile) const { return to_.adds[tile.part_at] && tile.is_tile; }
+
+  // Rows that any memory holds are fewer than an int counts.
+  template <class Each>
+  __device__ void visit_boxes(const TurnTile& tile, const Each& each) {
+#pragma unroll
+    for (int m = 0; m < Shape::kColumnGroups; ++m) {
+      each(boxes_[m], static_cast<int>(tile.first_column) + m * kBoxColumns, static_cast<int>(tile.first_row));
+    }
+  }
+
+  // float(acc), exact: |acc| < 2^22, see kMostColumns. Conversions of integers take the tensor cores' time.
+  __device__ static float number(uint32_t digit_sum, int32_t q_sum) {
+    constexpr float kBase = 12582912.0f;  // 1.5 · 2^23, whose neighbours are 1 apart
+    constexpr uint32_t kBaseBits = 0x4b400000u;
+    return __uint_as_float(digit_sum + (kBaseBits - static_cast<uint32_t>(q_sum))) - kBase;
+  }
+
+  // Two groups of 8 rows at a time.
+  template <bool kAdds, class Sums>
+  __device__ void write(const Sums& sums, const RowEnd (&ends)[Shape::kRows]) {
+    const int lane = static_cast<int>(lane_of_thread());
+    // This lane's row of the four matrices: their two groups of columns by two groups of rows.
+    const int row = lane / 16 * 8 + lane % 8, column = Sums::warp_column() + lane / 8 % 2 * 8;
+#pragma unroll
+    for (int j = 0; j < Shape::kRows / 8; j += 2) {
+      RowEnd end[2][2];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) end[i / 2][i % 2] = ends[8 * (j + i / 2) + Sums::lane_row() + i % 2];
+#pragma unroll
+      for (int m = 0; m < Shape::kColumnGroups; ++m) {
+        uint4* const at = boxes_[m].piece(8 * j + row, column);
+        uint32_t pairs[4];
+        if constexpr (kAdds) load_turned(pairs, at);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const auto value = [&](int odd) {
+            const RowEnd& of = end[i / 2][odd];
+            return number(sums.sum(m, i % 2, j + i / 2, odd), of.q_sum) * of.factor;
+          };
+          float low = value(0), high = value(1);
+          if constexpr (kAdds) low = low_of_pair(pairs[i]) + low, high = high_of_pair(pairs[i]) + high;
+          pairs[i] = rounded_pair(low, high);
+        }
+        store_turned(at, pairs);
+      }
+    }
+  }
+
+  const To& to_;
+  Boxes& boxes_;
+  Barrier& residual_;
+  unsigned parity_ = 0;
+};
+
+template <class Shape, class Output>
+struct SharedInTurn : Shared<Shape> {
+  typename Output::Memory output;
+};
+
+template <class Shape, int kBlocks, class Output>
 __global__ void __launch_bounds__(Shape::kThreads, 1)
     multiply_in_turn(const __grid_constant__ TernaryMatmulArgs args, const __grid_constant__ Maps maps,
-                     unsigned columns, unsigned item_count) {
+                     const __grid_constant__ typename Output::To to, unsigned columns, unsigned item_count) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  auto& shared = shared_of_block<Shape>();
+  auto& shared = shared_of_block<SharedInTurn<Shape, Output>>();
   const int steps = static_cast<int>(column_tiles(args.k));
   const Items<Shape, kBlocks> items(args, columns, item_count);
   const unsigned group = group_of_thread();
-  init_barriers(shared, kBlocks);
+  if (threadIdx.x == 0) Output::init(shared.output);
+  init_barriers<Shape>(shared, kBlocks);
   kBlocks == 1 ? __syncthreads() : sync_cluster();
 
   if (!multiplies<Shape>(group)) {
@@ -370,14 +528,19 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
     return;
   }
   auto& ends = shared.ends[group];
-  unsigned tile = 0;
+  Output output(to, shared.output, group);
+  unsigned tiles = 0;
   Turn<Shape> turn;
   if (group > 0) turn.advance(static_cast<unsigned>(steps));
   wait_for_inputs();
   items.visit(group, kGroups, [&](const PartBlock& place, int64_t first_row, bool is_tile) {
+    const int rows = static_cast<int>(min(args.rows - first_row, int64_t{Shape::kRows}));
+    const TurnTile tile = {
+        place.part, static_cast<int>(&place.part - args.part), first_row, place.column, rows, is_tile};
     load_ends<Shape>(ends, args, place, first_row, threadIdx.x % kGroupThreads, kGroupThreads);
+    output.begin(tile);
     // The first tile of all is before none.
-    shared.before[group].wait((tile++ + kGroups - 1 - group) % 2);
+    shared.before[group].wait((tiles++ + kGroups - 1 - group) % 2);
     GroupSums<Shape, kBlocks> sums;
     sums.add_stages(shared, turn, steps, 1, [&] {
       __syncwarp();
@@ -385,10 +548,10 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
     });
     turn.advance(static_cast<unsigned>(kGroups * steps));
     sync_groups<1>(1 + group);
-    const int rows = static_cast<int>(min(args.rows - first_row, int64_t{Shape::kRows}));
-    sums.put(place.part, first_row, rows, place.column, is_tile ? place.part.n : 0, ends);
+    output.put(sums, tile, ends);
     sync_groups<1>(1 + group);
   });
+  output.end();
   if constexpr (kBlocks > 1) end_cluster();
 #endif
 }
@@ -412,7 +575,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   static_assert(sizeof(SharedSums<Shape>) <= sizeof(Shared<Shape>::stages));
   static_assert(Shape::kStages % kGroups == 0);  // a stage has one group's steps alone
-  auto& shared = shared_of_block<Shape>();
+  auto& shared = shared_of_block<Shared<Shape>>();
   const unsigned share = block_of_cluster(), shares = blocks_of_cluster(), tile = blockIdx.x / shares;
   const int64_t steps = column_tiles(args.k);
   const int begin = static_cast<int>(steps * share / shares), end = static_cast<int>(steps * (share + 1) / shares);
@@ -505,9 +668,10 @@ Maps make_maps(const Exec& exec, const TernaryMatmulArgs& args) {
   return maps;
 }
 
-// kernel<<<blocks, …>>>(args...) by clusters of `cluster` blocks, which may start early.
-template <class Shape, class... Parameters, class... Args>
-void launch(const Exec& exec, void (*kernel)(Parameters...), int64_t blocks, unsigned cluster, const Args&... args) {
+// kernel<<<blocks, threads, …>>>(args...) by clusters of `cluster` blocks, which may start early.
+template <class Memory, class... Parameters, class... Args>
+void launch(const Exec& exec, void (*kernel)(Parameters...), int64_t blocks, unsigned threads, unsigned cluster,
+            const Args&... args) {
   cudaLaunchAttribute attributes[2] = {};
   attributes[0].id = cudaLaunchAttributeClusterDimension;
   attributes[0].val.clusterDim.x = cluster;
@@ -516,12 +680,12 @@ void launch(const Exec& exec, void (*kernel)(Parameters...), int64_t blocks, uns
   attributes[1].val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t config = {};
   config.gridDim = static_cast<unsigned>(blocks);
-  config.blockDim = Shape::kThreads;
-  config.dynamicSmemBytes = kSharedBytes<Shape>;
+  config.blockDim = threads;
+  config.dynamicSmemBytes = kSharedBytes<Memory>;
   config.stream = stream_of(exec);
   config.attrs = attributes;
   config.numAttrs = launches_overlap(exec) ? 2 : 1;
-  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int{kSharedBytes<Shape>}),
+  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int{kSharedBytes<Memory>}),
              "ternary_wgmma");
   keep_error(exec, cudaLaunchKernelEx(&config, kernel, args...), "ternary_wgmma");
 }
@@ -536,19 +700,38 @@ int64_t items_of(const TernaryMatmulArgs& args) {
   return ceil_div(column_blocks(args, Shape::kColumns), kBlocks) * ceil_div(args.rows, Shape::kRows);
 }
 
-template <class Shape, int kBlocks>
-void launch_in_turn(const Exec& exec, const TernaryMatmulArgs& args) {
+template <class Shape, int kBlocks, class Output>
+void launch_in_turn(const Exec& exec, const TernaryMatmulArgs& args, const typename Output::To& to) {
   const int64_t items = items_of<Shape, kBlocks>(args);
   const int64_t at_once = std::min<int64_t>(items, std::max(multiprocessors(exec) / kBlocks, 1));
-  launch<Shape>(exec, multiply_in_turn<Shape, kBlocks>, at_once * kBlocks, kBlocks, args,
-                make_maps<Shape, kBlocks>(exec, args), static_cast<unsigned>(column_blocks(args, Shape::kColumns)),
-                static_cast<unsigned>(items));
+  launch<SharedInTurn<Shape, Output>>(exec, multiply_in_turn<Shape, kBlocks, Output>, at_once * kBlocks,
+                                      Shape::kThreads, kBlocks, args, make_maps<Shape, kBlocks>(exec, args), to,
+                                      static_cast<unsigned>(column_blocks(args, Shape::kColumns)),
+                                      static_cast<unsigned>(items));
+}
+
+template <class Shape>
+typename Bf16Output<Shape>::To make_bf16_maps(const Exec& exec, const MixedTernaryArgs& args) {
+  typename Bf16Output<Shape>::To to = {};
+  const auto map_of = [&](const bf16* matrix, const MixedTernaryPart& part, int64_t stride) {
+    return make_map(exec, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, matrix, part.n, args.rows,
+                    stride * static_cast<int64_t>(sizeof(bf16)), kBoxColumns, Shape::kRows,
+                    CU_TENSOR_MAP_SWIZZLE_128B);
+  };
+  for (int i = 0; i < args.parts; ++i) {
+    const MixedTernaryPart& part = args.part[i];
+    if (part.n == 0) continue;
+    to.y[i] = map_of(part.y, part, part.y_stride);
+    to.adds[i] = part.residual != nullptr;
+    if (to.adds[i]) to.residual[i] = map_of(part.residual, part, part.n);
+  }
+  return to;
 }
 
 template <class Shape>
 void launch_in_shares(const Exec& exec, const TernaryMatmulArgs& args, unsigned shares) {
-  launch<Shape>(exec, multiply_in_shares<Shape>, tiles_of<Shape>(args) * shares, shares, args,
-                make_maps<Shape, 1>(exec, args), static_cast<unsigned>(column_blocks(args, Shape::kColumns)));
+  launch<Shared<Shape>>(exec, multiply_in_shares<Shape>, tiles_of<Shape>(args) * shares, Shape::kThreads, shares, args,
+                        make_maps<Shape, 1>(exec, args), static_cast<unsigned>(column_blocks(args, Shape::kColumns)));
 }
 
 }  // namespace
@@ -561,10 +744,21 @@ void ternary_wgmma(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
   using Wide = WgmmaShape<2, 128, 8>;
   using Small = WgmmaShape<1, 64, 8>;
   const int64_t device = multiprocessors(exec);
-  if (2 * tiles_of<Wide>(args) >= device) return launch_in_turn<Wide, 2>(exec, args);
+  if (2 * tiles_of<Wide>(args) >= device) return launch_in_turn<Wide, 2, PlainOutput<Wide>>(exec, args, {});
   const int64_t most = std::min<int64_t>(kMostShares, column_tiles(args.k));
   const int64_t shares = std::clamp<int64_t>(2 * device / tiles_of<Small>(args), 1, most);
   launch_in_shares<Small>(exec, args, static_cast<unsigned>(shares));
+}
+
+bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
+                           const MixedTernaryArgs& results) noexcept {
+  using Wide = WgmmaShape<2, 128, 7>;
+  using Output = Bf16Output<Wide>;
+  if (2 * tiles_of<Wide>(product) < multiprocessors(exec) || product.k > kMostColumns) return false;
+  const auto to = make_bf16_maps<Wide>(exec, results);
+  column_blocks(product, Wide::kColumns) % 2 == 0 ? launch_in_turn<Wide, 2, Output>(exec, product, to)
+                                                  : launch_in_turn<Wide, 1, Output>(exec, product, to);
+  return true;
 }
 
 }  // namespace tern::cuda
