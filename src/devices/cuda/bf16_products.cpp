@@ -34,7 +34,8 @@ class Description : public Calls {
     set_operation(CUBLASLT_MATMUL_DESC_TRANSB, !p.a.along_k);
     set_operand(b_, p.b, p.n, p);
     set_operand(a_, p.a, p.m, p);
-    set_matrix(c_, p.c_dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F, p.n, p.m, p.c_row_stride, p.batch, p.c_batch_stride);
+    set_matrix(c_, p.c_dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F, p.n, p.m, p.c_row_stride, p.batch,
+               p.c_batch_stride);
   }
 
   cublasLtMatmulDesc_t operation() { return &operation_; }
@@ -102,8 +103,8 @@ bool is_possible(const Proposal& proposal) { return proposal.state == CUBLAS_STA
 
 bool has_medium_tile(const Proposal& proposal) {
   int32_t tile = CUBLASLT_MATMUL_TILE_UNDEFINED;
-  static_cast<void>(cublasLtMatmulAlgoConfigGetAttribute(&proposal.algo, CUBLASLT_ALGO_CONFIG_TILE_ID, &tile,
-                                                         sizeof tile, nullptr));
+  static_cast<void>(
+      cublasLtMatmulAlgoConfigGetAttribute(&proposal.algo, CUBLASLT_ALGO_CONFIG_TILE_ID, &tile, sizeof tile, nullptr));
   switch (tile) {
     case CUBLASLT_MATMUL_TILE_128x128:
     case CUBLASLT_MATMUL_TILE_128x160:
@@ -143,9 +144,9 @@ std::optional<Bf16Products::Plan> Bf16Products::make_plan(const Bf16Product& pro
   if (description.status() != CUBLAS_STATUS_SUCCESS || preference.status() != CUBLAS_STATUS_SUCCESS) return {};
   std::array<Proposal, kMostProposals> found = {};
   int count = 0;
-  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
-      handle_, description.operation(), description.b(), description.a(), description.c(), description.c(),
-      preference.get(), kMostProposals, found.data(), &count);
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle_, description.operation(), description.b(),
+                                                               description.a(), description.c(), description.c(),
+                                                               preference.get(), kMostProposals, found.data(), &count);
   if (status != CUBLAS_STATUS_SUCCESS) return {};
   const Proposal* const best = best_of(product, std::span(found).first(static_cast<size_t>(count)));
   if (best == nullptr) return {};
@@ -163,9 +164,8 @@ const Bf16Products::Plan* Bf16Products::plan(const Bf16Product& product) noexcep
   }
 }
 
-cublasStatus_t Bf16Products::launch(const Bf16Product& product, const Plan& plan, const void* a, const void* b,
-                                    void* c, float alpha, bool accumulate, void* workspace,
-                                    cudaStream_t stream) const noexcept {
+cublasStatus_t Bf16Products::launch(const Bf16Product& product, const Plan& plan, const void* a, const void* b, void* c,
+                                    float alpha, bool accumulate, void* workspace, cudaStream_t stream) const noexcept {
   Description description(product);
   if (description.status() != CUBLAS_STATUS_SUCCESS) return description.status();
   const float beta = accumulate ? 1.0f : 0.0f;

@@ -24,17 +24,16 @@ struct alignas(1024) Bf16Box {
 };
 
 // Four 8 by 8 matrices of bf16, transposed: lane l gives the address of row l % 8 of matrix l / 8, on 16 bytes, and has
-// of each matrix column l / 4 of the rows 2·(l % 4) and the next, the lower in the low half.
+// of each matrix column l / 4 of the rows 2·(l % 4) and the next, the lower in the low half. In order with barriers and
+// copies only.
 __device__ __forceinline__ void load_turned(uint32_t (&to)[4], const uint4* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(shared_address(row))
-               : "memory");
+               : "r"(shared_address(row)));
 }
 __device__ __forceinline__ void store_turned(uint4* row, const uint32_t (&from)[4]) {
   asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(shared_address(row)),
-               "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3])
-               : "memory");
+               "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3]));
 }
 
 // The lower in the low half.

@@ -16,7 +16,7 @@ namespace tern::cuda {
 namespace {
 
 constexpr const char* kName = "mixed_ternary_matmul";
-constexpr int kPack = 8;           // bf16 of 16 bytes, to which all rows lie
+constexpr int kPack = 8;             // bf16 of 16 bytes, to which all rows lie
 constexpr int64_t kMostRows = 4096;  // of f32 results at a time
 
 // What both ways multiply, without a place for results.
@@ -50,8 +50,7 @@ struct Rounding {
 
 __global__ void __launch_bounds__(kPackThreads) round_rows(const __grid_constant__ Rounding rounding) {
   for (int64_t i = thread_of_grid(); i < rounding.packs; i += threads_of_grid()) {
-    const int64_t row = rounding.packs_of_row.quotient(i),
-                  column = (i - row * rounding.packs_of_row.divisor()) * kPack;
+    const int64_t row = rounding.packs_of_row.quotient(i), column = (i - row * rounding.packs_of_row.divisor()) * kPack;
     auto x = load_pack<kPack>(rounding.x + i * kPack);
     if (rounding.residual) {
       const auto residual = load_pack<kPack>(rounding.residual + i * kPack);

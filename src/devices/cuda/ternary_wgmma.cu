@@ -10,7 +10,6 @@
 // Fewer: a block has one tile, whose steps along k are shared out to the blocks of a cluster and to the two groups of
 // each, so that all multiprocessors work. Sums meet in shared memory, exactly, in any order.
 #include <cuda.h>
-#include <cudaTypedefs.h>
 
 #include <algorithm>
 #include <iterator>
@@ -18,6 +17,7 @@
 #include "devices/cuda/bf16_tile.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mbarrier.cuh"
+#include "devices/cuda/tensor_map.h"
 #include "devices/cuda/ternary.h"
 #include "devices/cuda/ternary_layout.cuh"
 #include "devices/cuda/ternary_parts.cuh"
@@ -26,9 +26,10 @@
 namespace tern::cuda {
 namespace {
 
+constexpr const char* kName = "ternary_wgmma";
 constexpr int kGroups = 2;
 constexpr int kTileWords = kTileBytes / 4;
-constexpr unsigned kMostShares = 4;  // blocks of a cluster; 8 is what every GPU takes
+constexpr unsigned kMostShares = 4;                             // blocks of a cluster; 8 is what every GPU takes
 constexpr int64_t kMostColumns = (int64_t{1} << 22) / 128 - 1;  // of k where results are bf16: |acc| < 2^22
 
 template <int kColumnGroups_, int kRows_, int kStages_>
@@ -371,6 +372,7 @@ struct PlainOutput {
   __device__ PlainOutput(const To&, Memory&, unsigned) {}
   __device__ static void init(Memory&) {}
   __device__ void begin(const TurnTile&) {}
+  __device__ void prepare() {}
   __device__ void end() {}
 
   template <class Sums>
@@ -401,16 +403,21 @@ class Bf16Output {
     for (Barrier& each : memory.residual) each.init(1);
   }
 
+  // Before the products of the tile.
   __device__ void begin(const TurnTile& tile) {
-    if (threadIdx.x % kGroupThreads == 0) {
+    if (adds(tile) && threadIdx.x % kGroupThreads == 0) {
       wait_for_reads();
-      if (adds(tile)) {
-        residual_.arrive_expecting(sizeof boxes_);
-        visit_boxes(tile, [&](auto& box, int column, int row) {
-          copy_box(&box, to_.residual[tile.part_at], column, row, residual_);
-        });
-      }
+      residual_.arrive_expecting(sizeof boxes_);
+      visit_boxes(tile, [&](auto& box, int column, int row) {
+        copy_box(&box, to_.residual[tile.part_at], column, row, residual_);
+      });
     }
+    __syncwarp();
+  }
+
+  // Before the barrier of the group that is before put(): the boxes can be written.
+  __device__ void prepare() {
+    if (threadIdx.x % kGroupThreads == 0) wait_for_reads();
     __syncwarp();
   }
 
@@ -428,8 +435,7 @@ class Bf16Output {
     publish_to_copies();
     sync_groups<1>(1 + threadIdx.x / kGroupThreads);
     if (threadIdx.x % kGroupThreads == 0) {
-      visit_boxes(tile,
-                  [&](auto& box, int column, int row) { store_box(to_.y[tile.part_at], column, row, &box); });
+      visit_boxes(tile, [&](auto& box, int column, int row) { store_box(to_.y[tile.part_at], column, row, &box); });
       end_stores();
     }
     __syncwarp();
@@ -462,22 +468,32 @@ class Bf16Output {
     return __uint_as_float(digit_sum + (kBaseBits - static_cast<uint32_t>(q_sum))) - kBase;
   }
 
-  // Two groups of 8 rows at a time.
+  // The ends of this lane's rows of two groups of 8.
+  template <class Sums>
+  __device__ static void load(RowEnd (&to)[2][2], const RowEnd (&ends)[Shape::kRows], int j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) to[i / 2][i % 2] = ends[8 * (j + i / 2) + Sums::lane_row() + i % 2];
+  }
+
+  // Two groups of 8 rows at a time; the ends of the next are loaded before a store that they could not pass.
   template <bool kAdds, class Sums>
   __device__ void write(const Sums& sums, const RowEnd (&ends)[Shape::kRows]) {
     const int lane = static_cast<int>(lane_of_thread());
     // This lane's row of the four matrices: their two groups of columns by two groups of rows.
     const int row = lane / 16 * 8 + lane % 8, column = Sums::warp_column() + lane / 8 % 2 * 8;
+    RowEnd next[2][2];
+    load<Sums>(next, ends, 0);
 #pragma unroll
     for (int j = 0; j < Shape::kRows / 8; j += 2) {
-      RowEnd end[2][2];
-#pragma unroll
-      for (int i = 0; i < 4; ++i) end[i / 2][i % 2] = ends[8 * (j + i / 2) + Sums::lane_row() + i % 2];
+      const RowEnd end[2][2] = {{next[0][0], next[0][1]}, {next[1][0], next[1][1]}};
+      if (j + 2 < Shape::kRows / 8) load<Sums>(next, ends, j + 2);
+      uint32_t pairs[Shape::kColumnGroups][4];
 #pragma unroll
       for (int m = 0; m < Shape::kColumnGroups; ++m) {
-        uint4* const at = boxes_[m].piece(8 * j + row, column);
-        uint32_t pairs[4];
-        if constexpr (kAdds) load_turned(pairs, at);
+        if constexpr (kAdds) load_turned(pairs[m], boxes_[m].piece(8 * j + row, column));
+      }
+#pragma unroll
+      for (int m = 0; m < Shape::kColumnGroups; ++m) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
           const auto value = [&](int odd) {
@@ -485,10 +501,10 @@ class Bf16Output {
             return number(sums.sum(m, i % 2, j + i / 2, odd), of.q_sum) * of.factor;
           };
           float low = value(0), high = value(1);
-          if constexpr (kAdds) low = low_of_pair(pairs[i]) + low, high = high_of_pair(pairs[i]) + high;
-          pairs[i] = rounded_pair(low, high);
+          if constexpr (kAdds) low = low_of_pair(pairs[m][i]) + low, high = high_of_pair(pairs[m][i]) + high;
+          pairs[m][i] = rounded_pair(low, high);
         }
-        store_turned(at, pairs);
+        store_turned(boxes_[m].piece(8 * j + row, column), pairs[m]);
       }
     }
   }
@@ -535,9 +551,13 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
   wait_for_inputs();
   items.visit(group, kGroups, [&](const PartBlock& place, int64_t first_row, bool is_tile) {
     const int rows = static_cast<int>(min(args.rows - first_row, int64_t{Shape::kRows}));
-    const TurnTile tile = {
-        place.part, static_cast<int>(&place.part - args.part), first_row, place.column, rows, is_tile};
-    load_ends<Shape>(ends, args, place, first_row, threadIdx.x % kGroupThreads, kGroupThreads);
+    const TurnTile tile = {place.part, static_cast<int>(&place.part - args.part), first_row, place.column, rows,
+                           is_tile};
+    // Asked for before the products, which hide how long they take.
+    static_assert(Shape::kRows == kGroupThreads);
+    const int row = static_cast<int>(threadIdx.x) % kGroupThreads;
+    const float q_scale = row < rows ? args.q_scale[first_row + row] : 1.0f;
+    const int32_t q_sum = row < rows ? args.sums[first_row + row] : 0;
     output.begin(tile);
     // The first tile of all is before none.
     shared.before[group].wait((tiles++ + kGroups - 1 - group) % 2);
@@ -547,6 +567,8 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
       if (lane_of_thread() == 0) shared.before[kGroups - 1 - group].arrive();
     });
     turn.advance(static_cast<unsigned>(kGroups * steps));
+    ends[row] = {output_factor(place.part, q_scale), q_sum};
+    output.prepare();
     sync_groups<1>(1 + group);
     output.put(sums, tile, ends);
     sync_groups<1>(1 + group);
@@ -633,61 +655,20 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
 
 // ---------------------------------------------------------------- launches
 
-// A map of a matrix of `columns` elements by `rows` rows of `stride` bytes; both more than 0.
-CUtensorMap make_map(const Exec& exec, CUtensorMapDataType type, const void* matrix, int64_t columns, int64_t rows,
-                     int64_t stride, int box_columns, int box_rows, CUtensorMapSwizzle swizzle) {
-  static const auto encode = [] {
-    void* entry = nullptr;
-    cudaDriverEntryPointQueryResult result;
-    cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &result);
-    return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(entry);
-  }();
-  const cuuint64_t extents[] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
-  const auto bytes = static_cast<cuuint64_t>(stride);
-  const cuuint32_t box[] = {static_cast<cuuint32_t>(box_columns), static_cast<cuuint32_t>(box_rows)}, steps[] = {1, 1};
-  CUtensorMap map = {};
-  const bool made = encode && encode(&map, type, 2, const_cast<void*>(matrix), extents, &bytes, box, steps,
-                                     CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                                     CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
-  if (!made) keep_error(exec, cudaErrorNotSupported, "ternary_wgmma");
-  return map;
-}
-
 template <class Shape, int kBlocks>
 Maps make_maps(const Exec& exec, const TernaryMatmulArgs& args) {
   const int64_t tiles = column_tiles(args.k);
   Maps maps = {};
-  maps.q = make_map(exec, CU_TENSOR_MAP_DATA_TYPE_UINT8, args.q, std::min(args.q_stride, tiles * kTileColumns),
+  maps.q = make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_UINT8, args.q, std::min(args.q_stride, tiles * kTileColumns),
                     args.rows, args.q_stride, kTileColumns, Shape::kRows / kBlocks, CU_TENSOR_MAP_SWIZZLE_128B);
   for (int i = 0; i < args.parts; ++i) {
     const TernaryPart& part = args.part[i];
     if (part.n == 0) continue;
-    maps.weights[i] = make_map(exec, CU_TENSOR_MAP_DATA_TYPE_UINT32, part.packed, tiles * kTileWords, row_tiles(part.n),
-                               tiles * kTileBytes, kTileWords, Shape::kTiles, CU_TENSOR_MAP_SWIZZLE_NONE);
+    maps.weights[i] =
+        make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_UINT32, part.packed, tiles * kTileWords, row_tiles(part.n),
+                 tiles * kTileBytes, kTileWords, Shape::kTiles, CU_TENSOR_MAP_SWIZZLE_NONE);
   }
   return maps;
-}
-
-// kernel<<<blocks, threads, …>>>(args...) by clusters of `cluster` blocks, which may start early.
-template <class Memory, class... Parameters, class... Args>
-void launch(const Exec& exec, void (*kernel)(Parameters...), int64_t blocks, unsigned threads, unsigned cluster,
-            const Args&... args) {
-  cudaLaunchAttribute attributes[2] = {};
-  attributes[0].id = cudaLaunchAttributeClusterDimension;
-  attributes[0].val.clusterDim.x = cluster;
-  attributes[0].val.clusterDim.y = attributes[0].val.clusterDim.z = 1;
-  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[1].val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = static_cast<unsigned>(blocks);
-  config.blockDim = threads;
-  config.dynamicSmemBytes = kSharedBytes<Memory>;
-  config.stream = stream_of(exec);
-  config.attrs = attributes;
-  config.numAttrs = launches_overlap(exec) ? 2 : 1;
-  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int{kSharedBytes<Memory>}),
-             "ternary_wgmma");
-  keep_error(exec, cudaLaunchKernelEx(&config, kernel, args...), "ternary_wgmma");
 }
 
 template <class Shape>
@@ -704,19 +685,17 @@ template <class Shape, int kBlocks, class Output>
 void launch_in_turn(const Exec& exec, const TernaryMatmulArgs& args, const typename Output::To& to) {
   const int64_t items = items_of<Shape, kBlocks>(args);
   const int64_t at_once = std::min<int64_t>(items, std::max(multiprocessors(exec) / kBlocks, 1));
-  launch<SharedInTurn<Shape, Output>>(exec, multiply_in_turn<Shape, kBlocks, Output>, at_once * kBlocks,
-                                      Shape::kThreads, kBlocks, args, make_maps<Shape, kBlocks>(exec, args), to,
-                                      static_cast<unsigned>(column_blocks(args, Shape::kColumns)),
-                                      static_cast<unsigned>(items));
+  launch_clusters(exec, kName, multiply_in_turn<Shape, kBlocks, Output>, at_once * kBlocks, Shape::kThreads,
+                  kSharedBytes<SharedInTurn<Shape, Output>>, kBlocks, args, make_maps<Shape, kBlocks>(exec, args), to,
+                  static_cast<unsigned>(column_blocks(args, Shape::kColumns)), static_cast<unsigned>(items));
 }
 
 template <class Shape>
 typename Bf16Output<Shape>::To make_bf16_maps(const Exec& exec, const MixedTernaryArgs& args) {
   typename Bf16Output<Shape>::To to = {};
   const auto map_of = [&](const bf16* matrix, const MixedTernaryPart& part, int64_t stride) {
-    return make_map(exec, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, matrix, part.n, args.rows,
-                    stride * static_cast<int64_t>(sizeof(bf16)), kBoxColumns, Shape::kRows,
-                    CU_TENSOR_MAP_SWIZZLE_128B);
+    return make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, matrix, part.n, args.rows,
+                    stride * static_cast<int64_t>(sizeof(bf16)), kBoxColumns, Shape::kRows, CU_TENSOR_MAP_SWIZZLE_128B);
   };
   for (int i = 0; i < args.parts; ++i) {
     const MixedTernaryPart& part = args.part[i];
@@ -730,16 +709,17 @@ typename Bf16Output<Shape>::To make_bf16_maps(const Exec& exec, const MixedTerna
 
 template <class Shape>
 void launch_in_shares(const Exec& exec, const TernaryMatmulArgs& args, unsigned shares) {
-  launch<Shared<Shape>>(exec, multiply_in_shares<Shape>, tiles_of<Shape>(args) * shares, Shape::kThreads, shares, args,
-                        make_maps<Shape, 1>(exec, args), static_cast<unsigned>(column_blocks(args, Shape::kColumns)));
+  launch_clusters(exec, kName, multiply_in_shares<Shape>, tiles_of<Shape>(args) * shares, Shape::kThreads,
+                  kSharedBytes<Shared<Shape>>, shares, args, make_maps<Shape, 1>(exec, args),
+                  static_cast<unsigned>(column_blocks(args, Shape::kColumns)));
 }
 
 }  // namespace
 
 // Measured on an H100 with the matrices of bitnet-b1.58-2B-4T: wide tiles in turn win from about half a tile for each
-// multiprocessor on (1490 to 1615 TOP/s for 16384 rows, pairs 3 to 13 % above single blocks; 64 x 256 and 256 x 64 tiles
-// lose, and so do 6 or 10 stages). Below, tiles of 64 x 64 in shares that make about two blocks for each beat 128 x 64
-// and 128 x 128 ones; more than four shares gain nothing.
+// multiprocessor on (1490 to 1615 TOP/s for 16384 rows, pairs 3 to 13 % above single blocks; 64 x 256 and 256 x 64
+// tiles lose, and so do 6 or 10 stages). Below, tiles of 64 x 64 in shares that make about two blocks for each beat 128
+// x 64 and 128 x 128 ones; more than four shares gain nothing.
 void ternary_wgmma(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
   using Wide = WgmmaShape<2, 128, 8>;
   using Small = WgmmaShape<1, 64, 8>;
