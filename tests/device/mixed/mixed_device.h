@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The device that the kernels of mixed-precision training are judged on, and operands in its memory. References are naive
-// and in double; where the device has no such kernels, as a CPU, tests skip.
+// The device that the kernels of mixed-precision training are judged on, and operands in its memory. References are
+// naive and in double; where the device has no such kernels, as a CPU, tests skip.
 #pragma once
 
 #include <gtest/gtest.h>

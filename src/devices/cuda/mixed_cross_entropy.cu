@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cross entropy of rows of bf16 logits against one class each, whose gradient takes the logits' place. A block has a
+// row, which is read once: a thread keeps as many octets of it as there is room for in registers, then in shared
+// memory. Only what does not fit into both is read again.
+#include "devices/cuda/early_launch.cuh"
+#include "devices/cuda/mixed_entries.h"
+#include "devices/cuda/row_groups.cuh"
+
+namespace tern::cuda {
+namespace {
+
+constexpr const char* kName = "mixed_cross_entropy";
+constexpr int64_t kIgnoredTarget = -100;
+constexpr int kHeld = 8;  // octets of a thread in registers
+constexpr int kMostThreads = 512;
+
+// exp(x) but for a few roundings of x and of the result.
+__device__ float fast_exponential(float x) {
+  constexpr float kLog2E = 1.4426950408889634f;
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x * kLog2E));
+  return y;
+}
+
+__device__ float greatest_of(const Octet& x) {
+  return fmaxf(fmaxf(fmaxf(x.at[0], x.at[1]), fmaxf(x.at[2], x.at[3])),
+               fmaxf(fmaxf(x.at[4], x.at[5]), fmaxf(x.at[6], x.at[7])));
+}
+
+// `sum` = Σ exp(x - max) of what was added, relative to 0 as long as max is -inf, so that -inf adds nothing. NaNs leave
+// max alone and make the sum NaN, and so does +inf.
+struct Exponentials {
+  float max = -INFINITY, sum = 0.0f;
+
+  __device__ void raise_max(float to) {
+    if (!(to > max)) return;
+    sum *= fast_exponential(max - to);
+    max = to;
+  }
+  // Where max is at least the greatest of x.
+  __device__ void add(const Octet& x) {
+    const float from = origin();
+    sum += sum_of(map_pack<kOctet>([from](float v) { return fast_exponential(v - from); }, x));
+  }
+  // By a whole warp.
+  __device__ Exponentials of_lanes() const {
+    Exponentials all = *this;
+    all.raise_max(max_of_lanes(max));
+    all.sum = sum_of_lanes(all.sum);
+    return all;
+  }
+
+ private:
+  __device__ float origin() const { return max == -INFINITY ? 0.0f : max; }
+};
+
+// A row of which each thread of the block has the octets threadIdx.x + n·blockDim.x: kHeld in registers, then `shared`
+// in shared memory.
+class KeptRow {
+ public:
+  // Reads what is kept; what lies beyond the row's end is -inf.
+  __device__ KeptRow(const bf16* row, int64_t octets, int shared, uint4* memory)
+      : row_(row), octets_(octets), shared_(shared), memory_(memory + threadIdx.x) {
+#pragma unroll
+    for (int n = 0; n < kHeld; ++n) held_[n] = at(n) < octets ? load(n) : nothing();
+    for (int n = 0; n < shared; ++n) {
+      if (at(kHeld + n) >= octets) break;
+      __pipeline_memcpy_async(slot(n), reinterpret_cast<const uint4*>(row) + at(kHeld + n), sizeof(uint4));
+    }
+    __pipeline_commit();
+  }
+
+  __device__ Exponentials exponentials() const {
+    Exponentials all;
+    float greatest = -INFINITY;
+#pragma unroll
+    for (const uint4& octet : held_) greatest = fmaxf(greatest, greatest_of(octet_of(octet)));
+    all.raise_max(greatest);
+#pragma unroll
+    for (const uint4& octet : held_) all.add(octet_of(octet));
+    __pipeline_wait_prior(0);
+    for_others([&](int64_t, const Octet& x) {
+      all.raise_max(greatest_of(x));
+      all.add(x);
+    });
+    return all;
+  }
+
+  // Calls each(at, octet) for all of the thread's octets.
+  template <class Each>
+  __device__ void for_all(const Each& each) const {
+#pragma unroll
+    for (int n = 0; n < kHeld; ++n) {
+      if (at(n) < octets_) each(at(n), octet_of(held_[n]));
+    }
+    for_others(each);
+  }
+
+ private:
+  __device__ static int64_t at(int n) { return threadIdx.x + int64_t{n} * blockDim.x; }
+  __device__ static uint4 nothing() {
+    constexpr uint32_t kPair = 0xff80ff80;  // -inf twice
+    return {kPair, kPair, kPair, kPair};
+  }
+  __device__ uint4 load(int n) const { return reinterpret_cast<const uint4*>(row_)[at(n)]; }
+  __device__ uint4* slot(int n) const { return memory_ + n * static_cast<int>(blockDim.x); }
+
+  // Of those that are not in registers.
+  template <class Each>
+  __device__ void for_others(const Each& each) const {
+    int n = kHeld;
+    for (; n < kHeld + shared_ && at(n) < octets_; ++n) each(at(n), octet_of(*slot(n - kHeld)));
+    for (; at(n) < octets_; ++n) each(at(n), octet_of(load(n)));
+  }
+
+  const bf16* row_;
+  int64_t octets_;
+  int shared_;
+  uint4* memory_;
+  uint4 held_[kHeld];
+};
+
+__global__ void __launch_bounds__(kMostThreads)
+    losses_and_gradients(const __grid_constant__ MixedCrossEntropyArgs args, int shared) {
+  extern __shared__ uint4 memory[];
+  __shared__ Exponentials of_warps[2][kMostThreads / kWarp];
+  const int lane = threadIdx.x % kWarp, warps = blockDim.x / kWarp;
+  const int64_t octets = args.classes / kOctet;
+  int turn = 0;
+  let_next_start();
+  wait_for_inputs();
+  for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
+    bf16* const logits = args.logits + row * args.classes;
+    const int64_t target = args.targets[row];
+    if (target == kIgnoredTarget) {
+      for (int64_t at = threadIdx.x; at < octets; at += blockDim.x) put_halves(logits, static_cast<int>(at), {});
+      if (threadIdx.x == 0) args.loss[row] = 0.0f;
+      continue;
+    }
+    const float hit = number_of(logits[target]);
+    const KeptRow kept(logits, octets, shared, memory);
+    const Exponentials of_warp = kept.exponentials().of_lanes();
+    // As in BlockReducer, rows take turns with two sets of slots.
+    if (lane == 0) of_warps[turn][threadIdx.x / kWarp] = of_warp;
+    __syncthreads();
+    const Exponentials all = (lane < warps ? of_warps[turn][lane] : Exponentials()).of_lanes();
+    turn ^= 1;
+    if (threadIdx.x == 0) args.loss[row] = logf(all.sum) - (hit - all.max);
+    const float scale = args.scale, factor = scale / all.sum, max = all.max;
+    kept.for_all([&](int64_t at, const Octet& x) {
+      Octet d = map_pack<kOctet>([=](float v) { return fast_exponential(v - max) * factor; }, x);
+      if (at == target / kOctet) {
+#pragma unroll
+        for (int i = 0; i < kOctet; ++i) d.at[i] -= i == target % kOctet ? scale : 0.0f;
+      }
+      put_halves(logits, static_cast<int>(at), d);
+    });
+  }
+}
+
+}  // namespace
+
+void mixed_cross_entropy(const Exec& exec, const MixedCrossEntropyArgs& args) noexcept {
+  if (args.rows == 0) return;
+  const int64_t octets = args.classes / kOctet;
+  const auto threads =
+      static_cast<unsigned>(std::clamp<int64_t>(round_up(ceil_div(octets, kHeld), kWarp), kWarp, kMostThreads));
+  const int64_t most_bytes = is_hopper(exec) ? 224 << 10 : 96 << 10;
+  const int64_t each = static_cast<int64_t>(threads * sizeof(uint4));  // that one octet of each thread has
+  const int64_t shared = std::clamp<int64_t>(ceil_div(octets, threads) - kHeld, 0, most_bytes / each);
+  const auto bytes = static_cast<size_t>(shared * each);
+  keep_error(
+      exec,
+      cudaFuncSetAttribute(losses_and_gradients, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+      kName);
+  launch_early(exec, kName, losses_and_gradients, blocks_for(args.rows, 1), threads, bytes, args,
+               static_cast<int>(shared));
+}
+
+}  // namespace tern::cuda

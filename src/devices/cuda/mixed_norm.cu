@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Normalization and quantization of rows of bf16.
+#include "devices/cuda/early_launch.cuh"
+#include "devices/cuda/mixed_entries.h"
+#include "devices/cuda/row_groups.cuh"
+#include "devices/cuda/row_quantize.cuh"
+
+namespace tern::cuda {
+namespace {
+
+constexpr const char* kName = "mixed_norm_quantize";
+
+__device__ uint2 octet_codes(const Octet& x) {
+  return {pack_codes({x.at[0], x.at[1], x.at[2], x.at[3]}), pack_codes({x.at[4], x.at[5], x.at[6], x.at[7]})};
+}
+
+// The greatest magnitude, of NaNs 0.
+__device__ float greatest_of(float greatest, const Octet& x) {
+#pragma unroll
+  for (const float v : x.at) greatest = fmaxf(greatest, fabsf(v));
+  return greatest;
+}
+
+template <int kThreads, int kHeld, bool kGated>
+__global__ void __launch_bounds__(kGroupBlock, 2)
+    normalize_quantize(const __grid_constant__ MixedNormQuantizeArgs args, int stages) {
+  extern __shared__ uint4 shared[];
+  __shared__ typename RowGroup<kThreads>::Slots slots;
+  RowGroup<kThreads> group(slots);
+  const int octets = static_cast<int>(args.cols / kOctet), stride_octets = static_cast<int>(args.q_stride / kOctet);
+  let_next_start();
+  wait_for_inputs();
+  using Weights = ColumnWeights<kThreads, kHeld>;
+  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
+  constexpr int kMatrices = kGated ? 2 : 1;
+  RowMatrix matrices[kMatrices] = {{args.x, args.cols}};
+  if constexpr (kGated) matrices[1] = {args.gate, args.cols};
+  RowReader<kThreads, kHeld, kMatrices> reader(matrices, args.rows, octets, stages, shared + Weights::kPlaces);
+  __syncthreads();
+
+  for (int64_t row = group.first_row(); group.is_left(row, args.rows); row += group.step()) {
+    reader.next();
+    const auto read = [&](int i, int at) {
+      const Octet x = reader.octet(0, i, at);
+      if constexpr (!kGated) return x;
+      return map_pack<kOctet>(
+          [](float v, float gate) {
+            const float r = relu(gate);
+            return r * r * v;
+          },
+          x, reader.octet(kMatrices - 1, i, at));
+    };
+    Octet kept[kHeld > 0 ? kHeld : 1];
+    Octet squares = {};
+    for_octets<kHeld>(group, octets, [&](int i, int at) {
+      kept[i] = read(i, at);
+      squares = add_products(squares, kept[i], kept[i]);
+    });
+    const float inv = inverse_rms(group.sum(sum_of(squares)), args.cols, args.eps);
+    const auto normalized = [&](const Octet& h, int at) {
+      return map_pack<kOctet>([inv](float v, float w) { return v * inv * w; }, h, weights.octet(at));
+    };
+    const auto value = [&](int i, int at) {
+      if constexpr (kHeld > 0) return kept[i];
+      return normalized(read(i, at), at);
+    };
+    float greatest = 0.0f;
+    for_octets<kHeld>(group, octets, [&](int i, int at) {
+      if constexpr (kHeld > 0) kept[i] = normalized(kept[i], at);
+      greatest = greatest_of(greatest, value(i, at));
+    });
+    const float scale = 1.0f / fmaxf(group.max(greatest), 1e-5f) * 127.0f;
+    const bool is_row = row < args.rows;
+    uint2* const q = reinterpret_cast<uint2*>(args.q + row * args.q_stride);
+    int sum = 0;
+    for_octets<kHeld>(group, octets, [&](int i, int at) {
+      const uint2 codes = octet_codes(map_pack<kOctet>([scale](float v) { return v * scale; }, value(i, at)));
+      sum = __dp4a(static_cast<int>(codes.x), 0x01010101, __dp4a(static_cast<int>(codes.y), 0x01010101, sum));
+      if (is_row && at < octets) q[at] = codes;
+    });
+    sum = group.sum(sum);
+    if (!is_row) continue;
+#pragma unroll 1
+    for (int at = octets + group.thread(); at < stride_octets; at += kThreads) q[at] = {};
+    if (group.thread() == 0) {
+      args.scale[row] = scale;
+      args.sums[row] = sum;
+      args.inv_rms[row] = inv;
+    }
+  }
+}
+
+template <bool kGated>
+void launch(const Exec& exec, const MixedNormQuantizeArgs& args) {
+  constexpr int kMatrices = kGated ? 2 : 1;
+  const RowShare share = row_share(exec, args.cols, kMatrices);
+  const auto bytes = static_cast<size_t>(shared_bytes(share, kMatrices));
+  with_share(share, [&](auto threads, auto held) {
+    const auto kernel = normalize_quantize<threads(), held(), kGated>;
+    const unsigned blocks = resident_blocks(exec, kName, kernel, share, args.rows, bytes);
+    launch_early(exec, kName, kernel, blocks, kGroupBlock, bytes, args, share.stages);
+  });
+}
+
+}  // namespace
+
+void mixed_norm_quantize(const Exec& exec, const MixedNormQuantizeArgs& args) noexcept {
+  if (args.rows == 0) return;
+  if (args.gate) return launch<true>(exec, args);
+  launch<false>(exec, args);
+}
+
+}  // namespace tern::cuda
