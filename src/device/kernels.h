@@ -415,6 +415,20 @@ struct TernaryPackArgs {
   uint8_t* packed;
 };
 
+// TernaryCodesArgs and TernaryPackArgs of whole matrices.
+struct TernaryQuantizeMatrix {
+  int64_t rows, cols;
+  const float* w;
+  float inverse_scale;
+  int8_t* codes;    // [rows, cols]
+  uint8_t* packed;  // 64-byte aligned
+};
+struct TernaryQuantizeArgs {
+  TernaryLayout layout;
+  int64_t matrices;
+  const TernaryQuantizeMatrix* matrix;
+};
+
 // The inverse: the same rows of `packed` to codes.
 struct TernaryUnpackArgs {
   TernaryLayout layout;
@@ -708,6 +722,8 @@ struct TernaryKernels {
   // Rows up to which the two in one cost less than one after the other; 0 where they never do, and there is no entry.
   int64_t norm_ternary_rows;
   Kernel<NormTernaryArgs> norm_ternary_matmul;
+  // Null where codes and packing of one matrix after the other cost no more.
+  Kernel<TernaryQuantizeArgs> ternary_quantize = nullptr;
 };
 
 struct AttentionKernels {

@@ -112,6 +112,22 @@ struct MixedMatmulArgs {
   bool accumulate;
 };
 
+// The gradients d_master of matrices that share their input: with e_p the n columns of e [rows, Σ n] that are part p's, in
+// order, c_p [n, cols] = alpha · e_pᵀ·q, overwritten, sums in f32: tensor cores.
+struct MixedGradientPart {
+  int64_t n;
+  float* c;  // null: not wanted
+  float alpha;
+};
+struct MixedGradientArgs {
+  int64_t rows, cols, q_stride;
+  const int8_t* q;  // [rows, cols], q_stride a multiple of 64
+  const bf16* e;
+  int64_t e_stride;
+  int parts;  // 1 to kMostTernaryParts
+  MixedGradientPart part[kMostTernaryParts];
+};
+
 // AttentionArgs of q_tokens == kv_tokens tokens, dim a multiple of 16, at most 128. Row t of sequence b is row
 // b·tokens + t of each operand, whose head h is at column h·dim; out is contiguous. First q and k are rotated in place
 // by the position t (RopeArgs; cos, sin [tokens, dim/2]) and rounded; the probabilities are rounded to bf16 for their
@@ -160,14 +176,15 @@ struct MixedKernels {
   Kernel<MixedScaleRowsArgs> scale_rows;
   Kernel<MixedCodesArgs> codes;
   Kernel<MixedMatmulArgs> matmul;
+  Kernel<MixedGradientArgs> weight_gradient;
   Kernel<MixedAttentionArgs> attention;
   Kernel<MixedAttentionBackwardArgs> attention_backward;
   Kernel<MixedCrossEntropyArgs> cross_entropy;
 };
 
 constexpr bool complete(const MixedKernels& t) {
-  return t.norm_quantize && t.ternary_matmul && t.norm_backward && t.scale_rows && t.codes && t.matmul && t.attention &&
-         t.attention_backward && t.cross_entropy;
+  return t.norm_quantize && t.ternary_matmul && t.norm_backward && t.scale_rows && t.codes && t.matmul &&
+         t.weight_gradient && t.attention && t.attention_backward && t.cross_entropy;
 }
 
 }  // namespace tern

@@ -27,14 +27,12 @@ void BitLinear::requantize(std::span<BitLinear* const> layers) {
   for (const auto& [scheme, same] : by_scheme) {
     std::vector<Tensor> masters;
     for (const BitLinear* layer : same) masters.push_back(layer->master_.detach());
-    const std::vector<float> scales = scheme->scales(masters);
-    for (size_t i = 0; i < same.size(); ++i) same[i]->take_codes(scales[i]);
+    std::vector<QuantizedTernary> quantized = scheme->codes(masters, scheme->scales(masters));
+    for (size_t i = 0; i < same.size(); ++i) {
+      same[i]->codes_ = std::move(quantized[i].codes);
+      same[i]->packed_ = std::move(quantized[i].packed);
+    }
   }
-}
-
-void BitLinear::take_codes(float scale) {
-  codes_ = scheme_->codes(master_.detach(), scale);
-  packed_ = pack_checked_codes(codes_, scale);
 }
 
 Tensor BitLinear::forward(const Tensor& x, const QuantizedRows& xq, bool with_grad) const {

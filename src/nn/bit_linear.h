@@ -39,8 +39,6 @@ class BitLinear {
   TernaryCodes codes() const { return {unpack_ternary(packed_), packed_.scale}; }
 
  private:
-  void take_codes(float scale);
-
   const WeightScheme* scheme_ = nullptr;
   Tensor master_, codes_;
   PackedTernary packed_;

@@ -52,18 +52,9 @@ class Projections {
 
   // Appends eᵀ·q / factor(i) of each matrix, undefined where it does not train.
   void append_master_gradients(const Tensor& e, std::vector<Tensor>& gradients) const {
-    const Tensor q = Tensor::empty({e.size(0), cols()}, DType::bf16, e.device());
-    mixed::codes_into(x_.q, cols(), q);
-    int64_t at = 0;
-    for (size_t i = 0; i < codes_.size(); ++i) {
-      const int64_t n = codes_[i].size(0);
-      Tensor& d_master = gradients.emplace_back();
-      if (trains_[i]) {
-        d_master = Tensor::empty({n, cols()}, DType::f32, e.device());
-        mixed::product_into(d_master, transpose(slice(e, 1, at, at + n)), q, 1.0f / factor(i));
-      }
-      at += n;
-    }
+    std::vector<mixed::MasterGradient> matrices;
+    for (size_t i = 0; i < codes_.size(); ++i) matrices.push_back({codes_[i].size(0), 1.0f / factor(i), trains_[i]});
+    for (Tensor& gradient : mixed::master_gradients(e, x_, cols(), matrices)) gradients.push_back(std::move(gradient));
   }
 
  private:

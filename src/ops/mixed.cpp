@@ -157,6 +157,26 @@ void product_into(const Tensor& c, const Tensor& a, const Tensor& b, float alpha
         .accumulate = accumulate});
 }
 
+std::vector<Tensor> master_gradients(const Tensor& e, const QuantizedRows& x, int64_t cols,
+                                     std::span<const MasterGradient> matrices) {
+  MixedGradientArgs args = {.rows = x.q.size(0),
+                            .cols = cols,
+                            .q_stride = x.q.size(1),
+                            .q = x.q.data<int8_t>(),
+                            .e = e.data<bf16>(),
+                            .e_stride = e.strides()[0],
+                            .parts = static_cast<int>(matrices.size()),
+                            .part = {}};
+  std::vector<Tensor> gradients(matrices.size());
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    const MasterGradient& matrix = matrices[i];
+    if (matrix.wanted) gradients[i] = Tensor::empty({matrix.n, cols}, DType::f32, e.device());
+    args.part[i] = {matrix.n, data_or_null<float>(gradients[i]), matrix.alpha};
+  }
+  call(e.device(), &MixedKernels::weight_gradient, args);
+  return gradients;
+}
+
 Attended attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const AttentionShape& shape) {
   const Device& device = qkv.device();
   const int64_t width = shape.heads * shape.dim, kv_width = shape.kv_heads * shape.dim, stride = qkv.size(1);

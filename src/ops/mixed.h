@@ -72,6 +72,17 @@ void codes_into(const Tensor& codes, int64_t cols, const Tensor& y);
 // `accumulate`, which is for f32.
 void product_into(const Tensor& c, const Tensor& a, const Tensor& b, float alpha = 1.0f, bool accumulate = false);
 
+// A matrix whose master's gradient is wanted, or not: eᵀ·q times alpha, e its n columns.
+struct MasterGradient {
+  int64_t n;
+  float alpha;
+  bool wanted;
+};
+// f32 [n, cols] for each matrix, undefined where it is not wanted; e bf16 has the columns of all side by side, q of x
+// [rows, cols] is what they were multiplied with.
+std::vector<Tensor> master_gradients(const Tensor& e, const QuantizedRows& x, int64_t cols,
+                                     std::span<const MasterGradient> matrices);
+
 // Heads of one projection side by side: [rows, heads·dim].
 struct AttentionShape {
   int64_t batch, tokens, heads, kv_heads, dim;

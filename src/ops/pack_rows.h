@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packing a ternary matrix that never exists as a whole tensor of codes: from a file's rows, or from random numbers; and
-// looking at one in pieces. Packing one whose codes need no check.
+// Packing a ternary matrix that never exists as a whole tensor of codes: from a file's rows, or from random numbers;
+// and looking at one in pieces. Packing those whose codes need no check.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "tern/ops.h"
 
@@ -22,6 +23,15 @@ PackedTernary pack_ternary_rows(int64_t rows, int64_t cols, float scale, const D
 
 // pack_ternary of codes that are known to be -1, 0 or +1, i8 [rows, cols], contiguous: reads none of them on the host.
 PackedTernary pack_checked_codes(const Tensor& codes, float scale);
+
+// The codes of a matrix, i8 [rows, cols] contiguous, and the same packed.
+struct QuantizedTernary {
+  Tensor codes;
+  PackedTernary packed;
+};
+
+// ternary_codes and pack_checked_codes of each, f32 [rows, cols] on one device, by its scale: in few launches on a GPU.
+std::vector<QuantizedTernary> quantize_ternary(std::span<const Tensor> matrices, std::span<const float> scales);
 
 // How many codes of the matrix are 0.
 int64_t count_zeros(const PackedTernary& w);

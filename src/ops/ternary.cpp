@@ -292,10 +292,18 @@ float mean_abs(const Tensor& w) {
   return mean_abs(std::span(&w, 1))[0];
 }
 
+namespace {
+
+void check_master(const char* op, const Tensor& w, float scale) {
+  check_inputs(op, DType::f32, {{"w", w}});
+  check_rank(op, {"w", w}, 2);
+  check(scale > 0 && std::isfinite(scale), op, "expected a finite scale above 0, got {}", scale);
+}
+
+}  // namespace
+
 Tensor ternary_codes(const Tensor& w, float scale) {
-  check_inputs("ternary_codes", DType::f32, {{"w", w}});
-  check_rank("ternary_codes", {"w", w}, 2);
-  check(scale > 0 && std::isfinite(scale), "ternary_codes", "expected a finite scale above 0, got {}", scale);
+  check_master("ternary_codes", w, scale);
   const Tensor from = dense(w);
   const Tensor codes = Tensor::empty(w.shape(), DType::i8, w.device());
   call(w.device(), &Kernels::ternary_codes,
@@ -331,6 +339,40 @@ PackedTernary pack_checked_codes(const Tensor& codes, float scale) {
         .codes = codes.data<int8_t>(),
         .packed = w.bytes.data<uint8_t>()});
   return w;
+}
+
+std::vector<QuantizedTernary> quantize_ternary(std::span<const Tensor> matrices, std::span<const float> scales) {
+  std::vector<QuantizedTernary> out;
+  if (matrices.empty()) return out;
+  const Device& device = matrices[0].device();
+  const bool together = device.backend().kernels().ternary_quantize != nullptr;
+  std::vector<Tensor> operands;
+  std::vector<TernaryQuantizeMatrix> all;
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    const float scale = scales[i];
+    if (!together) {
+      const Tensor codes = ternary_codes(matrices[i], scale);
+      out.push_back({codes, pack_checked_codes(codes, scale)});
+      continue;
+    }
+    check_master("quantize_ternary", matrices[i], scale);
+    check_inputs("quantize_ternary", DType::f32, {{"w", matrices[0]}, {"w", matrices[i]}});
+    const Tensor& from = operands.emplace_back(dense(matrices[i]));
+    const int64_t rows = from.size(0), cols = from.size(1);
+    const QuantizedTernary& made = out.emplace_back(
+        QuantizedTernary{Tensor::empty(from.shape(), DType::i8, device), empty_packed(rows, cols, scale, device)});
+    all.push_back({.rows = rows,
+                   .cols = cols,
+                   .w = from.data<float>(),
+                   .inverse_scale = 1.0f / scale,
+                   .codes = made.codes.data<int8_t>(),
+                   .packed = made.packed.bytes.data<uint8_t>()});
+  }
+  if (together) {
+    call(device, &Kernels::ternary_quantize,
+         {.layout = out[0].packed.layout, .matrices = std::ssize(all), .matrix = all.data()});
+  }
+  return out;
 }
 
 PackedTernary pack_ternary_rows(int64_t rows, int64_t cols, float scale, const Device& device,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/codes.h"
+#include "ops/pack_rows.h"
 
 namespace tern {
 
@@ -14,13 +15,13 @@ struct WeightScheme {
   const char* name;
   // The scales of f32 matrices [rows, cols] on one device, measured together: a GPU is waited for once.
   std::vector<float> (*scales)(std::span<const Tensor> matrices);
-  // The codes i8 of w, contiguous, by its scale. Waits for nothing. The gradient of every scheme here is the
-  // straight-through estimator, which ops.h's ternary_linear_ste applies.
-  Tensor (*codes)(const Tensor& w, float scale);
+  // Their codes by their scales, and what the device makes of them. Waits for nothing. The gradient of every scheme
+  // here is the straight-through estimator, which ops.h's ternary_linear_ste applies.
+  std::vector<QuantizedTernary> (*codes)(std::span<const Tensor> matrices, std::span<const float> scales);
 
   TernaryCodes quantize(const Tensor& w) const {
     const float scale = scales({&w, 1})[0];
-    return {codes(w, scale), scale};
+    return {codes({&w, 1}, {&scale, 1})[0].codes, scale};
   }
 };
 

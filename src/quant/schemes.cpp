@@ -13,7 +13,7 @@ namespace tern {
 namespace {
 
 constexpr std::array<WeightScheme, 1> kSchemes = {{
-    {"absmean", &absmean_scales, &ternary_codes},
+    {"absmean", &absmean_scales, &quantize_ternary},
 }};
 
 }  // namespace

@@ -117,6 +117,32 @@ TEST(PackTernary, RoundTripsEveryShape) {
   }
 }
 
+TEST(QuantizeTernary, GivesWhatCodesAndPackingGive) {
+  std::vector<Tensor> matrices;
+  std::vector<float> scales;
+  for (const int64_t rows : {0, 1, 15, 16, 17, 47}) {
+    for (const int64_t cols : {0, 1, 16, 66, 127, 128, 132, 272}) {
+      matrices.push_back(matrix(numbers(rows * cols, 11), rows, cols));
+      scales.push_back(0.3f + 0.01f * static_cast<float>(matrices.size()));
+    }
+  }
+  matrices.push_back(transpose(matrix(numbers(5 * 300, 12), 5, 300)));
+  scales.push_back(0.4f);
+  const std::vector<QuantizedTernary> quantized = quantize_ternary(matrices, scales);
+  ASSERT_EQ(quantized.size(), matrices.size());
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    SCOPED_TRACE(to_string(matrices[i].shape()));
+    const Tensor codes = ternary_codes(matrices[i], scales[i]);
+    const PackedTernary packed = pack_checked_codes(codes, scales[i]);
+    EXPECT_EQ(quantized[i].codes.to_vector<int8_t>(), codes.to_vector<int8_t>());
+    EXPECT_EQ(quantized[i].packed.bytes.to_vector<uint8_t>(), packed.bytes.to_vector<uint8_t>());
+    EXPECT_EQ(quantized[i].packed.scale, scales[i]);
+  }
+  EXPECT_TRUE(quantize_ternary({}, {}).empty());
+  const float zero = 0.0f;
+  EXPECT_TRUE(fails_with("scale above 0, got 0", [&] { quantize_ternary({&matrices.back(), 1}, {&zero, 1}); }));
+}
+
 TEST(PackTernary, NamesACodeThatIsNone) {
   std::vector<int8_t> codes(5 * 70000, 1);
   codes[4 * 70000 + 69999] = 2;
@@ -166,7 +192,8 @@ TEST(PackTernaryRows, ThrowsWhatTheLowestRowsThrew) {
 TEST(CountZeros, CountsThem) {
   for (const TernaryLayout layout : {TernaryLayout::two_bit, TernaryLayout::base3}) {
     const Device device = Device::open("cpu", {.threads = 3, .ternary_layout = layout});
-    for (const auto& [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{{0, 3}, {3, 0}, {1, 1}, {17, 65}, {1031, 1009}}) {
+    for (const auto& [rows, cols] :
+         std::vector<std::pair<int64_t, int64_t>>{{0, 3}, {3, 0}, {1, 1}, {17, 65}, {1031, 1009}}) {
       const std::vector<int8_t> codes = some_codes(rows * cols, 11);
       EXPECT_EQ(count_zeros(pack_ternary(Tensor::from(codes, {rows, cols}, device), 1.0f)),
                 std::count(codes.begin(), codes.end(), int8_t{0}));

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What training does with weights: one AdamW step, in the order of operations of PyTorch's single-tensor
-// implementation, and rounding to ternary codes.
+// implementation, and rounding to ternary codes; with packing in ternary_pack.cu.
 #include <cmath>
 
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/piece_list.cuh"
 #include "devices/cuda/pointwise.h"
+#include "devices/cuda/ternary_code.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -76,15 +77,6 @@ __global__ void __launch_bounds__(kPackThreads)
     }
   }
 }
-
-struct TernaryCode {
-  float inverse_scale;
-  // A NaN fails both comparisons.
-  __device__ int8_t operator()(float w) const {
-    const float rounded = rintf(w * inverse_scale);
-    return static_cast<int8_t>(rounded >= 1.0f ? 1 : rounded <= -1.0f ? -1 : 0);
-  }
-};
 
 }  // namespace
 

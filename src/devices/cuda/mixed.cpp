@@ -14,6 +14,7 @@ constexpr MixedKernels kTable = {
     .scale_rows = mixed_scale_rows,
     .codes = mixed_codes,
     .matmul = mixed_matmul,
+    .weight_gradient = mixed_weight_gradient,
     .attention = mixed_attention,
     .attention_backward = mixed_attention_backward,
     .cross_entropy = mixed_cross_entropy,

@@ -19,6 +19,8 @@ void mixed_cross_entropy(const Exec& exec, const MixedCrossEntropyArgs& args) no
 void mixed_ternary_matmul(const Exec& exec, const MixedTernaryArgs& args) noexcept;
 // mixed_matmul.cu
 void mixed_matmul(const Exec& exec, const MixedMatmulArgs& args) noexcept;
+// mixed_gradient.cu
+void mixed_weight_gradient(const Exec& exec, const MixedGradientArgs& args) noexcept;
 // mixed_attention.cu
 void mixed_attention(const Exec& exec, const MixedAttentionArgs& args) noexcept;
 // mixed_attention_backward.cu

@@ -36,6 +36,7 @@ constexpr TernaryKernels kTable = {
     .ternary_matmul = ternary_matmul,
     .norm_ternary_rows = kMostNormTernaryRows,
     .norm_ternary_matmul = norm_ternary_matmul,
+    .ternary_quantize = ternary_quantize,
 };
 static_assert(complete(kTable));
 

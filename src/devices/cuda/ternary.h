@@ -10,6 +10,7 @@ namespace tern::cuda {
 size_t ternary_packed_bytes(TernaryLayout layout, int64_t rows, int64_t cols) noexcept;
 void ternary_pack(const Exec& exec, const TernaryPackArgs& args) noexcept;
 void ternary_unpack(const Exec& exec, const TernaryUnpackArgs& args) noexcept;
+void ternary_quantize(const Exec& exec, const TernaryQuantizeArgs& args) noexcept;
 
 // The ways take any sizes with rows > 0 and Σ n > 0, and want q on 16 bytes. They give the same bits. A block of
 // theirs has 16 outputs or more, so those that any memory holds are fewer than a grid's x can count.

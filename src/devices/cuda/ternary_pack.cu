@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Codes to the device's layout and back: a thread has 16 bytes of a tile, which are 32 columns, by fours, of two rows.
+// Codes to the device's layout and back, and weights to both: a thread has 16 bytes of a tile, which are 32 columns, by
+// fours, of two rows.
 #include <algorithm>
 
+#include "devices/cuda/packs.cuh"
+#include "devices/cuda/piece_list.cuh"
 #include "devices/cuda/ternary.h"
+#include "devices/cuda/ternary_code.cuh"
 #include "devices/cuda/ternary_layout.cuh"
 
 namespace tern::cuda {
@@ -124,6 +128,114 @@ __global__ void __launch_bounds__(kThreads) unpack_codes(const __grid_constant__
   });
 }
 
+// ---------------------------------------------------------------- weights
+
+constexpr int kTilesOfPiece = kThreads / kWarp;  // a warp has a tile
+
+// Elements `column` … `column` + 3 of a row of weights as digits, 0 beyond the matrix.
+struct WeightRow {
+  const float* w;  // null: a row beyond the matrix
+  int64_t columns;
+  bool aligned;  // every 4th column lies on 16 bytes
+
+  __device__ float4 load(int64_t column) const {
+    if (!w) return {};
+    if (aligned && column < columns) return __ldg(reinterpret_cast<const float4*>(w + column));
+    const auto at = [&](int64_t i) { return i < columns ? __ldg(w + i) : 0.0f; };
+    return {at(column), at(column + 1), at(column + 2), at(column + 3)};
+  }
+};
+
+__device__ uint32_t digits_of(const TernaryCode& code, float4 w) {
+  const auto digit = [&](float x) { return static_cast<uint32_t>(code(x) + 1); };
+  return digit(w.x) | digit(w.y) << 8 | digit(w.z) << 16 | digit(w.w) << 24;
+}
+
+// Word i of lane t of four neighbours becomes word t of lane i.
+__device__ void turn(uint32_t (&words)[4]) {
+  const unsigned lane = threadIdx.x % 4;
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    uint32_t &low = words[i], &high = words[i + 2];
+    const uint32_t got = __shfl_xor_sync(kAllLanes, lane & 2 ? low : high, 2);
+    (lane & 2 ? low : high) = got;
+  }
+#pragma unroll
+  for (int i = 0; i < 4; i += 2) {
+    uint32_t &low = words[i], &high = words[i + 1];
+    const uint32_t got = __shfl_xor_sync(kAllLanes, lane & 1 ? low : high, 1);
+    (lane & 1 ? low : high) = got;
+  }
+}
+
+// A row's codes from digits[h][s], of the columns 32s + 16h + 4t … of a tile: neighbouring lanes exchange them, so that
+// each stores 32 columns in a row.
+__device__ void put_codes(const CodeRow<int8_t>& row, int64_t first, uint32_t (&digits)[2][4], bool whole) {
+  if (!whole) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      store_codes(row, first + 32 * (i % 4) + 16 * (i / 4) + 4 * (threadIdx.x % 4), codes_of(digits[i / 4][i % 4]));
+    }
+    return;
+  }
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    turn(digits[h]);
+    const int64_t column = first + 32 * (threadIdx.x % 4) + 16 * h;
+    if (row.codes == nullptr || column >= row.columns) continue;
+    const auto& at = digits[h];
+    *reinterpret_cast<uint4*>(row.codes + column) =
+        make_uint4(codes_of(at[0]), codes_of(at[1]), codes_of(at[2]), codes_of(at[3]));
+  }
+}
+
+// A warp quantizes a tile.
+__device__ void quantize_tile(const TernaryQuantizeMatrix& matrix, int64_t tile) {
+  const int64_t across = column_tiles(matrix.cols), lane = threadIdx.x % kWarp;
+  const int64_t first = tile % across * kTileColumns, first_row = tile / across * kTileRows + lane / 4;
+  const bool fours = matrix.cols % 4 == 0;
+  const bool aligned = fours && reinterpret_cast<uintptr_t>(matrix.w) % sizeof(float4) == 0;
+  const bool whole = matrix.cols % 16 == 0 && reinterpret_cast<uintptr_t>(matrix.codes) % sizeof(uint4) == 0;
+  float4 w[2][2][4];  // of the rows, at 16h + 4t, 32 columns apart
+#pragma unroll
+  for (int i = 0; i < 16; ++i) {
+    const int64_t row = first_row + i / 8 * 8;
+    const WeightRow from = {row < matrix.rows ? matrix.w + row * matrix.cols : nullptr, matrix.cols, aligned};
+    w[i / 8][i / 4 % 2][i % 4] = from.load(first + 32 * (i % 4) + 16 * (i / 4 % 2) + 4 * (lane % 4));
+  }
+  const TernaryCode code = {matrix.inverse_scale};
+  uint32_t words[4] = {};
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    uint32_t digits[2][4];
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      digits[i / 4][i % 4] = digits_of(code, w[r][i / 4][i % 4]);
+      words[i % 4] |= digits[i / 4][i % 4] << (4 * (i / 4) + 2 * r);
+    }
+    const int64_t row = first_row + 8 * r;
+    const bool aligned_codes = fours && reinterpret_cast<uintptr_t>(matrix.codes) % 4 == 0;
+    put_codes({row < matrix.rows ? matrix.codes + row * matrix.cols : nullptr, matrix.cols, aligned_codes}, first,
+              digits, whole);
+  }
+  reinterpret_cast<uint4*>(matrix.packed)[tile * kWarp + lane] = make_uint4(words[0], words[1], words[2], words[3]);
+}
+
+constexpr int64_t tiles_of(const TernaryQuantizeMatrix& matrix) {
+  return row_tiles(matrix.rows) * column_tiles(matrix.cols);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    quantize_all(const __grid_constant__ PieceList<TernaryQuantizeMatrix> list) {
+  for (int64_t piece = blockIdx.x; piece < list.pieces(); piece += gridDim.x) {
+    const int at = list.item_of(piece);
+    const TernaryQuantizeMatrix& matrix = list.item[at];
+    const int64_t tile = (piece - list.begin[at]) * kTilesOfPiece + threadIdx.x / kWarp;
+    if (tile < tiles_of(matrix)) quantize_tile(matrix, tile);
+  }
+  __threadfence();  // as in pack_codes
+}
+
 }  // namespace
 
 size_t ternary_packed_bytes(TernaryLayout, int64_t rows, int64_t cols) noexcept {
@@ -142,6 +254,16 @@ void ternary_unpack(const Exec& exec, const TernaryUnpackArgs& args) noexcept {
   if (block.empty()) return;
   unpack_codes<<<block.grid(), kThreads, 0, stream_of(exec)>>>(block);
   launched(exec, "ternary_unpack");
+}
+
+void ternary_quantize(const Exec& exec, const TernaryQuantizeArgs& args) noexcept {
+  const auto matrix_of = [&](int64_t i) { return args.matrix[i]; };
+  const auto pieces_of = [](const TernaryQuantizeMatrix& matrix) { return ceil_div(tiles_of(matrix), kTilesOfPiece); };
+  for_lists(args.matrices, matrix_of, pieces_of, [&](const PieceList<TernaryQuantizeMatrix>& list, int64_t) {
+    if (list.pieces() == 0) return;
+    quantize_all<<<blocks_for(list.pieces(), 1), kThreads, 0, stream_of(exec)>>>(list);
+    launched(exec, "ternary_quantize");
+  });
 }
 
 }  // namespace tern::cuda

@@ -267,6 +267,75 @@ TEST_F(MixedProducts, OfDenseMatricesAreAsGoodAsF32Sums) {
   }
 }
 
+// ---------------------------------------------------------------- gradients of masters
+
+struct GradientCase {
+  int64_t rows, cols;
+  std::vector<int64_t> parts;
+  int unwanted;  // a part, or -1
+  int64_t gap;   // between the rows of e
+};
+
+// Some fill tiles of 256 by 256, others do not.
+const GradientCase kGradientCases[] = {
+    {1, 256, {256}, -1, 0},
+    {65, 8, {8, 16}, 0, 8},
+    {100, 72, {136}, -1, 0},
+    {1000, 248, {512}, -1, 8},
+    {777, 768, {256, 504, 256}, 1, 0},
+    {1500, 256, {256, 256, 256}, -1, 16},
+    {0, 16, {8}, -1, 0},
+};
+
+// As for the others, without what is added to: |error| < (rows + 3)·2^-23·Σ|e||q|.
+TEST_F(MixedProducts, OfGradientsAndCodesAreAsGoodAsF32Sums) {
+  for (const GradientCase& c : kGradientCases) {
+    SCOPED_TRACE(::testing::Message() << c.rows << " rows, " << c.cols << " columns, " << c.parts.size() << " parts");
+    int64_t e_columns = 0;
+    for (const int64_t n : c.parts) e_columns += n;
+    const Matrix<bf16> e(c.rows, e_columns, e_columns + c.gap, [&] { return short_real(); });
+    const Matrix<int8_t> q(c.rows, c.cols, quantized_stride(c.cols),
+                           [&] { return static_cast<int8_t>(integer(-128, 127)); });
+    std::list<OnDevice<float>> results;
+    MixedGradientArgs args = {.rows = c.rows,
+                              .cols = c.cols,
+                              .q_stride = q.stride,
+                              .q = q.data(),
+                              .e = e.data(),
+                              .e_stride = e.stride,
+                              .parts = static_cast<int>(c.parts.size()),
+                              .part = {}};
+    for (int p = 0; p < args.parts; ++p) {
+      const int64_t n = c.parts[static_cast<size_t>(p)];
+      results.emplace_back(n * c.cols);
+      args.part[p] = {n, p == c.unwanted ? nullptr : results.back().data(), 0.5f + 0.3f * static_cast<float>(p)};
+    }
+    run(&MixedKernels::weight_gradient, args);
+
+    int64_t first = 0;
+    auto result = results.begin();
+    for (int p = 0; p < args.parts; first += args.part[p++].n, ++result) {
+      const std::vector<float> got = result->values();
+      double worst = 0;  // as a share of what is allowed
+      for (int64_t i = 0; p != c.unwanted && i < args.part[p].n; ++i) {
+        for (int64_t j = 0; j < c.cols; ++j) {
+          double sum = 0, magnitude = 0;
+          for (int64_t r = 0; r < c.rows; ++r) {
+            const double product = testing::number(e.at(r, first + i)) * double(q.at(r, j));
+            sum += product;
+            magnitude += std::abs(product);
+          }
+          const double alpha = double(args.part[p].alpha);
+          const double allowed = static_cast<double>(c.rows + 3) * std::ldexp(magnitude * alpha, -23) + 1e-30;
+          const double share = std::abs(double(got[static_cast<size_t>(i * c.cols + j)]) - sum * alpha) / allowed;
+          worst = share > worst || std::isnan(share) ? share : worst;
+        }
+      }
+      EXPECT_LE(worst, 1.0) << "part " << p;
+    }
+  }
+}
+
 TEST_F(MixedProducts, GiveTheSameBitsInEachRun) {
   const int64_t m = 256, n = 256, k = 8192;
   const Matrix<bf16> a(k, m, m, [&] { return short_real(); }), b(k, n, n, [&] { return short_real(); });
