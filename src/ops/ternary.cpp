@@ -23,6 +23,7 @@ namespace {
 
 constexpr int64_t kLongestRow = 1 << 24;     // below it, every int8 x ternary sum fits into int32
 constexpr int64_t kBlockElements = 1 << 17;  // codes that a thread packs at a time: they stay in its cache
+constexpr int64_t kMostQueued = 1 << 22;     // the same of a device with a queue, where each time is a copy and a launch
 
 // Whether all of 8 bytes are codes.
 bool are_codes(const int8_t* eight) {
@@ -46,9 +47,16 @@ void check_codes(std::span<const int8_t> codes, int64_t row, int64_t cols) {
   }
 }
 
-// Rows that a thread works on at a time: whole tiles.
-int64_t block_rows(int64_t cols, int64_t tile_rows) {
-  return std::max<int64_t>(1, kBlockElements / std::max<int64_t>(1, cols) / tile_rows) * tile_rows;
+// Rows that a thread works on at a time: whole tiles. Of a device with a queue they are a thread's share of the matrix, if
+// there is room for it.
+int64_t block_rows(int64_t rows, int64_t cols, const Backend& backend) {
+  const int64_t tile = backend.kernels().ternary_tile_rows, length = std::max<int64_t>(1, cols);
+  int64_t tiles = kBlockElements / length / tile;
+  if (backend.queue() != nullptr) {
+    const int64_t share = (rows + tile * backend.threads() - 1) / (tile * backend.threads());
+    tiles = std::clamp(share, tiles, kMostQueued / length / tile);
+  }
+  return std::max<int64_t>(1, tiles) * tile;
 }
 
 // A matrix in the layout of the device, its bytes yet to be written.
@@ -66,7 +74,7 @@ PackedTernary pack_blocks(int64_t rows, int64_t cols, float scale, const Device&
   const PackedTernary w = empty_packed(rows, cols, scale, device);
   const Backend& backend = device.backend();
   const Kernels& kernels = backend.kernels();
-  const int64_t block = block_rows(cols, kernels.ternary_tile_rows);
+  const int64_t block = block_rows(rows, cols, backend);
   parallel_blocks(device, (rows + block - 1) / block, [&](int worker, int64_t i) {
     const int64_t row = i * block, count = std::min(block, rows - row);
     kernels.ternary_pack(one_worker(backend.exec(), worker), {.layout = w.layout,
@@ -412,7 +420,7 @@ int64_t count_zeros(const PackedTernary& w) {
   check_packed("count_zeros", w);
   const Device& device = w.bytes.device();
   const Backend& backend = device.backend();
-  const int64_t block = block_rows(w.cols, backend.kernels().ternary_tile_rows);
+  const int64_t block = block_rows(w.rows, w.cols, backend);
   struct Room {
     Tensor device;
     std::vector<int8_t> host;

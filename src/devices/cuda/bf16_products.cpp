@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "devices/cuda/cublas_library.h"
 #include "devices/cuda/launch.h"
 
 namespace tern::cuda {
@@ -29,7 +30,7 @@ class Calls {
 class Description : public Calls {
  public:
   explicit Description(const Bf16Product& p) {
-    keep(cublasLtMatmulDescInit(&operation_, CUBLAS_COMPUTE_32F, CUDA_R_32F));
+    keep(cublas_library().matmul_desc_init(&operation_, sizeof operation_, CUBLAS_COMPUTE_32F, CUDA_R_32F));
     set_operation(CUBLASLT_MATMUL_DESC_TRANSA, p.b.along_k);
     set_operation(CUBLASLT_MATMUL_DESC_TRANSB, !p.a.along_k);
     set_operand(b_, p.b, p.n, p);
@@ -46,16 +47,18 @@ class Description : public Calls {
  private:
   void set_operation(cublasLtMatmulDescAttributes_t name, bool transposed) {
     const cublasOperation_t value = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    keep(cublasLtMatmulDescSetAttribute(&operation_, name, &value, sizeof value));
+    keep(cublas_library().matmul_desc_set_attribute(&operation_, name, &value, sizeof value));
   }
 
   void set_matrix(cublasLtMatrixLayoutOpaque_t& layout, cudaDataType type, int64_t rows, int64_t columns, int64_t pitch,
                   int64_t batch, int64_t batch_stride) {
-    keep(cublasLtMatrixLayoutInit(&layout, type, static_cast<uint64_t>(rows), static_cast<uint64_t>(columns), pitch));
+    keep(cublas_library().matrix_layout_init(&layout, sizeof layout, type, static_cast<uint64_t>(rows),
+                                             static_cast<uint64_t>(columns), pitch));
     const auto count = static_cast<int32_t>(batch);
-    keep(cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count));
-    keep(cublasLtMatrixLayoutSetAttribute(&layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &batch_stride,
-                                          sizeof batch_stride));
+    keep(cublas_library().matrix_layout_set_attribute(&layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count,
+                                                      sizeof count));
+    keep(cublas_library().matrix_layout_set_attribute(&layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET,
+                                                      &batch_stride, sizeof batch_stride));
   }
 
   void set_operand(cublasLtMatrixLayoutOpaque_t& layout, const Bf16Product::Operand& x, int64_t extent,
@@ -72,7 +75,7 @@ class Description : public Calls {
 class Preference : public Calls {
  public:
   explicit Preference(const Bf16Product& p) {
-    keep(cublasLtMatmulPreferenceInit(&preference_));
+    keep(cublas_library().matmul_preference_init(&preference_, sizeof preference_));
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kMostWorkspace);
     // Sums over k that are split are added in a step of their own, in f32: not in place, in the order of arrival.
     set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
@@ -90,7 +93,7 @@ class Preference : public Calls {
 
   template <class T>
   void set(cublasLtMatmulPreferenceAttributes_t name, T value) {
-    keep(cublasLtMatmulPreferenceSetAttribute(&preference_, name, &value, sizeof value));
+    keep(cublas_library().matmul_preference_set_attribute(&preference_, name, &value, sizeof value));
   }
 
   cublasLtMatmulPreferenceOpaque_t preference_;
@@ -103,8 +106,8 @@ bool is_possible(const Proposal& proposal) { return proposal.state == CUBLAS_STA
 
 bool has_medium_tile(const Proposal& proposal) {
   int32_t tile = CUBLASLT_MATMUL_TILE_UNDEFINED;
-  static_cast<void>(
-      cublasLtMatmulAlgoConfigGetAttribute(&proposal.algo, CUBLASLT_ALGO_CONFIG_TILE_ID, &tile, sizeof tile, nullptr));
+  static_cast<void>(cublas_library().matmul_algo_config_get_attribute(&proposal.algo, CUBLASLT_ALGO_CONFIG_TILE_ID,
+                                                                      &tile, sizeof tile, nullptr));
   switch (tile) {
     case CUBLASLT_MATMUL_TILE_128x128:
     case CUBLASLT_MATMUL_TILE_128x160:
@@ -132,11 +135,11 @@ const Proposal* best_of(const Bf16Product& product, std::span<const Proposal> pr
 }  // namespace
 
 Bf16Products::Bf16Products() {
-  const cublasStatus_t status = cublasLtCreate(&handle_);
-  check(status == CUBLAS_STATUS_SUCCESS, "cuda", "opening cuBLASLt: {}", cublasLtGetStatusString(status));
+  const cublasStatus_t status = cublas_library().create(&handle_);
+  check(status == CUBLAS_STATUS_SUCCESS, "cuda", "opening cuBLASLt: {}", cublas_library().get_status_string(status));
 }
 
-Bf16Products::~Bf16Products() { static_cast<void>(cublasLtDestroy(handle_)); }
+Bf16Products::~Bf16Products() { static_cast<void>(cublas_library().destroy(handle_)); }
 
 std::optional<Bf16Products::Plan> Bf16Products::make_plan(const Bf16Product& product) const {
   Description description(product);
@@ -144,9 +147,9 @@ std::optional<Bf16Products::Plan> Bf16Products::make_plan(const Bf16Product& pro
   if (description.status() != CUBLAS_STATUS_SUCCESS || preference.status() != CUBLAS_STATUS_SUCCESS) return {};
   std::array<Proposal, kMostProposals> found = {};
   int count = 0;
-  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(handle_, description.operation(), description.b(),
-                                                               description.a(), description.c(), description.c(),
-                                                               preference.get(), kMostProposals, found.data(), &count);
+  const cublasStatus_t status = cublas_library().matmul_algo_get_heuristic(
+      handle_, description.operation(), description.b(), description.a(), description.c(), description.c(),
+      preference.get(), kMostProposals, found.data(), &count);
   if (status != CUBLAS_STATUS_SUCCESS) return {};
   const Proposal* const best = best_of(product, std::span(found).first(static_cast<size_t>(count)));
   if (best == nullptr) return {};
@@ -169,8 +172,9 @@ cublasStatus_t Bf16Products::launch(const Bf16Product& product, const Plan& plan
   Description description(product);
   if (description.status() != CUBLAS_STATUS_SUCCESS) return description.status();
   const float beta = accumulate ? 1.0f : 0.0f;
-  return cublasLtMatmul(handle_, description.operation(), &alpha, b, description.b(), a, description.a(), &beta, c,
-                        description.c(), c, description.c(), &plan.algorithm, workspace, plan.workspace_bytes, stream);
+  return cublas_library().matmul(handle_, description.operation(), &alpha, b, description.b(), a, description.a(),
+                                 &beta, c, description.c(), c, description.c(), &plan.algorithm, workspace,
+                                 plan.workspace_bytes, stream);
 }
 
 void keep_status(const Exec& exec, cublasStatus_t status, const char* kernel) noexcept {
