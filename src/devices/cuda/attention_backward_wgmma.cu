@@ -353,14 +353,6 @@ class Supply {
     turn_.advance();
   }
 
-  // `bytes`, a multiple of 16, from memory to shared memory, both on 16 bytes; `done` counts them.
-  __device__ static void copy_in_bulk(void* to, const void* from, unsigned bytes, const Barrier& done) {
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-                     shared_address(to)),
-                 "l"(__cvta_generic_to_global(from)), "r"(bytes), "r"(done.address())
-                 : "memory");
-  }
-
   Shared<Shape>& shared_;
   const BackwardPass& pass_;
   const uint8_t *const own_, *const other_;

@@ -125,4 +125,22 @@ __device__ __forceinline__ void copy_box_to_blocks(void* to, const CUtensorMap& 
       : "memory");
 }
 
+// The box of an array of four axes, the innermost first.
+__device__ __forceinline__ void copy_box(void* to, const CUtensorMap& map, int i, int j, int k, int l,
+                                         const Barrier& done) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(shared_address(to)),
+      "l"(&map), "r"(i), "r"(j), "r"(k), "r"(l), "r"(done.address())
+      : "memory");
+}
+
+// `bytes`, a multiple of 16, from memory, both on 16 bytes.
+__device__ __forceinline__ void copy_in_bulk(void* to, const void* from, unsigned bytes, const Barrier& done) {
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                   shared_address(to)),
+               "l"(__cvta_generic_to_global(from)), "r"(bytes), "r"(done.address())
+               : "memory");
+}
+
 }  // namespace tern::cuda

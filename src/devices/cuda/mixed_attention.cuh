@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernels of attention in bf16 share, forward and backward: tiles of 64 tokens of a head, how blocks take them
+// and bring them to shared memory, and rows of a tile in the registers of a group of four warps. compute_90a.
+#pragma once
+
+#include <cuda.h>
+#include <cudaTypedefs.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "devices/cuda/early_launch.cuh"
+#include "devices/cuda/launch.h"
+#include "devices/cuda/mbarrier.cuh"
+#include "devices/cuda/warp.cuh"
+#include "devices/cuda/wgmma_bf16.cuh"
+
+namespace tern::cuda {
+
+constexpr int kTileTokens = kGroupRows;
+constexpr int kPanelBytes = kTileTokens * kPanelRowBytes;
+constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
+
+// The low half of the word is the first.
+__device__ __forceinline__ uint32_t bf16_pair(float low, float high) {
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+__device__ __forceinline__ float low_of(uint32_t pair) { return __uint_as_float(pair << 16); }
+__device__ __forceinline__ float high_of(uint32_t pair) { return __uint_as_float(pair & 0xffff0000); }
+
+__device__ __forceinline__ float power_of_two(float x) {
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+}
+
+// ---------------------------------------------------------------- shared memory
+
+// Dynamic shared memory, of which Shared finds its alignment.
+template <class Shared>
+constexpr int kSharedBytes = sizeof(Shared) + alignof(Shared);
+
+template <class Shared>
+__device__ Shared& shared_of_block() {
+  extern __shared__ uint8_t room[];
+  return *reinterpret_cast<Shared*>(room + (0u - shared_address(room)) % alignof(Shared));
+}
+
+// A place in an endless sequence of kCount buffers.
+template <int kCount>
+struct Turn {
+  int at = 0;
+  unsigned round = 0;
+
+  __device__ void advance() {
+    if (++at == kCount) at = 0, ++round;
+  }
+  __device__ unsigned parity() const { return round % 2; }
+};
+
+__device__ __forceinline__ uint64_t tile_operand(const uint8_t* tile) {
+  return operand_in_shared(shared_address(tile));
+}
+
+// The operand of columns 16 · depth on, of panels each kTokens rows long.
+template <int kTokens>
+__device__ __forceinline__ uint64_t columns_of(uint64_t operand, int depth) {
+  constexpr int kDepthsOfPanel = kPanelColumns / kProductDepth;
+  return operand + depth / kDepthsOfPanel * (kTokens * kPanelRowBytes / 16) + depth % kDepthsOfPanel * kColumnsStep;
+}
+
+// A warp is done with what the barrier guards.
+__device__ __forceinline__ void release(Barrier& empty) {
+  __syncwarp();
+  if (lane_of_thread() == 0) empty.arrive();
+}
+
+// kTokens tokens of a head from a token on, as panels of 64 columns each kTokens rows long. Columns beyond the head's
+// and tokens beyond the sequence's come as zeros.
+template <int kPanels, int kTokens>
+__device__ void copy_head(uint8_t* to, const CUtensorMap& map, int head, int token, int entry, const Barrier& done) {
+#pragma unroll
+  for (int panel = 0; panel < kPanels; ++panel) {
+    copy_box(to + panel * kTokens * kPanelRowBytes, map, panel * kPanelColumns, head, token, entry, done);
+  }
+}
+
+// Of rows [batch·tokens] of heads, for copy_head.
+inline CUtensorMap map_of_heads(const Exec& exec, const char* name, const bf16* rows, int64_t batch, int64_t heads,
+                                int64_t tokens, int64_t dim, int64_t stride, int box_tokens) {
+  static const auto encode = [] {
+    void* entry = nullptr;
+    cudaDriverEntryPointQueryResult result;
+    cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &result);
+    return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(entry);
+  }();
+  const auto row_bytes = static_cast<cuuint64_t>(stride) * sizeof(bf16);
+  const cuuint64_t extents[] = {static_cast<cuuint64_t>(dim), static_cast<cuuint64_t>(heads),
+                                static_cast<cuuint64_t>(tokens), static_cast<cuuint64_t>(batch)};
+  const cuuint64_t strides[] = {static_cast<cuuint64_t>(dim) * sizeof(bf16), row_bytes,
+                                static_cast<cuuint64_t>(tokens) * row_bytes};
+  const cuuint32_t box[] = {kPanelColumns, 1, static_cast<cuuint32_t>(box_tokens), 1}, steps[] = {1, 1, 1, 1};
+  CUtensorMap map = {};
+  const bool made =
+      encode && encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, const_cast<bf16*>(rows), extents, strides, box, steps,
+                       CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+                       CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+  if (!made) keep_error(exec, cudaErrorNotSupported, name);
+  return map;
+}
+
+// ---------------------------------------------------------------- what blocks do
+
+// Items are a few neighbouring tiles of a line, one head of one entry, and blocks stay and take them in turn, to and
+// fro, so that all have about as much to do. Lines go by sections whose other operands the L2 cache holds; of a section
+// what has most to do comes first.
+struct Schedule {
+  unsigned lines, ranks, section, items;  // `ranks` items of a line; a section has so many lines
+
+  Schedule() = default;
+  // Sections are of whole groups of `group` lines with `line_bytes` of other operands each.
+  Schedule(int64_t lines_, int64_t ranks_, int64_t group, int64_t line_bytes)
+      : lines(static_cast<unsigned>(lines_)),
+        ranks(static_cast<unsigned>(ranks_)),
+        section(
+            static_cast<unsigned>(std::clamp<int64_t>(kSectionBytes / line_bytes / group, 1, lines_ / group) * group)),
+        items(lines * ranks) {}
+
+  static constexpr int64_t kSectionBytes = int64_t{12} << 20;
+};
+
+// Items of a block. rank 0 has most to do.
+class Work {
+ public:
+  __device__ explicit Work(const Schedule& schedule) : schedule_(schedule) {}
+
+  __device__ bool next() {
+    const unsigned i = round_ * gridDim.x + (round_ % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x);
+    if (i >= schedule_.items) return false;
+    ++round_;
+    const unsigned first = i / (schedule_.section * schedule_.ranks) * schedule_.section;
+    const unsigned lines = min(schedule_.section, schedule_.lines - first);
+    const unsigned in_section = i - first * schedule_.ranks;
+    rank_ = in_section / lines;
+    line_ = first + in_section % lines;
+    return true;
+  }
+
+  __device__ int rank() const { return static_cast<int>(rank_); }
+  __device__ int line() const { return static_cast<int>(line_); }
+
+ private:
+  const Schedule& schedule_;
+  unsigned round_ = 0, rank_ = 0, line_ = 0;
+};
+
+// ---------------------------------------------------------------- rows in registers
+
+// A lane's place in a tile: it has pairs of columns, column() + 8j, of the rows row() and row() + 8.
+struct LanePlace {
+  __device__ static int row() {
+    return static_cast<int>(threadIdx.x % kGroupThreads / kWarp * 16 + lane_of_thread() / 4);
+  }
+  __device__ static int column() { return static_cast<int>(lane_of_thread() % 4 * 2); }
+};
+
+// A tile's rows as the left operands of products over their columns.
+template <int kPanels>
+using RowOperands = uint32_t[kPanels * kPanelColumns / kProductDepth][4];
+
+// From memory, `rows` the tile's first row of a head; zeros beyond `dim` and from the row `end` on.
+template <int kPanels>
+__device__ __forceinline__ void load_operands(const bf16* rows, int64_t stride, int dim, int end,
+                                              RowOperands<kPanels>& operands) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int row = LanePlace::row() + 8 * half;
+    const bf16* const from = rows + row * stride;
+#pragma unroll
+    for (int i = 0; i < kPanels * kPanelColumns / 8; ++i) {
+      const int column = 8 * i + LanePlace::column();
+      operands[i / 2][i % 2 * 2 + half] =
+          row < end && column < dim ? *reinterpret_cast<const uint32_t*>(from + column) : 0;
+    }
+  }
+}
+
+// From panels in shared memory.
+template <int kPanels>
+__device__ __forceinline__ void load_operands(const uint8_t* tile, RowOperands<kPanels>& operands) {
+  const unsigned lane = lane_of_thread(), row = threadIdx.x % kGroupThreads / kWarp * 16 + lane % 16;
+#pragma unroll
+  for (unsigned depth = 0; depth < kPanels * kPanelColumns / kProductDepth; ++depth) {
+    constexpr unsigned kDepthsOfPanel = kPanelColumns / kProductDepth;
+    const unsigned piece = depth % kDepthsOfPanel * 2 + lane / 16;
+    const uint8_t* const at =
+        tile + depth / kDepthsOfPanel * kPanelBytes + row * kPanelRowBytes + (piece ^ row % 8) * 16;
+    uint32_t(&to)[4] = operands[depth];
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(shared_address(at))
+                 : "memory");
+  }
+}
+
+// Weights of a step as left operands of products over what they weigh.
+template <int kCount>
+__device__ __forceinline__ void round_weights(const float (&weights)[kCount], uint32_t (*operands)[4]) {
+#pragma unroll
+  for (int i = 0; i < kCount / 2; ++i) operands[i / 4][i % 4] = bf16_pair(weights[2 * i], weights[2 * i + 1]);
+}
+
+}  // namespace tern::cuda
