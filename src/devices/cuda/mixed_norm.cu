@@ -31,11 +31,11 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
   let_next_start();
   wait_for_inputs();
   using Weights = ColumnWeights<kThreads, kHeld>;
-  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
   constexpr int kMatrices = kGated ? 2 : 1;
   RowMatrix matrices[kMatrices] = {{args.x, args.cols}};
   if constexpr (kGated) matrices[1] = {args.gate, args.cols};
   RowReader<kThreads, kHeld, kMatrices> reader(matrices, args.rows, octets, stages, shared + Weights::kPlaces);
+  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
   __syncthreads();
 
   for (int64_t row = group.first_row(); group.is_left(row, args.rows); row += group.step()) {

@@ -74,10 +74,10 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
   let_next_start();
   wait_for_inputs();
   using Weights = ColumnWeights<kThreads, kHeld>;
-  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
   const RowMatrix matrices[] = {{args.x, cols}, {args.z, args.z_stride}, {kGated ? args.gate : args.add, cols}};
   uint4* const stage_memory = shared + Weights::kPlaces;
   RowReader<kThreads, kHeld, kMatrices> reader(matrices, args.rows, octets, stages, stage_memory);
+  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
   __syncthreads();
 
   Octet sums[kHeld > 0 ? kHeld : 1] = {};
