@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tokens per second of training, and where a step's time goes: quantizing the masters, forward, backward, optimizer.
+// Tokens per second of training, of steps that follow each other as in a run; and where a step's time goes when each
+// part is waited for: quantizing the masters, forward, backward, optimizer.
 //
-//   bench_train_step [--device NAME] [--precision f32|bf16] [--threads N] [--isa NAME] [--hidden N] [--ffn N] [--layers N]
-//                    [--heads N] [--kv-heads N] [--vocab N] [--batch N] [--tokens N] [--steps N] [--recompute] [--json]
+//   bench_train_step [--device NAME] [--precision f32|bf16] [--threads N] [--isa NAME] [--hidden N] [--ffn N] [--layers
+//   N]
+//                    [--heads N] [--kv-heads N] [--vocab N] [--batch N] [--tokens N] [--steps N] [--rounds N]
+//                    [--recompute] [--json]
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -31,31 +34,65 @@ tern::Tensor some_ids(int64_t batch, int64_t tokens, int64_t vocabulary, int ste
   return tern::Tensor::from(ids, {batch, tokens}, device);
 }
 
-// The time when the device has done what it was asked for.
-double idle(const tern::Device& device) {
-  device.synchronize();
-  return now();
-}
+class Bench {
+ public:
+  Bench(const tern::ModelConfig& config, const tern::Device& device, int64_t batch, int64_t tokens, bool recompute)
+      : device_(device),
+        model_(tern::Model::create(config, device, 1)),
+        optimizer_(model_.parameters()),
+        batch_(batch),
+        tokens_(tokens),
+        recompute_(recompute) {}
 
-Phases step(tern::Model& model, tern::Adamw& optimizer, const tern::Tensor& ids, bool recompute) {
-  const tern::Device device = model.device();
-  const double start = idle(device);
-  model.requantize();
-  const double quantized = idle(device);
-  const tern::Tensor loss = model.loss(ids, {.recompute = recompute});
-  const double forward = idle(device);
-  tern::backward(loss);
-  const double backward = idle(device);
-  optimizer.step({}, 1.0 / std::max(1.0, optimizer.gradient_norm()));
-  return {quantized - start, forward - quantized, backward - forward, idle(device) - backward};
-}
+  // Seconds of so many steps.
+  double run(int steps) {
+    const double start = idle();
+    for (int i = 0; i < steps; ++i) step([] { return 0.0; });
+    return idle() - start;
+  }
+
+  // Of one step whose parts wait for the device.
+  Phases parts() {
+    return step([this] { return idle(); });
+  }
+
+  int64_t parameters() const { return model_.info().parameters; }
+
+ private:
+  // The time when the device has done what it was asked for.
+  double idle() const {
+    device_.synchronize();
+    return now();
+  }
+
+  template <class Time>
+  Phases step(const Time& time) {
+    const tern::Tensor ids = some_ids(batch_, tokens_, model_.config().vocab_size, ++steps_, device_);
+    const double start = time();
+    model_.requantize();
+    const double quantized = time();
+    const tern::Tensor loss = model_.loss(ids, {.recompute = recompute_});
+    const double forward = time();
+    tern::backward(loss);
+    const double backward = time();
+    optimizer_.step({}, 1.0 / std::max(1.0, optimizer_.gradient_norm()));
+    return {quantized - start, forward - quantized, backward - forward, time() - backward};
+  }
+
+  const tern::Device device_;
+  tern::Model model_;
+  tern::Adamw optimizer_;
+  const int64_t batch_, tokens_;
+  const bool recompute_;
+  int steps_ = 0;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) try {
   CLI::App app("tokens per second of training");
   std::string name = "cpu", precision = "f32", isa;
-  int threads = 0, steps = 10;
+  int threads = 0, steps = 10, rounds = 3;
   bool recompute = false, json = false;
   int64_t batch = 16, tokens = 128;
   tern::ModelConfig config;
@@ -74,7 +111,8 @@ int main(int argc, char** argv) try {
   app.add_option("--vocab", config.vocab_size)->capture_default_str();
   app.add_option("--batch", batch)->capture_default_str();
   app.add_option("--tokens", tokens)->capture_default_str();
-  app.add_option("--steps", steps)->capture_default_str();
+  app.add_option("--steps", steps, "of a round")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--rounds", rounds, "of which the median is told")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_flag("--recompute", recompute, "run each layer again for its gradient");
   app.add_flag("--json", json);
   CLI11_PARSE(app, argc, argv);
@@ -83,26 +121,26 @@ int main(int argc, char** argv) try {
 
   const tern::Device device = tern::Device::open(
       name, {.threads = threads, .isa = isa, .matmul_precision = tern::matmul_precision_from_name(precision)});
-  tern::Model model = tern::Model::create(config, device, 1);
-  tern::Adamw optimizer(model.parameters());
+  Bench bench(config, device, batch, tokens, recompute);
+  bench.run(2);  // warm-up
+  std::vector<double> rates;
+  for (int i = 0; i < rounds; ++i) rates.push_back(static_cast<double>(steps * batch * tokens) / bench.run(steps));
+  std::sort(rates.begin(), rates.end());
+  const double rate = rates[rates.size() / 2];
   std::vector<Phases> phases;
-  for (int i = 0; i < steps + 2; ++i) {
-    const Phases p = step(model, optimizer, some_ids(batch, tokens, config.vocab_size, i, device), recompute);
-    if (i >= 2) phases.push_back(p);  // after two of warm-up
-  }
+  for (int i = 0; i < steps; ++i) phases.push_back(bench.parts());
   std::sort(phases.begin(), phases.end(), [](const Phases& a, const Phases& b) { return a.total() < b.total(); });
-  const auto rate = [&](const Phases& p) { return static_cast<double>(batch * tokens) / p.total(); };
   const Phases& p = phases[phases.size() / 2];
   const size_t peak = device.backend().peak_bytes();
   if (json) {
     const nlohmann::json out = {{"device", device.description()},
                                 {"precision", name_of(device.matmul_precision())},
-                                {"parameters", model.info().parameters},
+                                {"parameters", bench.parameters()},
                                 {"batch", batch},
                                 {"tokens", tokens},
-                                {"tokens_per_s", rate(p)},
-                                {"low", rate(phases.back())},
-                                {"high", rate(phases.front())},
+                                {"tokens_per_s", rate},
+                                {"low", rates.front()},
+                                {"high", rates.back()},
                                 {"quantize_share", p.quantize / p.total()},
                                 {"forward_share", p.forward / p.total()},
                                 {"backward_share", p.backward / p.total()},
@@ -112,11 +150,13 @@ int main(int argc, char** argv) try {
     return 0;
   }
   fmt::print("{}, {}; {} parameters, {} x {} tokens a step\n", device.description(), name_of(device.matmul_precision()),
-             model.info().parameters, batch, tokens);
-  fmt::print("{:.0f} tokens/s ({:.0f} to {:.0f}); of the median step: quantize {:.1f} %, forward {:.1f} %, backward {:.1f} %, "
-             "optimizer {:.1f} %\n",
-             rate(p), rate(phases.back()), rate(phases.front()), 100 * p.quantize / p.total(), 100 * p.forward / p.total(),
-             100 * p.backward / p.total(), 100 * p.optimizer / p.total());
+             bench.parameters(), batch, tokens);
+  fmt::print(
+      "{:.0f} tokens/s ({:.0f} to {:.0f}); of the median step whose parts wait: quantize {:.1f} %, forward {:.1f} %, "
+      "backward {:.1f} %, "
+      "optimizer {:.1f} %\n",
+      rate, rates.front(), rates.back(), 100 * p.quantize / p.total(), 100 * p.forward / p.total(),
+      100 * p.backward / p.total(), 100 * p.optimizer / p.total());
   if (peak > 0) {
     fmt::print("at most {:.2f} GiB of the device's memory\n",
                static_cast<double>(peak) / static_cast<double>(size_t{1} << 30));

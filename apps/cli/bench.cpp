@@ -27,7 +27,7 @@ core, measured), and of the first of --threads:
   model_mb                of it weights, head, and keys and values as they are held
   bytes_per_token         ternary weights + head + norms + keys and values at the mean length; of a screened head its
                           codes, not the few rows that it reads whole
-  decode_tokens_per_s     one sequence, greedy, --decode tokens after --depth
+  decode_tokens_per_s     one sequence, --decode tokens after --depth, greedy unless --temperature
   decode_bandwidth_share  bytes_per_token * decode_tokens_per_s / read_gb_per_s
   prefill_tokens_per_s    the first of --prompt
   prefill_peak_share      2 * ternary_parameters * prefill_tokens_per_s / int8_peak_gops: operations of the ternary
@@ -43,11 +43,13 @@ struct Options {
   std::vector<int> threads = {0};
   std::vector<int64_t> prompts = {512}, batches;
   int64_t prompt_batch = 1, chunk = 512, decode = 64, depth = 1, read_mb = 1024;
+  double temperature = 0;
   bool no_kernels = false;
   Repetitions repetitions;
 
   KvType kv_type() const { return kv_type_from_name(kv); }
   std::string name() const { return model.empty() ? shape : model; }
+  DecodeLoad decode_load(int64_t sequences) const { return {sequences, depth, decode, temperature}; }
 };
 
 struct Prefill {
@@ -147,7 +149,7 @@ Run measure(const Options& options, int threads) {
   run.kv_bytes_per_token = model.kv_bytes_per_token({.type = kv});
   check_decoding(model, kv);
 
-  const DecodeRate decode = decode_rate(model, kv, 1, options.depth, options.decode, options.repetitions);
+  const DecodeRate decode = decode_rate(model, kv, options.decode_load(1), options.repetitions);
   run.decode = decode.rate;
   run.fallback_share = decode.fallback_share;
   run.resident_bytes = resident_bytes();
@@ -160,7 +162,7 @@ Run measure(const Options& options, int threads) {
     run.prefills.push_back({prompt, prefill_rate(model, kv, load, options.repetitions)});
   }
   for (const int64_t batch : options.batches) {
-    const DecodeRate many = decode_rate(model, kv, batch, options.depth, options.decode, options.repetitions);
+    const DecodeRate many = decode_rate(model, kv, options.decode_load(batch), options.repetitions);
     if (many.ids != decode.ids) {
       throw Error(
           fmt::format("[bench] expected a sequence to say the same in a batch of {} as alone, got another", batch));
@@ -320,6 +322,9 @@ Action add_bench(CLI::App& verb) {
       ->capture_default_str();
   verb.add_option("--decode", options->decode, "Tokens to draw one by one")->check(at_least(1))->capture_default_str();
   verb.add_option("--depth", options->depth, "Tokens before them")->check(at_least(1))->capture_default_str();
+  verb.add_option("--temperature", options->temperature, "Of what is drawn, without a filter; 0 is greedy")
+      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
+      ->capture_default_str();
   verb.add_option("--batch", options->batches, "Sequences to draw for at once, as \"1,4,16\"")
       ->delimiter(',')
       ->check(at_least(1))

@@ -52,13 +52,14 @@ class Requests {
       : vocabulary_(model.config().vocab_size),
         engine_(model, any_tokenizer(), engine_options(kv, batch, capacity, chunk)) {}
 
-  // All requests together: `depth` tokens, then greedily `tokens` more.
-  std::vector<GenerateResult> run(int64_t batch, int64_t depth, int64_t tokens) {
+  // All requests together: `depth` tokens each, then `tokens` more.
+  std::vector<GenerateResult> run(const DecodeLoad& load) {
     std::vector<RequestId> requests;
-    for (int64_t i = 0; i < batch; ++i) {
+    for (int64_t i = 0; i < load.sequences; ++i) {
       Request request;
-      request.ids = some_ids(depth, i * 31, vocabulary_);
-      request.max_tokens = tokens;
+      request.ids = some_ids(load.depth, i * 31, vocabulary_);
+      request.max_tokens = load.tokens;
+      request.sampling.temperature = load.temperature;
       request.ignore_eos = true;
       requests.push_back(engine_.submit(std::move(request)));
     }
@@ -137,25 +138,27 @@ Spread prefill_rate(const Model& model, KvType kv, const PrefillLoad& load, cons
   return repetitions.of([&] {
     // Steps are shared, so the longest time is the time of all.
     double seconds = 0;
-    for (const GenerateResult& result : requests.run(load.sequences, load.prompt, 1)) {
+    for (const GenerateResult& result : requests.run({load.sequences, load.prompt, 1})) {
       seconds = std::max(seconds, result.prefill_seconds);
     }
     return static_cast<double>(load.sequences * load.prompt) / seconds;
   });
 }
 
-DecodeRate decode_rate(const Model& model, KvType kv, int64_t batch, int64_t depth, int64_t tokens,
-                       const Repetitions& repetitions) {
+DecodeRate decode_rate(const Model& model, KvType kv, const DecodeLoad& load, const Repetitions& repetitions) {
+  // The first token comes with the prompt.
+  DecodeLoad with_first = load;
+  ++with_first.tokens;
   // One chunk has all prompts, so that no pass mixes prompts and decoding.
-  Requests requests(model, kv, batch, depth + tokens + 1, batch * depth);
+  Requests requests(model, kv, load.sequences, load.depth + with_first.tokens, load.sequences * load.depth);
   DecodeRate found;
   found.rate = repetitions.of([&] {
-    // The first token comes with the prompt. Passes are shared, so the longest time is the time of all.
-    const std::vector<GenerateResult> results = requests.run(batch, depth, tokens + 1);
+    // Passes are shared, so the longest time is the time of all.
+    const std::vector<GenerateResult> results = requests.run(with_first);
     double seconds = 0;
     for (const GenerateResult& result : results) seconds = std::max(seconds, result.decode_seconds);
     found.ids = results[0].ids;
-    return static_cast<double>(batch * tokens) / seconds;
+    return static_cast<double>(load.sequences * load.tokens) / seconds;
   });
   const EngineStatistics statistics = requests.statistics();
   const int64_t screened = statistics.screened_rows + statistics.fallback_rows;

@@ -41,10 +41,15 @@ struct DecodeRate {
   double fallback_share = 0;  // of the tokens for which a screened head had to read all of its weights
 };
 
-// Tokens per second of `batch` sequences together, each greedily drawing `tokens` tokens, at least one, after `depth`
-// different ones, at least one. The first sequence is the same for any batch.
-DecodeRate decode_rate(const Model& model, KvType kv, int64_t batch, int64_t depth, int64_t tokens,
-                       const Repetitions& repetitions);
+// So many sequences, each drawing `tokens` tokens, at least one, after `depth` different ones, at least one: greedily,
+// or with a temperature and no filter.
+struct DecodeLoad {
+  int64_t sequences, depth, tokens;
+  double temperature = 0;
+};
+
+// Tokens per second of all sequences together. The first one is the same for any number of them.
+DecodeRate decode_rate(const Model& model, KvType kv, const DecodeLoad& load, const Repetitions& repetitions);
 
 // Seconds of one product of `inputs` rows by a random ternary matrix [rows, cols] that no cache holds.
 Spread ternary_seconds(const Device& device, const TernaryShape& shape, int64_t inputs, const Repetitions& repetitions);

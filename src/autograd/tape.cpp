@@ -162,8 +162,9 @@ Tensor seed(const Tensor& output, const Tensor& grad) {
           to_string(output.shape()));
     return Tensor::full(output.shape(), 1.0, DType::f32, output.device());
   }
-  check(grad.shape() == output.shape() && grad.dtype() == DType::f32 && grad.device() == output.device(), "backward",
-        "expected a gradient f32 {} on the output's device, got {} {}", to_string(output.shape()),
+  check(grad.shape() == output.shape() && (grad.dtype() == DType::f32 || grad.dtype() == output.dtype()) &&
+            grad.device() == output.device(),
+        "backward", "expected a gradient f32 {} on the output's device, got {} {}", to_string(output.shape()),
         name_of(grad.dtype()), to_string(grad.shape()));
   return grad.detach();
 }

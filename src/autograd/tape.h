@@ -21,7 +21,7 @@ bool needs_grad(std::span<const Tensor> tensors);
 // Makes `out`, fresh from an op, the result of `op` on `inputs`; records nothing when no input requires a gradient. The
 // vjp gets the f32 gradient of out, any strided view, and returns one f32 gradient per input, of the input's shape,
 // undefined where it is not needed; it captures detached tensors only (its own output, too: anything else would be a
-// cycle).
+// cycle). Between ops of mixed precision a gradient is of the result's dtype, which then has one use only.
 void record(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp);
 void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp);
 

@@ -558,6 +558,7 @@ struct ScoreQuery {
   int64_t first_leader, leaders;  // where its leaders are, and how many, 1 to kMostLeaders
   double drop;                    // how far below the least of the leaders' scores a score can matter
   double temperature;             // of the weights of those that do not; 0: not asked for
+  double number;                  // in [0, 1): where to draw (DrawnScoresArgs)
 };
 
 struct FoundScore {
@@ -610,6 +611,23 @@ struct SurvivingScoresArgs {
   double* rest;           // [rows, score_parts(n)]; may be null where no row has a temperature
   int64_t* count;
   FoundScore* found;  // room for rows·most
+};
+
+// Of each row, whose one leader has the score s: the weight of a token is exp((score - s) / temperature), in double.
+// drawn[r] is the first token with number · total < through; `before` and `through` are the sums of the weights of the
+// tokens before it, without and with its own, `total` that of all. The sums are taken in any order; where they do not
+// meet, there is no leader, or a weight is NaN, id is -1.
+struct DrawnScore {
+  double before, through, total;
+  int64_t id;
+};
+struct DrawnScoresArgs {
+  int64_t rows, n;
+  const float* values;  // [rows, n]
+  const ScoreQuery* query;
+  const uint64_t* bits;
+  const FoundScore* leaders;
+  DrawnScore* drawn;  // [rows]
 };
 
 // ---------------------------------------------------------------- probe
@@ -705,6 +723,7 @@ struct ScoreKernels {
   Kernel<LeadingScoresArgs> leading_scores;
   Kernel<LinearPairsArgs> linear_pairs;
   Kernel<SurvivingScoresArgs> surviving_scores;
+  Kernel<DrawnScoresArgs> drawn_scores;
 };
 
 struct ProbeKernels {
@@ -748,7 +767,9 @@ constexpr bool complete(const TernaryKernels& t) {
 constexpr bool complete(const AttentionKernels& t) {
   return t.attention && t.attention_backward && t.kv_block_bytes && t.kv_append && t.paged_attention;
 }
-constexpr bool complete(const ScoreKernels& t) { return t.leading_scores && t.linear_pairs && t.surviving_scores; }
+constexpr bool complete(const ScoreKernels& t) {
+  return t.leading_scores && t.linear_pairs && t.surviving_scores && t.drawn_scores;
+}
 constexpr bool complete(const ProbeKernels& t) { return t.read_words && t.int8_peak; }
 
 }  // namespace tern

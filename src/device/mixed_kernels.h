@@ -18,8 +18,8 @@
 
 namespace tern {
 
-// NormQuantizeArgs of h = x, or of relu(gate)²·x as (r·r)·x, in bf16: y = h · inv · weight, never stored, then codes. The
-// codes of a row are those that NormQuantizeArgs gives it, but for the order of Σh². inv_rms [rows] is kept for the
+// NormQuantizeArgs of h = x, or of relu(gate)²·x as (r·r)·x, in bf16: y = h · inv · weight, never stored, then codes.
+// The codes of a row are those that NormQuantizeArgs gives it, but for the order of Σh². inv_rms [rows] is kept for the
 // gradient.
 struct MixedNormQuantizeArgs {
   int64_t rows, cols, q_stride;
@@ -52,7 +52,8 @@ struct MixedTernaryArgs {
   MixedTernaryPart part[kMostTernaryParts];
 };
 
-// What the gradients of a product's result are divided and multiplied by, see above: e[r] = dy[r]·(factor / q_scale[r]).
+// What the gradients of a product's result are divided and multiplied by, see above: e[r] = dy[r]·(factor /
+// q_scale[r]).
 struct MixedRowFactor {
   const float* q_scale;  // [rows]
   float factor;
@@ -60,9 +61,9 @@ struct MixedRowFactor {
 
 // Pulls back h = x (or relu(gate)²·x), y = h · inv · weight: dy[r] = z[r]·(weight_scale·q_scale[r]).
 //   g = dy·weight, c = Σ(g·h)·inv²/cols, dh = inv·(g - h·c), d_weight[j] = Σ_r dy·(h·inv), overwritten.
-// Without a gate: d = (add ? add : 0) + dh is written to `d` (may be add), and d·(e_of.factor / e_of.q_scale[r]) to `e`;
-// either may be null. With a gate: d_gate = (dh·x)·(2·relu(gate)) and d_x = dh·(r·r) go to e_gate and e_x, multiplied by
-// e_of's factor / q_scale[r], of d_x times x_factor, with row stride e_stride; d, e, add are null.
+// Without a gate: d = (add ? add : 0) + dh is written to `d` (may be add), and d·(e_of.factor / e_of.q_scale[r]) to
+// `e`; either may be null. With a gate: d_gate = (dh·x)·(2·relu(gate)) and d_x = dh·(r·r) go to e_gate and e_x,
+// multiplied by e_of's factor / q_scale[r], of d_x times x_factor, with row stride e_stride; d, e, add are null.
 struct MixedNormBackwardArgs {
   int64_t rows, cols;
   const bf16 *x, *gate;
@@ -112,9 +113,9 @@ struct MixedMatmulArgs {
 };
 
 // AttentionArgs of q_tokens == kv_tokens tokens, dim a multiple of 16, at most 128. Row t of sequence b is row
-// b·tokens + t of each operand, whose head h is at column h·dim; out is contiguous. First q and k are rotated in place by
-// the position t (RopeArgs; cos, sin [tokens, dim/2]) and rounded; the probabilities are rounded to bf16 for their product
-// with v.
+// b·tokens + t of each operand, whose head h is at column h·dim; out is contiguous. First q and k are rotated in place
+// by the position t (RopeArgs; cos, sin [tokens, dim/2]) and rounded; the probabilities are rounded to bf16 for their
+// product with v.
 struct MixedAttentionArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   bf16 *q, *k;
@@ -122,12 +123,12 @@ struct MixedAttentionArgs {
   int64_t q_stride, k_stride, v_stride;  // of rows
   const float *cos, *sin;
   float scale;
-  bf16* out;  // [batch·tokens, heads·dim]
-  float* lse;     // [batch, heads, tokens]
+  bf16* out;   // [batch·tokens, heads·dim]
+  float* lse;  // [batch, heads, tokens]
 };
 
-// Its gradients, of q and k before they were rotated: q and k here are the rotated ones. Of dq, dk and dv what is written
-// is times (their factor / q_scale[row]), and rows have stride d_stride.
+// Its gradients, of q and k before they were rotated: q and k here are the rotated ones. Of dq, dk and dv what is
+// written is times (their factor / q_scale[row]), and rows have stride d_stride.
 struct MixedAttentionBackwardArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   const bf16 *q, *k, *v;

@@ -87,6 +87,10 @@ class Picking {
   // Whether few tokens may decide, for the host and for the device to look for.
   bool screenable(int64_t row) const { return request(row).top_logprobs < 0 && can_screen(*request(row).sampler); }
   bool searchable(int64_t row) const { return request(row).top_logprobs < 0 && can_search(*request(row).sampler); }
+  // Whether the device may draw among all tokens.
+  bool drawable(int64_t row) const {
+    return request(row).top_logprobs < 0 && can_draw(*request(row).sampler, model_.config().vocab_size);
+  }
 
   // Draws from candidates, if there are any.
   bool take(int64_t row, const std::optional<std::vector<Candidate>>& candidates) {
@@ -169,31 +173,64 @@ class Picking {
     return take_found(rows, found, true);
   }
 
-  // Draws for those of these rows that the device finds the tokens of, which it returns.
-  std::vector<int64_t> search_logits(const std::vector<int64_t>& rows, const Tensor& logits) {
-    std::vector<int64_t> tried, places;
+  // Those of the rows that `wanted` says, and their logits.
+  struct Chosen {
+    std::vector<int64_t> rows;
+    Tensor logits;
+  };
+  template <class Wanted>
+  static Chosen choose(const std::vector<int64_t>& rows, const Tensor& logits, const Wanted& wanted) {
+    Chosen chosen;
+    std::vector<int64_t> places;
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (!searchable(rows[i])) continue;
-      tried.push_back(rows[i]);
+      if (!wanted(rows[i])) continue;
+      chosen.rows.push_back(rows[i]);
       places.push_back(static_cast<int64_t>(i));
     }
-    if (tried.empty()) return {};
+    if (!places.empty()) chosen.logits = some_rows(logits, places);
+    return chosen;
+  }
+
+  // Draws for those of these rows that the device finds the tokens of, which it returns.
+  std::vector<int64_t> search_logits(const std::vector<int64_t>& rows, const Tensor& logits) {
+    const Chosen tried = choose(rows, logits, [&](int64_t row) { return searchable(row); });
+    if (tried.rows.empty()) return {};
     const std::vector<FoundScores> found =
-        search_scores(some_rows(logits, places), searches_for(tried), most_found(model_.config().vocab_size));
-    return take_found(tried, found, false);
+        search_scores(tried.logits, searches_for(tried.rows), most_found(model_.config().vocab_size));
+    return take_found(tried.rows, found, false);
+  }
+
+  // The same for those without a filter.
+  std::vector<int64_t> draw_logits(const std::vector<int64_t>& rows, const Tensor& logits) {
+    const Chosen tried = choose(rows, logits, [&](int64_t row) { return drawable(row); });
+    if (tried.rows.empty()) return {};
+    std::vector<ScoreSearch> draws;
+    for (const int64_t row : tried.rows) {
+      const PickRequest& r = request(row);
+      draws.push_back(draw_for(*r.sampler, r.allowed, r.index));
+    }
+    const std::vector<DrawnScore> drawn = draw_scores(tried.logits, draws);
+    std::vector<int64_t> decided;
+    for (size_t i = 0; i < drawn.size(); ++i) {
+      const std::optional<int32_t> token = drawn_token(drawn[i], draws[i].number, model_.config().vocab_size);
+      if (!token) continue;
+      picks_[static_cast<size_t>(tried.rows[i])].id = *token;
+      decided.push_back(tried.rows[i]);
+    }
+    return decided;
   }
 
   void whole_head(const std::vector<int64_t>& rows) {
     if (rows.empty()) return;
     const Tensor logits = model_.head_logits(rows_of(rows));
-    const std::vector<int64_t> decided = searches_ ? search_logits(rows, logits) : std::vector<int64_t>{};
-    std::vector<int64_t> left, places;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      if (std::binary_search(decided.begin(), decided.end(), rows[i])) continue;
-      left.push_back(rows[i]);
-      places.push_back(static_cast<int64_t>(i));
+    std::vector<int64_t> undecided = rows;
+    if (searches_) {
+      remove(search_logits(rows, logits), undecided);
+      remove(draw_logits(rows, logits), undecided);
     }
-    if (!left.empty()) sample(left, some_rows(logits, places).to_vector<float>());
+    const Chosen left =
+        choose(rows, logits, [&](int64_t row) { return std::binary_search(undecided.begin(), undecided.end(), row); });
+    if (!left.rows.empty()) sample(left.rows, left.logits.to_vector<float>());
   }
 
   // On the host, from all logits.

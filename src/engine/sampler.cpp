@@ -229,8 +229,10 @@ std::vector<Candidate> Sampler::candidates(std::span<const float> logits, std::s
   return *candidates(KnownTokens{scores.at_least(-kInfinity), -kInfinity, total, total});
 }
 
+double Sampler::number(uint64_t index) const { return Random(options_.seed, index).uniform(); }
+
 int32_t Sampler::draw(std::span<const Candidate> candidates, uint64_t index) const {
-  const double u = Random(options_.seed, index).uniform();
+  const double u = number(index);
   double sum = 0;
   for (const Candidate& candidate : candidates) {
     sum += candidate.probability;

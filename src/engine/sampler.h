@@ -63,6 +63,8 @@ class Sampler {
   std::optional<std::vector<Candidate>> candidates(KnownTokens known) const;
   // Draws from them.
   int32_t draw(std::span<const Candidate> candidates, uint64_t index) const;
+  // The random number in [0, 1) that decides.
+  double number(uint64_t index) const;
 
   const SamplingOptions& options() const { return options_; }
   // The tokens below `end` whose logits the penalty changes, ascending.

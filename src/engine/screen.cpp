@@ -258,4 +258,29 @@ std::optional<std::vector<Candidate>> found_candidates(const Sampler& sampler, c
   return sampler.candidates(std::move(known));
 }
 
+bool can_draw(const Sampler& sampler, int64_t vocabulary) {
+  const SamplingOptions& o = sampler.options();
+  return o.temperature > 0 && (o.top_k == 0 || o.top_k >= vocabulary) && o.top_p == 1 && o.min_p == 0;
+}
+
+ScoreSearch draw_for(const Sampler& sampler, std::span<const uint64_t> allowed, uint64_t index) {
+  const SamplingOptions& options = sampler.options();
+  return {.allowed = allowed,
+          .penalized = sampler.penalized_bits(),
+          .penalty = options.repetition_penalty,
+          .temperature = options.temperature,
+          .number = sampler.number(index)};
+}
+
+// Every sum of n weights, here, on the device or in Sampler, is off by n roundings of 2^-53 at most, and there are four
+// of them: the device's, its total, the sampler's total and its sum of probabilities. A weight is off by the roundings
+// of its exponent, at most 745 in magnitude where exp is not 0: 3 · 745 · 2^-53 on either side, and those of exp.
+std::optional<int32_t> drawn_token(const DrawnScore& drawn, double number, int64_t vocabulary) {
+  if (drawn.id < 0 || !(drawn.total < kInfinity)) return std::nullopt;
+  const double margin = drawn.total * (static_cast<double>(vocabulary) * 0x1p-50 + 0x1p-40);
+  const double at = number * drawn.total;
+  if (!(drawn.before + margin <= at && at + margin < drawn.through)) return std::nullopt;
+  return static_cast<int32_t>(drawn.id);
+}
+
 }  // namespace tern

@@ -42,4 +42,11 @@ int64_t most_found(int64_t vocabulary);
 std::optional<std::vector<Candidate>> found_candidates(const Sampler& sampler, const FoundScores& found,
                                                        bool by_bounds);
 
+// The same for a sampler without a filter, which draws among all tokens by their weights: whether it is one, and the
+// token that Sampler::sample would draw, or nothing when the number falls too near to the edge of a token for sums that
+// are rounded in another order.
+bool can_draw(const Sampler& sampler, int64_t vocabulary);
+ScoreSearch draw_for(const Sampler& sampler, std::span<const uint64_t> allowed, uint64_t index);
+std::optional<int32_t> drawn_token(const DrawnScore& drawn, double number, int64_t vocabulary);
+
 }  // namespace tern

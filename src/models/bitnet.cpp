@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "base/check.h"
+#include "nn/mixed_layer.h"
 #include "ops/checked_indices.h"
+#include "ops/mixed.h"
 #include "tern/autograd.h"
 
 namespace tern {
@@ -41,6 +43,7 @@ class BitNet final : public Architecture {
 
   Tensor hidden(const Tensor& ids, Graph graph) const override {
     const bool with_grad = graph != Graph::none;
+    if (with_grad && trains_in_mixed_precision()) return mixed_hidden(ids, graph);
     const TokenPositions positions{token_positions(ids), &rope_};
     Tensor x = cast(checked::embedding(embedding_.get(with_grad), ids), DType::f32);
     for (const Layer& layer : layers_) {
@@ -84,6 +87,25 @@ class BitNet final : public Architecture {
 
   Tensor normalized(const Tensor& x, const DenseWeight& norm, bool with_grad) const {
     return rms_norm(x, norm.get(with_grad), eps());
+  }
+
+  bool trains_in_mixed_precision() const {
+    const ModelConfig& c = config();
+    return takes_mixed_layer(device(), c.hidden_size, c.intermediate_size, c.head_dim());
+  }
+
+  // hidden(ids, graph) with activations in bf16.
+  Tensor mixed_hidden(const Tensor& ids, Graph graph) const {
+    const int64_t batch = ids.size(0), tokens = ids.size(1), width = config().hidden_size;
+    const Tensor embedded = cast(checked::embedding(embedding_.get(true), ids), DType::f32);
+    Tensor x = mixed::to_bf16(reshape(embedded, {batch * tokens, width}));
+    for (const Layer& layer : layers_) {
+      const auto run = [self = shared_from_this(), this, &layer, batch](const Tensor& in, bool) {
+        return mixed_layer({layer.input_norm, layer.attention, layer.post_norm, layer.feed_forward}, in, rope_, batch);
+      };
+      x = graph == Graph::recomputed ? recomputed(x, run) : run(x, true);
+    }
+    return normalized(reshape(mixed::to_f32(x), {batch, tokens, width}), norm_, true);
   }
 
   // [0, tokens) in every row.

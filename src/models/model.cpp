@@ -8,6 +8,7 @@
 #include "models/head.h"
 #include "models/kv_pool.h"
 #include "ops/checked_indices.h"
+#include "ops/mixed.h"
 #include "ops/checks.h"
 #include "tern/ops.h"
 
@@ -90,7 +91,11 @@ Tensor checked_loss(const Architecture& model, const Tensor& ids, const Tensor& 
   const Graph graph = !with_grad ? Graph::none : options.recompute ? Graph::recomputed : Graph::whole;
   const Tensor hidden = model.hidden(ids, graph);
   if (!with_grad && !is_exact(model.head_type)) return cross_entropy(tern::head_logits(model, hidden), targets);
-  return checked::linear_cross_entropy(hidden, model.head().get(with_grad), targets, counted);
+  const Tensor& head = model.head().get(with_grad);
+  if (with_grad && mixed::takes_head_loss(hidden, head)) {
+    return mixed::linear_cross_entropy(hidden, head, targets, counted);
+  }
+  return checked::linear_cross_entropy(hidden, head, targets, counted);
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ class BitLinear {
   bool has_master() const { return master_.defined(); }
   const Tensor& master() const { return master_; }
   const PackedTernary& packed() const { return packed_; }
+  // The master's codes i8 [out, in]; undefined without one.
+  const Tensor& code_matrix() const { return codes_; }
   // Codes i8 [out, in], read back from the packed bytes, and the scale.
   TernaryCodes codes() const { return {unpack_ternary(packed_), packed_.scale}; }
 

@@ -10,6 +10,7 @@
 #include "ops/copy.h"
 #include "ops/dims.h"
 #include "ops/gradients.h"
+#include "ops/loss.h"
 #include "ops/matmul.h"
 #include "tern/ops.h"
 
@@ -76,13 +77,6 @@ Tensor mean_loss(const Tensor& losses, double count) {
   return sum(losses) / Tensor::full({}, count, DType::f32, losses.device());
 }
 
-// Rows of logits that are made at once. The more they are, the less a large weight and its gradient are read again, and
-// the more of a GPU works on a chunk.
-int64_t rows_in_budget(int64_t classes) {
-  constexpr int64_t kLogits = int64_t{1} << 27, kUnit = 128;  // 512 MiB
-  return std::max<int64_t>(kLogits / std::max<int64_t>(classes, 1) / kUnit, 1) * kUnit;
-}
-
 // A head's losses, a chunk of rows at a time, and the gradients of their mean where they are wanted.
 struct ChunkedHead {
   Tensor hidden, weight;      // [rows, k] and [classes, k], contiguous, without a graph
@@ -140,15 +134,36 @@ struct ChunkedHead {
 
 }  // namespace
 
+int64_t head_rows_at_once(int64_t classes) {
+  constexpr int64_t kLogits = int64_t{1} << 27, kUnit = 128;  // 512 MiB in f32
+  return std::max<int64_t>(kLogits / std::max<int64_t>(classes, 1) / kUnit, 1) * kUnit;
+}
+
+Tensor record_head_loss(const Tensor& losses, int64_t counted, const Tensor& hidden, const Tensor& weight,
+                        Tensor d_hidden, Tensor d_weight) {
+  const Tensor loss = mean_loss(losses, static_cast<double>(counted));
+  // Handed over, not held: whoever gets them may add to them in place.
+  record(loss, "linear_cross_entropy", {hidden, weight},
+         [d_hidden = std::move(d_hidden), d_weight = std::move(d_weight),
+          shape = hidden.shape()](const Tensor& dy) mutable {
+           if (d_hidden.defined()) {
+             scale_in_place(d_hidden, dy);
+             d_hidden = reshape(d_hidden, shape);
+           }
+           if (d_weight.defined()) scale_in_place(d_weight, dy);
+           return Gradients{std::move(d_hidden), std::move(d_weight)};
+         });
+  return loss;
+}
+
 Tensor checked::linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets, int64_t counted,
                                      int64_t rows_at_once) {
   const Device& device = hidden.device();
   const int64_t rows = rows_of(hidden.shape()), classes = weight.shape()[0];
-  const auto count = static_cast<double>(counted);
   ChunkedHead head = {.hidden = reshape(dense(hidden).detach(), {rows, weight.shape()[1]}),
                       .weight = dense(weight).detach(),
                       .targets = dense(targets),
-                      .scale = static_cast<float>(1.0 / count),
+                      .scale = static_cast<float>(1.0 / static_cast<double>(counted)),
                       .losses = Tensor::empty(targets.shape(), DType::f32, device),
                       .d_hidden = {},
                       .d_weight = {},
@@ -161,20 +176,8 @@ Tensor checked::linear_cross_entropy(const Tensor& hidden, const Tensor& weight,
     head.d_weight = rows > 0 ? Tensor::empty(weight.shape(), DType::f32, device)
                              : Tensor::zeros(weight.shape(), DType::f32, device);
   }
-  head.run(rows_at_once > 0 ? rows_at_once : rows_in_budget(classes));
-  const Tensor loss = mean_loss(head.losses, count);
-  // Handed over, not held: whoever gets them may add to them in place.
-  record(loss, "linear_cross_entropy", {hidden, weight},
-         [d_hidden = std::move(head.d_hidden), d_weight = std::move(head.d_weight),
-          shape = hidden.shape()](const Tensor& dy) mutable {
-           if (d_hidden.defined()) {
-             scale_in_place(d_hidden, dy);
-             d_hidden = reshape(d_hidden, shape);
-           }
-           if (d_weight.defined()) scale_in_place(d_weight, dy);
-           return Gradients{std::move(d_hidden), std::move(d_weight)};
-         });
-  return loss;
+  head.run(rows_at_once > 0 ? rows_at_once : head_rows_at_once(classes));
+  return record_head_loss(head.losses, counted, hidden, weight, std::move(head.d_hidden), std::move(head.d_weight));
 }
 
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {

@@ -32,7 +32,8 @@ class Queries {
                           .first_leader = leaders_,
                           .leaders = search.leaders,
                           .drop = search.drop,
-                          .temperature = search.temperature});
+                          .temperature = search.temperature,
+                          .number = search.number});
       leaders_ += search.leaders;
       weighs_ |= search.temperature > 0;
     }
@@ -139,30 +140,42 @@ class Results {
   Tensor memory_;
 };
 
+void check_searches(const char* op, const Tensor& values, std::span<const ScoreSearch> searches) {
+  check_rank(op, {"values", values}, 2);
+  const int64_t rows = values.size(0), n = values.size(1);
+  check(std::ssize(searches) == rows, op, "expected a search for each of {} rows, got {}", rows, searches.size());
+  check(n >= 1 && n < INT32_MAX, op, "expected 1 to {} tokens, got {}", INT32_MAX - 1, n);
+  check(searches_scores(values.device()), op, "expected a device that looks through scores itself, got {}",
+        values.device().description());
+}
+
+// Of rows of values, contiguous.
+Tensor leading_scores(const Tensor& values, const Queries& queries, const Tensor& uploaded) {
+  const Device& device = values.device();
+  Tensor leaders = Tensor::empty({queries.leaders() * int64_t{sizeof(FoundScore)}}, DType::u8, device);
+  call(device, &Kernels::leading_scores,
+       {.rows = values.size(0),
+        .n = values.size(1),
+        .low = values.data<float>(),
+        .query = queries.queries(uploaded),
+        .bits = queries.bits(uploaded),
+        .found = static_cast<FoundScore*>(leaders.raw())});
+  return leaders;
+}
+
 std::vector<FoundScores> search(const Tensor& low, const Tensor& high, const std::optional<ExactValues>& exact,
                                 std::span<const ScoreSearch> searches, int64_t most, int64_t& computed) {
   check_inputs(kOp, DType::f32, {{"low", low}, {"high", high}});
-  check_rank(kOp, {"low", low}, 2);
+  check_searches(kOp, low, searches);
   check_shape(kOp, {"high", high}, low.shape());
   const Device& device = low.device();
   const int64_t rows = low.size(0), n = low.size(1);
-  check(std::ssize(searches) == rows, kOp, "expected a search for each of {} rows, got {}", rows, searches.size());
-  check(n >= 1 && n < INT32_MAX, kOp, "expected 1 to {} tokens, got {}", INT32_MAX - 1, n);
-  check(searches_scores(device), kOp, "expected a device that looks through scores itself, got {}",
-        device.description());
   if (rows == 0) return {};
   const Queries queries(searches, n);
-  const Tensor uploaded = queries.upload(device), from = dense(low), to = dense(high);
-  const Tensor leaders = Tensor::empty({queries.leaders() * int64_t{sizeof(FoundScore)}}, DType::u8, device);
+  const Tensor uploaded = queries.upload(device), to = dense(high);
+  const Tensor leaders = leading_scores(dense(low), queries, uploaded);
   const Results results(device, rows, n, most, queries.weighs());
   auto* const leading = static_cast<FoundScore*>(leaders.raw());
-  call(device, &Kernels::leading_scores,
-       {.rows = rows,
-        .n = n,
-        .low = from.data<float>(),
-        .query = queries.queries(uploaded),
-        .bits = queries.bits(uploaded),
-        .found = leading});
   Tensor x, w;
   if (exact) {
     x = dense(exact->x);
@@ -211,6 +224,35 @@ std::vector<FoundScores> search_scores(const Tensor& values, std::span<const Sco
 std::vector<FoundScores> search_scores(const Tensor& low, const Tensor& high, const ExactValues& exact,
                                        std::span<const ScoreSearch> searches, int64_t most, int64_t& computed) {
   return search(low, high, exact, searches, most, computed);
+}
+
+std::vector<DrawnScore> draw_scores(const Tensor& values, std::span<const ScoreSearch> searches) {
+  constexpr const char* op = "draw_scores";
+  check_inputs(op, DType::f32, {{"values", values}});
+  check_searches(op, values, searches);
+  for (const ScoreSearch& search : searches) {
+    check(search.leaders == 1, op, "expected one leader, got {}", search.leaders);
+    check(search.temperature > 0, op, "expected a temperature above 0, got {}", search.temperature);
+    check(search.number >= 0 && search.number < 1, op, "expected a number in [0, 1), got {}", search.number);
+  }
+  std::vector<DrawnScore> drawn(searches.size());
+  if (drawn.empty()) return drawn;
+  const Device& device = values.device();
+  const Queries queries(searches, values.size(1));
+  const Tensor uploaded = queries.upload(device), rows = dense(values);
+  const Tensor leaders = leading_scores(rows, queries, uploaded);
+  const auto bytes = std::as_writable_bytes(std::span(drawn));
+  const Tensor results = Tensor::empty({std::ssize(bytes)}, DType::u8, device);
+  call(device, &Kernels::drawn_scores,
+       {.rows = rows.size(0),
+        .n = rows.size(1),
+        .values = rows.data<float>(),
+        .query = queries.queries(uploaded),
+        .bits = queries.bits(uploaded),
+        .leaders = static_cast<const FoundScore*>(leaders.raw()),
+        .drawn = static_cast<DrawnScore*>(results.raw())});
+  device.memory().copy_to_host(bytes.data(), results.raw(), bytes.size());
+  return drawn;
 }
 
 }  // namespace tern

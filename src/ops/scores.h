@@ -22,6 +22,7 @@ struct ScoreSearch {
   double penalty = 1;
   int64_t leaders = 1;
   double drop = 0, temperature = 0;
+  double number = 0;
 };
 
 // The tokens of a row that can matter.
@@ -42,5 +43,9 @@ struct ExactValues {
 std::vector<FoundScores> search_scores(const Tensor& values, std::span<const ScoreSearch> searches, int64_t most);
 std::vector<FoundScores> search_scores(const Tensor& low, const Tensor& high, const ExactValues& exact,
                                        std::span<const ScoreSearch> searches, int64_t most, int64_t& computed);
+
+// For each row of values f32 [rows, n], with one leader asked for: where its number falls among the weights of all
+// tokens. Waits for the device.
+std::vector<DrawnScore> draw_scores(const Tensor& values, std::span<const ScoreSearch> searches);
 
 }  // namespace tern

@@ -15,6 +15,7 @@
 #include "ops/gradients.h"
 #include "ops/matmul.h"
 #include "ops/pack_rows.h"
+#include "ops/quantized_rows.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -95,17 +96,6 @@ void check_operands(const char* op, const QuantizedRows& x, const PackedTernary&
 
 int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Room for the quantized rows of x, in one piece of memory.
-QuantizedRows empty_rows(const char* op, const Tensor& x) {
-  check_rank_at_least(op, {"x", x}, 1);
-  const int64_t rows = rows_of(x.shape()), cols = x.shape().back();
-  check(cols < kLongestRow, op, "expected x with a last extent below {}, got {}", kLongestRow, cols);
-  const int64_t stride = quantized_stride(cols), bytes = rows * stride, numbers = rows * int64_t{sizeof(float)};
-  const std::shared_ptr<Storage> all = Tensor::empty({bytes + 2 * numbers}, DType::u8, x.device()).storage();
-  return {x.shape(), Tensor::over(all, 0, {rows, stride}, {stride, 1}, DType::i8),
-          Tensor::over(all, bytes, {rows}, {1}, DType::f32), Tensor::over(all, bytes + numbers, {rows}, {1}, DType::i32)};
-}
-
 // What is normalized, dense and checked: x, or x + add, which goes to sum, or relu(gate)²·x.
 struct Normalized {
   Tensor x, add, gate, sum;  // undefined where there is none
@@ -131,7 +121,7 @@ NormQuantizeArgs norm_args(const char* op, const Normalized& n, const QuantizedR
 }
 
 QuantizedRows quantize(const char* op, const Normalized& n) {
-  const QuantizedRows out = empty_rows(op, n.x);
+  const QuantizedRows out = empty_quantized(op, n.x);
   call(n.x.device(), &Kernels::norm_quantize, norm_args(op, n, out));
   return out;
 }
@@ -203,7 +193,7 @@ std::span<const PackedTernary* const> checked_weights(const char* op, const Quan
 
 // The product of what is normalized, in one kernel for as few rows as the device has one for.
 std::vector<Tensor> norm_multiply(const char* op, const Normalized& n, TernaryWeights weights, TernaryWeights ahead) {
-  const QuantizedRows room = empty_rows(op, n.x);
+  const QuantizedRows room = empty_quantized(op, n.x);
   const std::span<const PackedTernary* const> own = checked_weights(op, room, weights);
   Product product(room, own, false);
   product.read_ahead(own, {ahead.begin(), ahead.size()});
@@ -231,9 +221,19 @@ Normalized gate_norm(const char* op, const Tensor& gate, const Tensor& up, const
 
 }  // namespace
 
+QuantizedRows empty_quantized(const char* op, const Tensor& x) {
+  check_rank_at_least(op, {"x", x}, 1);
+  const int64_t rows = rows_of(x.shape()), cols = x.shape().back();
+  check(cols < kLongestRow, op, "expected x with a last extent below {}, got {}", kLongestRow, cols);
+  const int64_t stride = quantized_stride(cols), bytes = rows * stride, numbers = rows * int64_t{sizeof(float)};
+  const std::shared_ptr<Storage> all = Tensor::empty({bytes + 2 * numbers}, DType::u8, x.device()).storage();
+  return {x.shape(), Tensor::over(all, 0, {rows, stride}, {stride, 1}, DType::i8),
+          Tensor::over(all, bytes, {rows}, {1}, DType::f32), Tensor::over(all, bytes + numbers, {rows}, {1}, DType::i32)};
+}
+
 QuantizedRows quantize_rows(const Tensor& x) {
   check_inputs("quantize_rows", DType::f32, {{"x", x}});
-  const QuantizedRows out = empty_rows("quantize_rows", x);
+  const QuantizedRows out = empty_quantized("quantize_rows", x);
   const Tensor from = dense(x);
   call(x.device(), &Kernels::quantize_rows,
        {.rows = out.q.shape()[0],

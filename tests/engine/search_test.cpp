@@ -187,6 +187,44 @@ TEST_P(Search, FindsThemByBounds) {
   EXPECT_GE(computed, tried);
 }
 
+// Without a filter: the token that the host draws from all weights, for every number that does not fall on an edge.
+TEST_P(Search, DrawsTheTokenThatTheHostDraws) {
+  const int64_t n = GetParam();
+  const Device device = testing::searching_device(2);
+  Random random(static_cast<uint32_t>(n) + 2);
+  int64_t tried = 0, decided = 0;
+  for (int round = 0; round < (n > 10000 ? 8 : 80); ++round) {
+    const int64_t rows = random.pick(1, 2, 7, 33);
+    Batch batch(rows, n, random);
+    std::vector<ScoreSearch> draws;
+    for (size_t i = 0; i < batch.samplers.size(); ++i) {
+      SamplingOptions o;
+      o.temperature = random.pick(0.01, 0.3, 1.0, 5.0, 1e6);
+      o.repetition_penalty = batch.samplers[i].options().repetition_penalty;
+      o.seed = random.below(1000);
+      o.top_k = random.one_in(4) ? n : 0;  // no filter
+      Sampler sampler(o);
+      sampler.observe(batch.samplers[i].penalized(n));
+      batch.samplers[i] = sampler;
+      ASSERT_TRUE(can_draw(sampler, n));
+      draws.push_back(draw_for(batch.samplers[i], batch.masks[i], i));
+    }
+    const std::vector<DrawnScore> drawn = draw_scores(Tensor::from(joined(batch.logits), {rows, n}, device), draws);
+    ASSERT_EQ(std::ssize(drawn), rows);
+    for (size_t i = 0; i < drawn.size(); ++i) {
+      ++tried;
+      const std::optional<int32_t> token = drawn_token(drawn[i], draws[i].number, n);
+      if (!token) continue;
+      ++decided;
+      int32_t expected = -1;
+      EXPECT_NO_THROW(expected = batch.samplers[i].sample(batch.logits[i], i, batch.masks[i]));
+      ASSERT_EQ(*token, expected) << "row " << i << " of round " << round << ": temperature "
+                                  << batch.samplers[i].options().temperature << ", number " << draws[i].number;
+    }
+  }
+  EXPECT_GT(decided, tried / 2);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, Search, ::testing::Values(1, 63, 64, 65, 1000, 4097, 128256));
 
 TEST(Search, RowsDoNotDependOnOthersAndNoRowsAreFine) {
@@ -211,6 +249,27 @@ TEST(Search, RowsDoNotDependOnOthersAndNoRowsAreFine) {
   EXPECT_TRUE(search_scores(slice(logits, 0, 0, 0), {}, 500).empty());
 }
 
+TEST(Search, DrawsByNumbersAnywhere) {
+  constexpr int64_t kTokens = 20000;
+  const Device device = testing::searching_device(2);
+  const Tensor logits = Tensor::zeros({1, kTokens}, DType::f32, device);
+  const auto draw = [&](double number) { return draw_scores(logits, {{{.temperature = 1, .number = number}}})[0]; };
+  for (const int64_t token : {0, 1, 4095, 4096, 12345, 19999}) {
+    const DrawnScore drawn = draw((static_cast<double>(token) + 0.5) / kTokens);
+    EXPECT_EQ(drawn.id, token);
+    EXPECT_EQ(drawn.before, static_cast<double>(token));  // sums of ones are exact
+    EXPECT_EQ(drawn.through, static_cast<double>(token + 1));
+    EXPECT_EQ(drawn.total, static_cast<double>(kTokens));
+  }
+  EXPECT_EQ(draw(0).id, 0);
+  EXPECT_EQ(draw(0x1.fffffffffffffp-1).id, kTokens - 1);
+  // On an edge, and just beside one, the host is to decide.
+  EXPECT_FALSE(drawn_token(draw(0.5), 0.5, kTokens));
+  EXPECT_FALSE(drawn_token(draw(0.5 - 1e-14), 0.5 - 1e-14, kTokens));
+  EXPECT_FALSE(drawn_token(draw(0), 0, kTokens));
+  EXPECT_EQ(drawn_token(draw(0.500001), 0.500001, kTokens), 10000);
+}
+
 TEST(Search, RefusesWhatIsNotASearch) {
   const Device device = testing::searching_device(2);
   const Tensor logits = Tensor::zeros({1, 100}, DType::f32, device);
@@ -219,6 +278,10 @@ TEST(Search, RefusesWhatIsNotASearch) {
   EXPECT_TRUE(fails_with("for each of 1 rows", [&] { search_scores(logits, {}, 10); }));
   EXPECT_TRUE(fails_with("leaders", [&] { search_scores(logits, std::vector<ScoreSearch>{{.leaders = 2000}}, 10); }));
   EXPECT_TRUE(fails_with("words", [&] { search_scores(logits, std::vector<ScoreSearch>{{.allowed = word}}, 10); }));
+  EXPECT_TRUE(fails_with("for each of 1 rows", [&] { draw_scores(logits, {}); }));
+  EXPECT_TRUE(fails_with("one leader", [&] { draw_scores(logits, {{{.leaders = 2, .temperature = 1}}}); }));
+  EXPECT_TRUE(fails_with("temperature", [&] { draw_scores(logits, {{ScoreSearch{}}}); }));
+  EXPECT_TRUE(fails_with("number", [&] { draw_scores(logits, {{{.temperature = 1, .number = 1}}}); }));
 }
 
 }  // namespace

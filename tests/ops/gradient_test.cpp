@@ -80,5 +80,29 @@ TEST(Gradient, IsNotRecordedWithoutNeed) {
     EXPECT_FALSE(y.requires_grad());
 }
 
+// More rows than a device adds in one go, an id that is everywhere, some that are rare, and runs of each length: small
+// integers, whose sums are exact in any order.
+TEST(Gradient, OfAnEmbeddingOfManyRows) {
+  constexpr int64_t kTable = 601;
+  for (const int64_t cols : {1, 7, 12}) {
+    for (const int64_t count : {2047, 2049, 5003}) {
+      std::vector<int64_t> ids;
+      Floats gradient;
+      std::vector<double> expected(static_cast<size_t>(kTable * cols));
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t id = i % 3 == 0 ? 5 : i % 7 == 0 ? kTable - 1 : (i * i + i / 11) % (kTable - 100);
+        ids.push_back(id);
+        for (int64_t j = 0; j < cols; ++j) {
+          gradient.push_back(static_cast<float>((i * 13 + j * 5) % 17 - 8));
+          expected[static_cast<size_t>(id * cols + j)] += double{gradient.back()};
+        }
+      }
+      const Tensor table = Tensor::zeros({kTable, cols}, DType::f32, cpu()).set_requires_grad();
+      backward(embedding(table, Tensor::from(ids, {count}, cpu())), Tensor::from(gradient, {count, cols}, cpu()));
+      EXPECT_EQ(table.grad().to_vector<float>(), Floats(expected.begin(), expected.end())) << count << " x " << cols;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tern

@@ -105,11 +105,34 @@ inline void surviving_scores(const Exec&, const SurvivingScoresArgs& args) noexc
   }
 }
 
+inline void drawn_scores(const Exec&, const DrawnScoresArgs& args) noexcept {
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const ScoreQuery& query = args.query[row];
+    const FoundScore& leader = args.leaders[query.first_leader];
+    args.drawn[row] = {0, 0, 0, -1};
+    if (leader.id < 0) continue;
+    const double best = score(query, args.bits, leader.value, leader.id);
+    const auto weight = [&](int64_t i) {
+      return std::exp((score(query, args.bits, args.values[row * args.n + i], i) - best) / query.temperature);
+    };
+    DrawnScore& drawn = args.drawn[row];
+    for (int64_t i = 0; i < args.n; ++i) drawn.total += weight(i);
+    for (int64_t i = 0; i < args.n && drawn.id < 0; ++i) {
+      drawn.through = drawn.before + weight(i);
+      if (query.number * drawn.total < drawn.through) {
+        drawn.id = i;
+      } else {
+        drawn.before = drawn.through;
+      }
+    }
+  }
+}
+
 class SearchingBackend final : public Backend {
  public:
   explicit SearchingBackend(Device cpu) : cpu_(std::move(cpu)), table_(cpu_.backend().kernels()) {
     plain_kernels() = &cpu_.backend().kernels();
-    static_cast<ScoreKernels&>(table_) = {leading_scores, linear_pairs, surviving_scores};
+    static_cast<ScoreKernels&>(table_) = {leading_scores, linear_pairs, surviving_scores, drawn_scores};
     kernels_ = &table_;
     exec_ = cpu_.backend().exec();
   }

@@ -859,6 +859,7 @@ class AttentionTile {
         }
         before = __shfl_sync(kAllLanes, most, kWarp - 1);
       }
+      __syncwarp();  // all lanes have read what was there
       if (lane() == 0) memory_.maximums[r] = before;
     }
     __syncthreads();

@@ -22,23 +22,22 @@
 namespace tern::cuda {
 namespace {
 
+constexpr int kHopperMajor = 9;
 constexpr int kOldestMajor = 8;  // Ampere: asynchronous copies to shared memory, int8 mma of 16x8x32
 
-const Kernels& all_kernels() {
-  static const Kernels table = [] {
-    Kernels all = {};
-    static_cast<PointwiseKernels&>(all) = kPointwise;
-    static_cast<RowKernels&>(all) = kRows;
-    static_cast<MatmulKernels&>(all) = kMatmul;
-    static_cast<CodedKernels&>(all) = kCoded;
-    static_cast<TernaryKernels&>(all) = kTernary;
-    static_cast<AttentionKernels&>(all) = kAttention;
-    static_cast<ScoreKernels&>(all) = kScores;
-    static_cast<ProbeKernels&>(all) = kProbe;
-    all.name = "cuda";
-    return all;
-  }();
-  return table;
+Kernels all_kernels(const MixedKernels* mixed) {
+  Kernels all = {};
+  static_cast<PointwiseKernels&>(all) = kPointwise;
+  static_cast<RowKernels&>(all) = kRows;
+  static_cast<MatmulKernels&>(all) = kMatmul;
+  static_cast<CodedKernels&>(all) = kCoded;
+  static_cast<TernaryKernels&>(all) = kTernary;
+  static_cast<AttentionKernels&>(all) = kAttention;
+  static_cast<ScoreKernels&>(all) = kScores;
+  static_cast<ProbeKernels&>(all) = kProbe;
+  all.name = "cuda";
+  all.mixed = mixed;
+  return all;
 }
 
 // The GPU of that number, or an Error that says why there is none to use.
@@ -87,9 +86,10 @@ class CudaBackend final : public Backend {
         properties_(usable_gpu(ordinal_)),
         pool_(make_current(ordinal_)),
         recorder_(pool_, stream_.get()),
+        table_(all_kernels(has_mixed_kernels(options) ? &kMixed : nullptr)),
         threads_(options.threads == 0 ? available_cores() : options.threads),
         isa_(fmt::format("sm_{}{}", properties_.major, properties_.minor)) {
-    kernels_ = &all_kernels();
+    kernels_ = &table_;
     exec_.backend = this;
     exec_.threads = threads_.threads();
     exec_.parallel = [](void* self, int64_t count, int64_t grain, Exec::Body body, void* arg) noexcept {
@@ -181,6 +181,11 @@ class CudaBackend final : public Backend {
     const char* kernel;
   };
 
+  // wgmma, and who asked for bf16.
+  bool has_mixed_kernels(const DeviceOptions& options) const {
+    return properties_.major == kHopperMajor && options.matmul_precision == MatmulPrecision::bf16;
+  }
+
   void check_copy() const {
     check(!recorder_.is_recording(), "cuda", "expected recorded work to copy nothing between host and device, got a copy");
   }
@@ -199,6 +204,7 @@ class CudaBackend final : public Backend {
   MemoryPool pool_;
   Stream stream_;  // goes before the pool, and what it still does before that
   Recorder recorder_;
+  const Kernels table_;
   std::optional<Bf16Products> bf16_products_;  // where the precision is bf16
   ThreadPool threads_;
   const std::string isa_;

@@ -26,6 +26,7 @@ struct Bf16Product {
   };
   int64_t batch, m, n, k;
   Operand a, b;
+  DType c_dtype;  // f32 or bf16
   int64_t c_row_stride, c_batch_stride;
   size_t c_alignment;
   auto operator<=>(const Bf16Product&) const = default;
@@ -51,9 +52,9 @@ class Bf16Products {
   // Null where the library has no way to do it, or the host no memory. Good as long as this object.
   const Plan* plan(const Bf16Product& product) noexcept;
 
-  // c = (accumulate ? c : 0) + a · b, launched on `stream`; workspace of the plan's size, 256-byte aligned.
-  cublasStatus_t launch(const Bf16Product& product, const Plan& plan, const void* a, const void* b, float* c,
-                        bool accumulate, void* workspace, cudaStream_t stream) const noexcept;
+  // c = (accumulate ? c : 0) + alpha · a · b, launched on `stream`; workspace of the plan's size, 256-byte aligned.
+  cublasStatus_t launch(const Bf16Product& product, const Plan& plan, const void* a, const void* b, void* c,
+                        float alpha, bool accumulate, void* workspace, cudaStream_t stream) const noexcept;
 
  private:
   std::optional<Plan> make_plan(const Bf16Product& product) const;
@@ -65,5 +66,8 @@ class Bf16Products {
 
 // Those of the device, which has them if its precision is bf16.
 Bf16Products& bf16_products(const Exec& exec) noexcept;
+
+// Keeps the error of a call of the library that failed.
+void keep_status(const Exec& exec, cublasStatus_t status, const char* kernel) noexcept;
 
 }  // namespace tern::cuda

@@ -49,4 +49,25 @@ void launch_early(const Exec& exec, const char* name, void (*kernel)(Parameters.
   keep_error(exec, cudaLaunchKernelEx(&config, kernel, std::forward<Args>(args)...), name);
 }
 
+// The same by clusters of `cluster` blocks, with as much shared memory as a block can have.
+template <class... Parameters, class... Args>
+void launch_clusters(const Exec& exec, const char* name, void (*kernel)(Parameters...), int64_t blocks, int threads,
+                     int shared, unsigned cluster, const Args&... args) {
+  cudaLaunchAttribute attributes[2] = {};
+  attributes[0].id = cudaLaunchAttributeClusterDimension;
+  attributes[0].val.clusterDim.x = cluster;
+  attributes[0].val.clusterDim.y = attributes[0].val.clusterDim.z = 1;
+  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[1].val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = static_cast<unsigned>(blocks);
+  config.blockDim = static_cast<unsigned>(threads);
+  config.dynamicSmemBytes = static_cast<size_t>(shared);
+  config.stream = stream_of(exec);
+  config.attrs = attributes;
+  config.numAttrs = launches_overlap(exec) ? 2 : 1;
+  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared), name);
+  keep_error(exec, cudaLaunchKernelEx(&config, kernel, args...), name);
+}
+
 }  // namespace tern::cuda

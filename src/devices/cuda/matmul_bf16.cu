@@ -168,15 +168,10 @@ Bf16Product product_of(const MatmulArgs& args, const Lines& a, const Lines& b) {
           .k = args.k,
           .a = operand_of(a),
           .b = operand_of(b),
+          .c_dtype = DType::f32,
           .c_row_stride = args.c_row_stride,
           .c_batch_stride = args.c_batch_stride,
           .c_alignment = alignment_of(reinterpret_cast<uintptr_t>(args.c) | c_batch_bytes)};
-}
-
-void keep_status(const Exec& exec, cublasStatus_t status) {
-  if (status == CUBLAS_STATUS_SUCCESS) return;
-  const cudaError_t error = cudaGetLastError();
-  keep_error(exec, error == cudaSuccess ? cudaErrorUnknown : error, kName);
 }
 
 }  // namespace
@@ -194,8 +189,10 @@ bool matmul_in_bf16(const Exec& exec, const MatmulArgs& args) noexcept {
   if (!a_room || !b_room || (plan->workspace_bytes > 0 && !workspace)) return true;
   round_operand(exec, a, a_room.as<bf16>());
   round_operand(exec, b, b_room.as<bf16>());
-  keep_status(exec, products.launch(product, *plan, a_room.as<bf16>(), b_room.as<bf16>(), args.c, args.accumulate,
-                                    workspace.as<void>(), stream));
+  keep_status(exec,
+              products.launch(product, *plan, a_room.as<bf16>(), b_room.as<bf16>(), args.c, 1.0f, args.accumulate,
+                              workspace.as<void>(), stream),
+              kName);
   return true;
 }
 

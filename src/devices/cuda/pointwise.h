@@ -15,6 +15,8 @@ void fill(const Exec& exec, const FillArgs& args) noexcept;
 void reduce(const Exec& exec, const ReduceArgs& args) noexcept;
 void gather_rows(const Exec& exec, const GatherRowsArgs& args) noexcept;
 void scatter_add_rows(const Exec& exec, const ScatterAddRowsArgs& args) noexcept;
+// The same for more rows than one launch of it takes (scatter_rows.cu).
+void scatter_many_rows(const Exec& exec, const ScatterAddRowsArgs& args) noexcept;
 void relu2_gate(const Exec& exec, const Relu2GateArgs& args) noexcept;
 void relu2_gate_backward(const Exec& exec, const Relu2GateBackwardArgs& args) noexcept;
 void sum_squares(const Exec& exec, const SumSquaresArgs& args) noexcept;

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantization of rows to int8 by their greatest magnitude, alone and after a normalization. A row of up to 16384
-// elements is read once and stays in registers; a longer one is read again for each walk.
+// elements is read once and stays in registers; a longer one is read again for each walk. Norms of many rows have the
+// next row under way meanwhile.
+#include <cuda_pipeline_primitives.h>
+
+#include <algorithm>
+#include <cstddef>
 #include <type_traits>
 
 #include "devices/cuda/early_launch.cuh"
@@ -95,6 +100,34 @@ __global__ void __launch_bounds__(kMostThreads<kHeld>) quantize(const __grid_con
   }
 }
 
+// What a block makes of one row: x, second and gain give its quads.
+template <int kHeld, Second kSecond, class X, class SecondQuads, class Gain>
+__device__ void normalize_quantize_row(const NormQuantizeArgs& args, const RowWalk& walk, int64_t row, const X& x,
+                                       const SecondQuads& second, const Gain& gain, BlockReducer& reduce) {
+  const auto combine = [&](int i, int64_t at) {
+    if constexpr (kSecond == Second::none) {
+      return x(i, at);
+    } else {
+      return combined<kSecond>(x(i, at), second(i, at));
+    }
+  };
+  const auto made = quads_of<kHeld>(walk, combine);
+  const Row<float> sum(kSecond == Second::add ? args.sum + row * walk.cols : nullptr, walk.cols);
+  if constexpr (kSecond == Second::add) {
+    for_held_quads<kHeld>(walk, [&](int i, int64_t at) { sum.put(at, made(i, at)); });
+  }
+  const auto h = [&](int i, int64_t at) {
+    if constexpr (kSecond == Second::add && kHeld == 0) {
+      return sum.quad(at);  // x or add may be overwritten
+    } else {
+      return made(i, at);
+    }
+  };
+  const float inverse = row_inverse_rms<kHeld>(walk, h, args.eps, reduce);
+  const auto value = [&](int i, int64_t at) { return normalized(h(i, at), inverse, gain(i, at)); };
+  quantize_row<kHeld>(walk, value, QuantizedRow(args, row), reduce);
+}
+
 template <int kHeld, Second kSecond>
 __global__ void __launch_bounds__(kMostThreads<kHeld>)
     normalize_quantize(const __grid_constant__ NormQuantizeArgs args) {
@@ -110,28 +143,49 @@ __global__ void __launch_bounds__(kMostThreads<kHeld>)
     // Loads are under way before the first of them is waited for, and before a store that they could not pass.
     const auto x = quads_of<kHeldInputs>(walk, args.x + begin);
     const auto second = quads_of<kHeldInputs>(walk, second_of<kSecond>(args) + begin);
-    const auto combine = [&](int i, int64_t at) {
-      if constexpr (kSecond == Second::none) {
-        return x(i, at);
-      } else {
-        return combined<kSecond>(x(i, at), second(i, at));
+    normalize_quantize_row<kHeld, kSecond>(args, walk, row, x, second, gain, reduce);
+  }
+}
+
+// For many rows: blocks stay, and a row is copied to shared memory while the one before it is worked on. Each thread
+// copies its own quads, so it waits for nobody else's.
+template <Second kSecond>
+constexpr int kMatrices = kSecond == Second::none ? 1 : 2;
+constexpr int kStages = 2;
+
+template <int kHeld, Second kSecond>
+__global__ void __launch_bounds__(kMostHoldingThreads)
+    normalize_quantize_stream(const __grid_constant__ NormQuantizeArgs args) {
+  extern __shared__ float4 stages[];
+  __shared__ BlockReducer::Memory memory;
+  BlockReducer reduce(memory);
+  const RowWalk walk{args.cols, blockDim.x};
+  const float* const inputs[] = {args.x, second_of<kSecond>(args)};
+  const auto place = [&](int stage, int matrix, int i) {
+    return stages + ((stage * kMatrices<kSecond> + matrix) * kHeld + i) * blockDim.x + threadIdx.x;
+  };
+  const auto ask = [&](int stage, int64_t row) {
+    if (row < args.rows) {
+#pragma unroll
+      for (int m = 0; m < kMatrices<kSecond>; ++m) {
+        for_held_quads<kHeld>(walk, [&](int i, int64_t at) {
+          __pipeline_memcpy_async(place(stage, m, i), inputs[m] + row * walk.cols + at, sizeof(float4));
+        });
       }
-    };
-    const auto made = quads_of<kHeld>(walk, combine);
-    const Row<float> sum(kSecond == Second::add ? args.sum + begin : nullptr, walk.cols);
-    if constexpr (kSecond == Second::add) {
-      for_held_quads<kHeld>(walk, [&](int i, int64_t at) { sum.put(at, made(i, at)); });
     }
-    const auto h = [&](int i, int64_t at) {
-      if constexpr (kSecond == Second::add && kHeld == 0) {
-        return sum.quad(at);  // x or add may be overwritten
-      } else {
-        return made(i, at);
-      }
-    };
-    const float inverse = row_inverse_rms<kHeld>(walk, h, args.eps, reduce);
-    const auto value = [&](int i, int64_t at) { return normalized(h(i, at), inverse, gain(i, at)); };
-    quantize_row<kHeld>(walk, value, QuantizedRow(args, row), reduce);
+    __pipeline_commit();
+  };
+  let_next_start();
+  const auto gain = quads_of<kHeld>(walk, args.weight);
+  wait_for_inputs();
+  ask(0, blockIdx.x);
+  int stage = 0;
+  for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x, stage ^= 1) {
+    ask(stage ^ 1, row + gridDim.x);
+    __pipeline_wait_prior(1);
+    const auto x = [&](int i, int64_t) { return *place(stage, 0, i); };
+    const auto second = [&](int i, int64_t) { return *place(stage, kMatrices<kSecond> - 1, i); };
+    normalize_quantize_row<kHeld, kSecond>(args, walk, row, x, second, gain, reduce);
   }
 }
 
@@ -139,6 +193,35 @@ template <class Args>
 void launch_early_rows(const Exec& exec, const char* name, void (*kernel)(Args), const Args& args) {
   if (args.rows == 0) return;
   launch_early(exec, name, kernel, blocks_for(args.rows, 1), row_threads(args.cols), 0, args);
+}
+
+template <int kHeld, Second kSecond>
+size_t stream_bytes(int64_t cols) {
+  return size_t{kStages} * kMatrices<kSecond> * kHeld * row_threads(cols) * sizeof(float4);
+}
+
+// Whether there are so many rows that each block has several, whole quads to copy, and shared memory for them.
+bool is_stream(const Exec& exec, const NormQuantizeArgs& args, size_t bytes) {
+  constexpr int64_t kLeastRows = 8;  // of a multiprocessor
+  const size_t most = is_hopper(exec) ? 224 << 10 : 96 << 10;
+  const auto holds_quads = [](const float* x) { return is_aligned(x, sizeof(float4)); };
+  return args.rows >= kLeastRows * multiprocessors(exec) && bytes <= most && args.cols % 4 == 0 &&
+         holds_quads(args.x) && holds_quads(args.add) && holds_quads(args.gate);
+}
+
+template <int kHeld, Second kSecond>
+void launch_stream(const Exec& exec, const NormQuantizeArgs& args) {
+  constexpr const char* kName = "norm_quantize";
+  const auto kernel = normalize_quantize_stream<kHeld, kSecond>;
+  const auto threads = static_cast<int>(row_threads(args.cols));
+  const size_t bytes = stream_bytes<kHeld, kSecond>(args.cols);
+  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+             kName);
+  int each = 0;
+  keep_error(exec, cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, threads, bytes), kName);
+  const int64_t resident = int64_t{std::max(each, 1)} * multiprocessors(exec);
+  launch_early(exec, kName, kernel, static_cast<unsigned>(std::min(resident, args.rows)),
+               static_cast<unsigned>(threads), bytes, args);
 }
 
 }  // namespace
@@ -150,6 +233,10 @@ void quantize_rows(const Exec& exec, const QuantizeRowsArgs& args) noexcept {
 void norm_quantize(const Exec& exec, const NormQuantizeArgs& args) noexcept {
   with_second(args, [&](auto second) {
     with_held_quads(args.cols, [&](auto held) {
+      if constexpr (held() >= 1 && held() <= 4) {  // where registers hold a row and its weights
+        const bool streams = is_stream(exec, args, stream_bytes<held(), second()>(args.cols));
+        if (streams) return launch_stream<held(), second()>(exec, args);
+      }
       launch_early_rows(exec, "norm_quantize", normalize_quantize<held(), second()>, args);
     });
   });

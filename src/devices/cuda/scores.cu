@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking through rows of scores. The leaders of a row are those of its groups, a thread's share of a first walk over
 // it, with the greatest scores: the least of k group maxima is at most the k-th best score, and with several times as
-// many groups as leaders it seldom is much less. Then a second walk takes all that may reach the floor.
+// many groups as leaders it seldom is much less. Then a second walk takes all that may reach the floor. Drawing by all
+// weights adds them up by parts, then finds the part that a number falls into, then the token.
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
@@ -378,8 +379,156 @@ void surviving_scores(const Exec& exec, const SurvivingScoresArgs& args) noexcep
                blocks_for(args.rows * parts, 1), kPartThreads, 0, args, parts);
 }
 
-constexpr ScoreKernels kTable = {
-    .leading_scores = leading_scores, .linear_pairs = linear_pairs, .surviving_scores = surviving_scores};
+// ---------------------------------------------------------------- drawing by weights
+
+// Of the tokens of a row.
+class Weights {
+ public:
+  __device__ Weights(const DrawnScoresArgs& args, const ScoreQuery& query)
+      : bits_(query, args.bits), temperature_(query.temperature) {
+    const FoundScore leader = args.leaders[query.first_leader];
+    led_ = leader.id >= 0;
+    if (led_) best_ = bits_.score(leader.value, static_cast<uint32_t>(leader.id));
+  }
+
+  __device__ const RowBits& bits() const { return bits_; }
+  __device__ bool led() const { return led_; }
+  __device__ double of_allowed(float value, uint32_t i) const {
+    return exp((bits_.score(value, i) - best_) / temperature_);
+  }
+  __device__ double of(float value, uint32_t i) const { return bits_.allowed(i) ? of_allowed(value, i) : 0.0; }
+
+ private:
+  RowBits bits_;
+  double temperature_, best_ = 0.0;
+  bool led_;
+};
+
+// sums [rows, parts].
+template <bool kQuads>
+__global__ void __launch_bounds__(kPartThreads, 2)
+    sum_weights(DrawnScoresArgs args, int64_t parts, double* __restrict__ sums) {
+  wait_for_inputs();
+  for (int64_t at = blockIdx.x; at < args.rows * parts; at += gridDim.x) {
+    const int64_t row = at / parts;
+    const Share<kQuads> share(args.values + row * args.n, static_cast<uint32_t>(at % parts * kScorePart),
+                              static_cast<uint32_t>(args.n));
+    const Weights weights(args, args.query[row]);
+    double sum = 0.0;
+    if (weights.led()) {
+      share.visit(
+          weights.bits(), [](float value, uint32_t) { return value; },
+          [&](float value, float, uint32_t i) {
+            sum += weights.of_allowed(value, i);
+            return false;
+          });
+    }
+    sum = sum_of_block(sum);
+    if (threadIdx.x == 0) sums[at] = sum;
+  }
+}
+
+// Where sums that begin with `before` pass a target: at an item, whose own number takes them to `through`.
+struct Passed {
+  double before, through;
+  int64_t item;  // -1: nowhere
+};
+
+struct PassMemory {
+  double warps[kPartWarps], total;
+  int thread;
+  Passed passed;
+};
+
+// Σ before + of(0) + of(1) + … up to of(count - 1), the number of each item, by a block: the sum of all, and where it
+// passes target(all). Each thread adds up neighbours, then all threads' sums are added up in a fixed order.
+template <class Of, class Target>
+__device__ Passed pass(PassMemory& memory, int64_t count, double before, const Of& of, const Target& target) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int64_t each = ceil_div(count, kPartThreads), first = threadIdx.x * each;
+  const int64_t end = first + each < count ? first + each : count;
+  double own = 0.0;
+  for (int64_t i = first; i < end; ++i) own += of(i);
+#pragma unroll
+  for (int distance = 1; distance < kWarp; distance *= 2) {
+    const double lower = __shfl_up_sync(kAllLanes, own, distance);
+    if (lane >= distance) own += lower;
+  }
+  const double lower = __shfl_up_sync(kAllLanes, own, 1);
+  if (lane == kWarp - 1) memory.warps[warp] = own;
+  if (threadIdx.x == 0) {
+    memory.thread = kPartThreads;
+    memory.passed.item = -1;
+  }
+  __syncthreads();
+  double base = before, all = before;
+#pragma unroll
+  for (int w = 0; w < kPartWarps; ++w) {
+    if (w == warp) base = all;
+    all += memory.warps[w];
+  }
+  if (threadIdx.x == 0) memory.total = all;
+  const double begin = lane == 0 ? base : base + lower, goal = target(all);
+  if (begin <= goal && goal < base + own) atomicMin(&memory.thread, static_cast<int>(threadIdx.x));
+  __syncthreads();
+  if (memory.thread == static_cast<int>(threadIdx.x)) {
+    double at = begin;
+    for (int64_t i = first; i < end; ++i) {
+      const double next = at + of(i);
+      if (goal < next) {
+        memory.passed = {at, next, i};
+        break;
+      }
+      at = next;
+    }
+  }
+  __syncthreads();
+  const Passed passed = memory.passed;
+  __syncthreads();  // before the memory is used again
+  return passed;
+}
+
+// A block for each row: the part, then the token in it.
+__global__ void __launch_bounds__(kPartThreads)
+    draw_in_parts(DrawnScoresArgs args, int64_t parts, const double* __restrict__ sums) {
+  wait_for_inputs();
+  __shared__ PassMemory memory;
+  for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
+    const ScoreQuery query = args.query[row];
+    const Weights weights(args, query);
+    const Passed part = pass(
+        memory, parts, 0.0, [&](int64_t p) { return sums[row * parts + p]; },
+        [&](double all) { return query.number * all; });
+    const double total = memory.total;
+    Passed token = {0.0, 0.0, -1};
+    if (part.item >= 0) {
+      const int64_t first = part.item * kScorePart, left = args.n - first;
+      const float* const values = args.values + row * args.n;
+      token = pass(
+          memory, left < kScorePart ? left : kScorePart, part.before,
+          [&](int64_t i) { return weights.of(values[first + i], static_cast<uint32_t>(first + i)); },
+          [&](double) { return query.number * total; });
+      if (token.item >= 0) token.item += first;
+    }
+    if (threadIdx.x == 0) args.drawn[row] = {token.before, token.through, total, token.item};
+  }
+}
+
+void drawn_scores(const Exec& exec, const DrawnScoresArgs& args) noexcept {
+  if (args.rows == 0) return;
+  const int64_t parts = score_parts(args.n);
+  const Room sums(exec, static_cast<size_t>(args.rows * parts) * sizeof(double), "drawn_scores");
+  if (!sums) return;
+  launch_early(exec, "drawn_scores", has_quads(args.values, args.n) ? sum_weights<true> : sum_weights<false>,
+               blocks_for(args.rows * parts, 1), kPartThreads, 0, args, parts, sums.as<double>());
+  launch_early(exec, "drawn_scores", draw_in_parts, blocks_for(args.rows, 1), kPartThreads, 0, args, parts,
+               static_cast<const double*>(sums.as<double>()));
+}
+
+constexpr ScoreKernels kTable = {.leading_scores = leading_scores,
+                                 .linear_pairs = linear_pairs,
+                                 .surviving_scores = surviving_scores,
+                                 .drawn_scores = drawn_scores};
 static_assert(complete(kTable));
 
 }  // namespace

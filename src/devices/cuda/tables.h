@@ -3,6 +3,7 @@
 #pragma once
 
 #include "device/kernels.h"
+#include "device/mixed_kernels.h"
 
 namespace tern::cuda {
 
@@ -14,5 +15,6 @@ extern const TernaryKernels kTernary;
 extern const AttentionKernels kAttention;
 extern const ScoreKernels kScores;
 extern const ProbeKernels kProbe;
+extern const MixedKernels kMixed;
 
 }  // namespace tern::cuda

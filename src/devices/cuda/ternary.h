@@ -3,6 +3,7 @@
 #pragma once
 
 #include "device/kernels.h"
+#include "device/mixed_kernels.h"
 
 namespace tern::cuda {
 
@@ -28,5 +29,10 @@ void ternary_gemm(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
 
 // Many rows where is_hopper(exec), k > 0.
 void ternary_wgmma(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
+
+// The same product with the results of `results`, of which `product` has the operands. False where it is not for this
+// way, being too small for the device or too long in k: then nothing was done.
+bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
+                           const MixedTernaryArgs& results) noexcept;
 
 }  // namespace tern::cuda

@@ -5,18 +5,19 @@
 // operand register, while the products of those before still run.
 //
 // Many rows: blocks stay, and their groups take their tiles of outputs in turn. One writes what it has while the other
-// multiplies.
+// multiplies. Results in bf16 leave through shared memory, by the copy engine.
 //
 // Fewer: a block has one tile, whose steps along k are shared out to the blocks of a cluster and to the two groups of
 // each, so that all multiprocessors work. Sums meet in shared memory, exactly, in any order.
 #include <cuda.h>
-#include <cudaTypedefs.h>
 
 #include <algorithm>
 #include <iterator>
 
+#include "devices/cuda/bf16_tile.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mbarrier.cuh"
+#include "devices/cuda/tensor_map.h"
 #include "devices/cuda/ternary.h"
 #include "devices/cuda/ternary_layout.cuh"
 #include "devices/cuda/ternary_parts.cuh"
@@ -25,9 +26,11 @@
 namespace tern::cuda {
 namespace {
 
+constexpr const char* kName = "ternary_wgmma";
 constexpr int kGroups = 2;
 constexpr int kTileWords = kTileBytes / 4;
-constexpr unsigned kMostShares = 4;  // blocks of a cluster; 8 is what every GPU takes
+constexpr unsigned kMostShares = 4;                             // blocks of a cluster; 8 is what every GPU takes
+constexpr int64_t kMostColumns = (int64_t{1} << 22) / 128 - 1;  // of k where results are bf16: |acc| < 2^22
 
 template <int kColumnGroups_, int kRows_, int kStages_>
 struct WgmmaShape {
@@ -67,14 +70,14 @@ struct Maps {
   CUtensorMap weights[kMostTernaryParts];  // rows of tiles, in words
 };
 
-// Dynamic shared memory, of which Stages find their alignment.
-template <class Shape>
-constexpr int kSharedBytes = sizeof(Shared<Shape>) + alignof(Stage<Shape>);
+// Dynamic shared memory, of which Memory finds its alignment.
+template <class Memory>
+constexpr int kSharedBytes = sizeof(Memory) + alignof(Memory);
 
-template <class Shape>
-__device__ Shared<Shape>& shared_of_block() {
+template <class Memory>
+__device__ Memory& shared_of_block() {
   extern __shared__ uint8_t room[];
-  return *reinterpret_cast<Shared<Shape>*>(room + (0u - shared_address(room)) % alignof(Stage<Shape>));
+  return *reinterpret_cast<Memory*>(room + (0u - shared_address(room)) % alignof(Memory));
 }
 
 // Each stage is freed by the warps of one group in each of kBlocks blocks.
@@ -228,14 +231,18 @@ class GroupSums {
         const auto each = begin_row(8 * j + odd);
 #pragma unroll
         for (int m = 0; m < 2 * Shape::kColumnGroups; ++m) {
-          each(m / 2 * kGroupRows + m % 2 * 8, sums_[m / 2][4 * j + m % 2 * 2 + odd]);
+          each(m / 2 * kGroupRows + m % 2 * 8, sum(m / 2, m % 2, j, odd));
         }
       }
     }
   }
 
+  // Of the lane's in column group m, its row 8j + odd and its column 8·upper.
+  __device__ uint32_t sum(int m, int upper, int j, int odd) const { return sums_[m][4 * j + 2 * upper + odd]; }
+
   __device__ static int lane_row() { return static_cast<int>(lane_of_thread()) % 4 * 2; }
-  __device__ static int lane_column() { return tile() * kTileRows + static_cast<int>(lane_of_thread()) / 4; }
+  __device__ static int lane_column() { return warp_column() + static_cast<int>(lane_of_thread()) / 4; }
+  __device__ static int warp_column() { return tile() * kTileRows; }
 
  private:
   static constexpr int kHalfSteps = kHalfColumns / kProductColumns;
@@ -347,16 +354,183 @@ class Items {
   const unsigned columns_, across_, items_;
 };
 
-template <class Shape, int kBlocks>
+// One tile of outputs.
+struct TurnTile {
+  const TernaryPart& part;
+  int part_at;
+  int64_t first_row, first_column;
+  int rows;
+  bool is_tile;  // or one beyond the last, of which nothing is written
+};
+
+// The outputs of TernaryMatmulArgs.
+template <class Shape>
+struct PlainOutput {
+  struct To {};
+  struct Memory {};
+
+  __device__ PlainOutput(const To&, Memory&, unsigned) {}
+  __device__ static void init(Memory&) {}
+  __device__ void begin(const TurnTile&) {}
+  __device__ void prepare() {}
+  __device__ void end() {}
+
+  template <class Sums>
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
+    sums.put(tile.part, tile.first_row, tile.rows, tile.first_column, tile.is_tile ? tile.part.n : 0, ends);
+  }
+};
+
+// Those of MixedTernaryArgs. A thread of each group stores what the group has left in its boxes, and has the residual
+// brought there before, while the group's products of that tile still run.
+template <class Shape>
+class Bf16Output {
+ public:
+  struct To {
+    CUtensorMap y[kMostTernaryParts], residual[kMostTernaryParts];
+    bool adds[kMostTernaryParts];
+  };
+  struct Memory {
+    Bf16Box<Shape::kRows> boxes[kGroups][Shape::kColumnGroups];
+    Barrier residual[kGroups];
+  };
+
+  __device__ Bf16Output(const To& to, Memory& memory, unsigned group)
+      : to_(to), boxes_(memory.boxes[group]), residual_(memory.residual[group]) {}
+
+  // By one thread, like Barrier::init.
+  __device__ static void init(Memory& memory) {
+    for (Barrier& each : memory.residual) each.init(1);
+  }
+
+  // Before the products of the tile.
+  __device__ void begin(const TurnTile& tile) {
+    if (adds(tile) && threadIdx.x % kGroupThreads == 0) {
+      wait_for_reads();
+      residual_.arrive_expecting(sizeof boxes_);
+      visit_boxes(tile, [&](auto& box, int column, int row) {
+        copy_box(&box, to_.residual[tile.part_at], column, row, residual_);
+      });
+    }
+    __syncwarp();
+  }
+
+  // Before the barrier of the group that is before put(): the boxes can be written.
+  __device__ void prepare() {
+    if (threadIdx.x % kGroupThreads == 0) wait_for_reads();
+    __syncwarp();
+  }
+
+  // Between two barriers of the group.
+  template <class Sums>
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
+    if (!tile.is_tile) return;
+    if (adds(tile)) {
+      residual_.wait(parity_);
+      parity_ ^= 1;
+      write<true>(sums, ends);
+    } else {
+      write<false>(sums, ends);
+    }
+    publish_to_copies();
+    sync_groups<1>(1 + threadIdx.x / kGroupThreads);
+    if (threadIdx.x % kGroupThreads == 0) {
+      visit_boxes(tile, [&](auto& box, int column, int row) { store_box(to_.y[tile.part_at], column, row, &box); });
+      end_stores();
+    }
+    __syncwarp();
+  }
+
+  __device__ void end() {
+    if (threadIdx.x % kGroupThreads == 0) wait_for_stores();
+    __syncwarp();
+  }
+
+ private:
+  using Boxes = Bf16Box<Shape::kRows>[Shape::kColumnGroups];
+  static_assert(kGroupRows == kBoxColumns);
+
+  __device__ bool adds(const TurnTile& tile) const { return to_.adds[tile.part_at] && tile.is_tile; }
+
+  // Rows that any memory holds are fewer than an int counts.
+  template <class Each>
+  __device__ void visit_boxes(const TurnTile& tile, const Each& each) {
+#pragma unroll
+    for (int m = 0; m < Shape::kColumnGroups; ++m) {
+      each(boxes_[m], static_cast<int>(tile.first_column) + m * kBoxColumns, static_cast<int>(tile.first_row));
+    }
+  }
+
+  // float(acc), exact: |acc| < 2^22, see kMostColumns. Conversions of integers take the tensor cores' time.
+  __device__ static float number(uint32_t digit_sum, int32_t q_sum) {
+    constexpr float kBase = 12582912.0f;  // 1.5 · 2^23, whose neighbours are 1 apart
+    constexpr uint32_t kBaseBits = 0x4b400000u;
+    return __uint_as_float(digit_sum + (kBaseBits - static_cast<uint32_t>(q_sum))) - kBase;
+  }
+
+  // The ends of this lane's rows of two groups of 8.
+  template <class Sums>
+  __device__ static void load(RowEnd (&to)[2][2], const RowEnd (&ends)[Shape::kRows], int j) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) to[i / 2][i % 2] = ends[8 * (j + i / 2) + Sums::lane_row() + i % 2];
+  }
+
+  // Two groups of 8 rows at a time; the ends of the next are loaded before a store that they could not pass.
+  template <bool kAdds, class Sums>
+  __device__ void write(const Sums& sums, const RowEnd (&ends)[Shape::kRows]) {
+    const int lane = static_cast<int>(lane_of_thread());
+    // This lane's row of the four matrices: their two groups of columns by two groups of rows.
+    const int row = lane / 16 * 8 + lane % 8, column = Sums::warp_column() + lane / 8 % 2 * 8;
+    RowEnd next[2][2];
+    load<Sums>(next, ends, 0);
+#pragma unroll
+    for (int j = 0; j < Shape::kRows / 8; j += 2) {
+      const RowEnd end[2][2] = {{next[0][0], next[0][1]}, {next[1][0], next[1][1]}};
+      if (j + 2 < Shape::kRows / 8) load<Sums>(next, ends, j + 2);
+      uint32_t pairs[Shape::kColumnGroups][4];
+#pragma unroll
+      for (int m = 0; m < Shape::kColumnGroups; ++m) {
+        if constexpr (kAdds) load_turned(pairs[m], boxes_[m].piece(8 * j + row, column));
+      }
+#pragma unroll
+      for (int m = 0; m < Shape::kColumnGroups; ++m) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const auto value = [&](int odd) {
+            const RowEnd& of = end[i / 2][odd];
+            return number(sums.sum(m, i % 2, j + i / 2, odd), of.q_sum) * of.factor;
+          };
+          float low = value(0), high = value(1);
+          if constexpr (kAdds) low = low_of_pair(pairs[m][i]) + low, high = high_of_pair(pairs[m][i]) + high;
+          pairs[m][i] = rounded_pair(low, high);
+        }
+        store_turned(boxes_[m].piece(8 * j + row, column), pairs[m]);
+      }
+    }
+  }
+
+  const To& to_;
+  Boxes& boxes_;
+  Barrier& residual_;
+  unsigned parity_ = 0;
+};
+
+template <class Shape, class Output>
+struct SharedInTurn : Shared<Shape> {
+  typename Output::Memory output;
+};
+
+template <class Shape, int kBlocks, class Output>
 __global__ void __launch_bounds__(Shape::kThreads, 1)
     multiply_in_turn(const __grid_constant__ TernaryMatmulArgs args, const __grid_constant__ Maps maps,
-                     unsigned columns, unsigned item_count) {
+                     const __grid_constant__ typename Output::To to, unsigned columns, unsigned item_count) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  auto& shared = shared_of_block<Shape>();
+  auto& shared = shared_of_block<SharedInTurn<Shape, Output>>();
   const int steps = static_cast<int>(column_tiles(args.k));
   const Items<Shape, kBlocks> items(args, columns, item_count);
   const unsigned group = group_of_thread();
-  init_barriers(shared, kBlocks);
+  if (threadIdx.x == 0) Output::init(shared.output);
+  init_barriers<Shape>(shared, kBlocks);
   kBlocks == 1 ? __syncthreads() : sync_cluster();
 
   if (!multiplies<Shape>(group)) {
@@ -370,25 +544,36 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
     return;
   }
   auto& ends = shared.ends[group];
-  unsigned tile = 0;
+  Output output(to, shared.output, group);
+  unsigned tiles = 0;
   Turn<Shape> turn;
   if (group > 0) turn.advance(static_cast<unsigned>(steps));
   wait_for_inputs();
   items.visit(group, kGroups, [&](const PartBlock& place, int64_t first_row, bool is_tile) {
-    load_ends<Shape>(ends, args, place, first_row, threadIdx.x % kGroupThreads, kGroupThreads);
+    const int rows = static_cast<int>(min(args.rows - first_row, int64_t{Shape::kRows}));
+    const TurnTile tile = {place.part, static_cast<int>(&place.part - args.part), first_row, place.column, rows,
+                           is_tile};
+    // Asked for before the products, which hide how long they take.
+    static_assert(Shape::kRows == kGroupThreads);
+    const int row = static_cast<int>(threadIdx.x) % kGroupThreads;
+    const float q_scale = row < rows ? args.q_scale[first_row + row] : 1.0f;
+    const int32_t q_sum = row < rows ? args.sums[first_row + row] : 0;
+    output.begin(tile);
     // The first tile of all is before none.
-    shared.before[group].wait((tile++ + kGroups - 1 - group) % 2);
+    shared.before[group].wait((tiles++ + kGroups - 1 - group) % 2);
     GroupSums<Shape, kBlocks> sums;
     sums.add_stages(shared, turn, steps, 1, [&] {
       __syncwarp();
       if (lane_of_thread() == 0) shared.before[kGroups - 1 - group].arrive();
     });
     turn.advance(static_cast<unsigned>(kGroups * steps));
+    ends[row] = {output_factor(place.part, q_scale), q_sum};
+    output.prepare();
     sync_groups<1>(1 + group);
-    const int rows = static_cast<int>(min(args.rows - first_row, int64_t{Shape::kRows}));
-    sums.put(place.part, first_row, rows, place.column, is_tile ? place.part.n : 0, ends);
+    output.put(sums, tile, ends);
     sync_groups<1>(1 + group);
   });
+  output.end();
   if constexpr (kBlocks > 1) end_cluster();
 #endif
 }
@@ -412,7 +597,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   static_assert(sizeof(SharedSums<Shape>) <= sizeof(Shared<Shape>::stages));
   static_assert(Shape::kStages % kGroups == 0);  // a stage has one group's steps alone
-  auto& shared = shared_of_block<Shape>();
+  auto& shared = shared_of_block<Shared<Shape>>();
   const unsigned share = block_of_cluster(), shares = blocks_of_cluster(), tile = blockIdx.x / shares;
   const int64_t steps = column_tiles(args.k);
   const int begin = static_cast<int>(steps * share / shares), end = static_cast<int>(steps * (share + 1) / shares);
@@ -470,60 +655,20 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
 
 // ---------------------------------------------------------------- launches
 
-// A map of a matrix of `columns` elements by `rows` rows of `stride` bytes; both more than 0.
-CUtensorMap make_map(const Exec& exec, CUtensorMapDataType type, const void* matrix, int64_t columns, int64_t rows,
-                     int64_t stride, int box_columns, int box_rows, CUtensorMapSwizzle swizzle) {
-  static const auto encode = [] {
-    void* entry = nullptr;
-    cudaDriverEntryPointQueryResult result;
-    cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000, cudaEnableDefault, &result);
-    return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(entry);
-  }();
-  const cuuint64_t extents[] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
-  const auto bytes = static_cast<cuuint64_t>(stride);
-  const cuuint32_t box[] = {static_cast<cuuint32_t>(box_columns), static_cast<cuuint32_t>(box_rows)}, steps[] = {1, 1};
-  CUtensorMap map = {};
-  const bool made = encode && encode(&map, type, 2, const_cast<void*>(matrix), extents, &bytes, box, steps,
-                                     CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                                     CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
-  if (!made) keep_error(exec, cudaErrorNotSupported, "ternary_wgmma");
-  return map;
-}
-
 template <class Shape, int kBlocks>
 Maps make_maps(const Exec& exec, const TernaryMatmulArgs& args) {
   const int64_t tiles = column_tiles(args.k);
   Maps maps = {};
-  maps.q = make_map(exec, CU_TENSOR_MAP_DATA_TYPE_UINT8, args.q, std::min(args.q_stride, tiles * kTileColumns),
+  maps.q = make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_UINT8, args.q, std::min(args.q_stride, tiles * kTileColumns),
                     args.rows, args.q_stride, kTileColumns, Shape::kRows / kBlocks, CU_TENSOR_MAP_SWIZZLE_128B);
   for (int i = 0; i < args.parts; ++i) {
     const TernaryPart& part = args.part[i];
     if (part.n == 0) continue;
-    maps.weights[i] = make_map(exec, CU_TENSOR_MAP_DATA_TYPE_UINT32, part.packed, tiles * kTileWords, row_tiles(part.n),
-                               tiles * kTileBytes, kTileWords, Shape::kTiles, CU_TENSOR_MAP_SWIZZLE_NONE);
+    maps.weights[i] =
+        make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_UINT32, part.packed, tiles * kTileWords, row_tiles(part.n),
+                 tiles * kTileBytes, kTileWords, Shape::kTiles, CU_TENSOR_MAP_SWIZZLE_NONE);
   }
   return maps;
-}
-
-// kernel<<<blocks, …>>>(args...) by clusters of `cluster` blocks, which may start early.
-template <class Shape, class... Parameters, class... Args>
-void launch(const Exec& exec, void (*kernel)(Parameters...), int64_t blocks, unsigned cluster, const Args&... args) {
-  cudaLaunchAttribute attributes[2] = {};
-  attributes[0].id = cudaLaunchAttributeClusterDimension;
-  attributes[0].val.clusterDim.x = cluster;
-  attributes[0].val.clusterDim.y = attributes[0].val.clusterDim.z = 1;
-  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[1].val.programmaticStreamSerializationAllowed = 1;
-  cudaLaunchConfig_t config = {};
-  config.gridDim = static_cast<unsigned>(blocks);
-  config.blockDim = Shape::kThreads;
-  config.dynamicSmemBytes = kSharedBytes<Shape>;
-  config.stream = stream_of(exec);
-  config.attrs = attributes;
-  config.numAttrs = launches_overlap(exec) ? 2 : 1;
-  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int{kSharedBytes<Shape>}),
-             "ternary_wgmma");
-  keep_error(exec, cudaLaunchKernelEx(&config, kernel, args...), "ternary_wgmma");
 }
 
 template <class Shape>
@@ -536,35 +681,64 @@ int64_t items_of(const TernaryMatmulArgs& args) {
   return ceil_div(column_blocks(args, Shape::kColumns), kBlocks) * ceil_div(args.rows, Shape::kRows);
 }
 
-template <class Shape, int kBlocks>
-void launch_in_turn(const Exec& exec, const TernaryMatmulArgs& args) {
+template <class Shape, int kBlocks, class Output>
+void launch_in_turn(const Exec& exec, const TernaryMatmulArgs& args, const typename Output::To& to) {
   const int64_t items = items_of<Shape, kBlocks>(args);
   const int64_t at_once = std::min<int64_t>(items, std::max(multiprocessors(exec) / kBlocks, 1));
-  launch<Shape>(exec, multiply_in_turn<Shape, kBlocks>, at_once * kBlocks, kBlocks, args,
-                make_maps<Shape, kBlocks>(exec, args), static_cast<unsigned>(column_blocks(args, Shape::kColumns)),
-                static_cast<unsigned>(items));
+  launch_clusters(exec, kName, multiply_in_turn<Shape, kBlocks, Output>, at_once * kBlocks, Shape::kThreads,
+                  kSharedBytes<SharedInTurn<Shape, Output>>, kBlocks, args, make_maps<Shape, kBlocks>(exec, args), to,
+                  static_cast<unsigned>(column_blocks(args, Shape::kColumns)), static_cast<unsigned>(items));
+}
+
+template <class Shape>
+typename Bf16Output<Shape>::To make_bf16_maps(const Exec& exec, const MixedTernaryArgs& args) {
+  typename Bf16Output<Shape>::To to = {};
+  const auto map_of = [&](const bf16* matrix, const MixedTernaryPart& part, int64_t stride) {
+    return make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, matrix, part.n, args.rows,
+                    stride * static_cast<int64_t>(sizeof(bf16)), kBoxColumns, Shape::kRows, CU_TENSOR_MAP_SWIZZLE_128B);
+  };
+  for (int i = 0; i < args.parts; ++i) {
+    const MixedTernaryPart& part = args.part[i];
+    if (part.n == 0) continue;
+    to.y[i] = map_of(part.y, part, part.y_stride);
+    to.adds[i] = part.residual != nullptr;
+    if (to.adds[i]) to.residual[i] = map_of(part.residual, part, part.n);
+  }
+  return to;
 }
 
 template <class Shape>
 void launch_in_shares(const Exec& exec, const TernaryMatmulArgs& args, unsigned shares) {
-  launch<Shape>(exec, multiply_in_shares<Shape>, tiles_of<Shape>(args) * shares, shares, args,
-                make_maps<Shape, 1>(exec, args), static_cast<unsigned>(column_blocks(args, Shape::kColumns)));
+  launch_clusters(exec, kName, multiply_in_shares<Shape>, tiles_of<Shape>(args) * shares, Shape::kThreads,
+                  kSharedBytes<Shared<Shape>>, shares, args, make_maps<Shape, 1>(exec, args),
+                  static_cast<unsigned>(column_blocks(args, Shape::kColumns)));
 }
 
 }  // namespace
 
 // Measured on an H100 with the matrices of bitnet-b1.58-2B-4T: wide tiles in turn win from about half a tile for each
-// multiprocessor on (1490 to 1615 TOP/s for 16384 rows, pairs 3 to 13 % above single blocks; 64 x 256 and 256 x 64 tiles
-// lose, and so do 6 or 10 stages). Below, tiles of 64 x 64 in shares that make about two blocks for each beat 128 x 64
-// and 128 x 128 ones; more than four shares gain nothing.
+// multiprocessor on (1490 to 1615 TOP/s for 16384 rows, pairs 3 to 13 % above single blocks; 64 x 256 and 256 x 64
+// tiles lose, and so do 6 or 10 stages). Below, tiles of 64 x 64 in shares that make about two blocks for each beat 128
+// x 64 and 128 x 128 ones; more than four shares gain nothing.
 void ternary_wgmma(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
   using Wide = WgmmaShape<2, 128, 8>;
   using Small = WgmmaShape<1, 64, 8>;
   const int64_t device = multiprocessors(exec);
-  if (2 * tiles_of<Wide>(args) >= device) return launch_in_turn<Wide, 2>(exec, args);
+  if (2 * tiles_of<Wide>(args) >= device) return launch_in_turn<Wide, 2, PlainOutput<Wide>>(exec, args, {});
   const int64_t most = std::min<int64_t>(kMostShares, column_tiles(args.k));
   const int64_t shares = std::clamp<int64_t>(2 * device / tiles_of<Small>(args), 1, most);
   launch_in_shares<Small>(exec, args, static_cast<unsigned>(shares));
+}
+
+bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
+                           const MixedTernaryArgs& results) noexcept {
+  using Wide = WgmmaShape<2, 128, 7>;
+  using Output = Bf16Output<Wide>;
+  if (2 * tiles_of<Wide>(product) < multiprocessors(exec) || product.k > kMostColumns) return false;
+  const auto to = make_bf16_maps<Wide>(exec, results);
+  column_blocks(product, Wide::kColumns) % 2 == 0 ? launch_in_turn<Wide, 2, Output>(exec, product, to)
+                                                  : launch_in_turn<Wide, 1, Output>(exec, product, to);
+  return true;
 }
 
 }  // namespace tern::cuda

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ternary products of mixed-precision training: results in bf16 with an optional residual, written by the product
+// itself where it has many rows on Hopper, else rounded in a pass over f32 results.
+#include <algorithm>
+
+#include "devices/cuda/convert.cuh"
+#include "devices/cuda/divisor.cuh"
+#include "devices/cuda/launch.h"
+#include "devices/cuda/mixed_entries.h"
+#include "devices/cuda/packs.cuh"
+#include "devices/cuda/tables.h"
+#include "devices/cuda/ternary.h"
+#include "devices/cuda/ternary_parts.cuh"
+
+namespace tern::cuda {
+namespace {
+
+constexpr const char* kName = "mixed_ternary_matmul";
+constexpr int kPack = 8;             // bf16 of 16 bytes, to which all rows lie
+constexpr int64_t kMostRows = 4096;  // of f32 results at a time
+
+// What both ways multiply, without a place for results.
+TernaryMatmulArgs product_of(const MixedTernaryArgs& args) {
+  TernaryMatmulArgs product = {};
+  product.rows = args.rows;
+  product.k = args.k;
+  product.q_stride = args.q_stride;
+  product.q = args.q;
+  product.q_scale = args.q_scale;
+  product.sums = args.sums;
+  product.parts = args.parts;
+  for (int i = 0; i < args.parts; ++i) {
+    const MixedTernaryPart& part = args.part[i];
+    product.part[i].packed = part.packed;
+    product.part[i].n = part.n;
+    product.part[i].weight_scale = part.weight_scale;
+  }
+  return product;
+}
+
+// x [rows, n], to y.
+struct Rounding {
+  int64_t packs;
+  Divisor packs_of_row;
+  const float* x;
+  const bf16* residual;
+  bf16* y;
+  int64_t y_stride;
+};
+
+__global__ void __launch_bounds__(kPackThreads) round_rows(const __grid_constant__ Rounding rounding) {
+  for (int64_t i = thread_of_grid(); i < rounding.packs; i += threads_of_grid()) {
+    const int64_t row = rounding.packs_of_row.quotient(i), column = (i - row * rounding.packs_of_row.divisor()) * kPack;
+    auto x = load_pack<kPack>(rounding.x + i * kPack);
+    if (rounding.residual) {
+      const auto residual = load_pack<kPack>(rounding.residual + i * kPack);
+#pragma unroll
+      for (int l = 0; l < kPack; ++l) x.at[l] = number_of(residual.at[l]) + x.at[l];
+    }
+    store_pack(rounding.y + row * rounding.y_stride + column,
+               map_pack([](float value) { return element_of<bf16>(value); }, x));
+  }
+}
+
+// Of `rows` rows from `first` on, whose f32 results are in `room`.
+void multiply_through_f32(const Exec& exec, const MixedTernaryArgs& args, TernaryMatmulArgs product, int64_t first,
+                          int64_t rows, float* room) {
+  product.rows = rows;
+  product.q += first * args.q_stride;
+  product.q_scale += first;
+  product.sums += first;
+  float* y = room;
+  for (int i = 0; i < args.parts; ++i) {
+    product.part[i].y = y;
+    y += rows * product.part[i].n;
+  }
+  kTernary.ternary_matmul(exec, product);
+  for (int i = 0; i < args.parts; ++i) {
+    const MixedTernaryPart& part = args.part[i];
+    if (part.n == 0) continue;
+    const Rounding rounding = {.packs = rows * part.n / kPack,
+                               .packs_of_row = Divisor(part.n / kPack),
+                               .x = product.part[i].y,
+                               .residual = part.residual ? part.residual + first * part.n : nullptr,
+                               .y = part.y + first * part.y_stride,
+                               .y_stride = part.y_stride};
+    round_rows<<<blocks_for(rounding.packs, kPackThreads), kPackThreads, 0, stream_of(exec)>>>(rounding);
+    launched(exec, kName);
+  }
+}
+
+void multiply_through_f32(const Exec& exec, const MixedTernaryArgs& args, const TernaryMatmulArgs& product) {
+  int64_t columns = 0;
+  for (int i = 0; i < args.parts; ++i) columns += args.part[i].n;
+  const int64_t rows_at_once = std::min(args.rows, kMostRows);
+  const Room room(exec, static_cast<size_t>(rows_at_once * columns) * sizeof(float), kName);
+  if (!room) return;
+  for (int64_t first = 0; first < args.rows; first += rows_at_once) {
+    multiply_through_f32(exec, args, product, first, std::min(rows_at_once, args.rows - first), room.as<float>());
+  }
+}
+
+}  // namespace
+
+void mixed_ternary_matmul(const Exec& exec, const MixedTernaryArgs& args) noexcept {
+  const TernaryMatmulArgs product = product_of(args);
+  if (args.rows == 0 || column_blocks(product, kTileRows) == 0) return;
+  if (is_hopper(exec) && args.k > 0 && ternary_wgmma_to_bf16(exec, product, args)) return;
+  multiply_through_f32(exec, args, product);
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adding many rows into a table by their ids: an embedding's gradient. The rows are sorted by id, so that those of one
+// id are neighbours, and cut into segments of which each is added by a block, whatever is in it: an id that is
+// everywhere costs no more than many that are rare.
+#include <algorithm>
+#include <cub/device/device_radix_sort.cuh>
+
+#include "devices/cuda/packs.cuh"
+#include "devices/cuda/pointwise.h"
+
+namespace tern::cuda {
+namespace {
+
+constexpr const char* kName = "scatter_add_rows";
+constexpr int kThreads = 128;
+constexpr int kSegment = 32;  // sorted rows
+
+// An id below 2^40: a table of more rows fits into no memory.
+constexpr int kIdBits = 40;
+// Rows that are sorted at a time: the library counts them in int.
+constexpr int64_t kMostSorted = int64_t{1} << 30;
+
+__global__ void number_rows(int count, const int64_t* ids, uint64_t* keys, int* rows) {
+  for (int64_t i = thread_of_grid(); i < count; i += threads_of_grid()) {
+    keys[i] = static_cast<uint64_t>(ids[i]);
+    rows[i] = static_cast<int>(i);
+  }
+}
+
+// Rows in the order of their ids, of equal ones in their own.
+struct Sorted {
+  int count;
+  const uint64_t* ids;
+  const int* rows;
+};
+
+// A run of equal ids that does not end in its segment leaves its sum there, and a run that began before: [segments, 2,
+// cols], the part of a run that began before first.
+struct OpenRuns {
+  float* sums;
+  int64_t cols;
+
+  __device__ float* begun_before(int64_t segment) const { return sums + 2 * segment * cols; }
+  __device__ float* goes_on(int64_t segment) const { return sums + (2 * segment + 1) * cols; }
+};
+
+template <int kWidth>
+__device__ Pack<float, kWidth> added(Pack<float, kWidth> sum, const float* x) {
+  const auto term = load_pack<kWidth>(x);
+#pragma unroll
+  for (int l = 0; l < kWidth; ++l) sum.at[l] += term.at[l];
+  return sum;
+}
+
+template <int kWidth>
+__global__ void __launch_bounds__(kThreads)
+    add_segments(Sorted sorted, int64_t cols, const float* x, float* y, OpenRuns open) {
+  __shared__ uint64_t ids[kSegment + 2];  // with a neighbour on either side
+  __shared__ int rows[kSegment];
+  const int64_t segment = blockIdx.x;
+  const int first = static_cast<int>(segment) * kSegment;
+  const int count = min(kSegment, sorted.count - first);
+  constexpr uint64_t kNone = ~uint64_t{0};
+  for (int i = static_cast<int>(threadIdx.x); i < count + 2; i += kThreads) {
+    const int at = first + i - 1;
+    ids[i] = at >= 0 && at < sorted.count ? sorted.ids[at] : kNone;
+    if (i >= 1 && i <= count) rows[i - 1] = sorted.rows[at];
+  }
+  __syncthreads();
+  for (int64_t j = int64_t{threadIdx.x} * kWidth; j < cols; j += int64_t{kThreads} * kWidth) {
+    auto sum = repeat_pack<kWidth>(0.0f);
+    int begin = 0;  // of the run
+#pragma unroll 4
+    for (int i = 0; i < count; ++i) {
+      sum = added(sum, x + rows[i] * cols + j);
+      const bool ends = ids[i + 1] != ids[i + 2];
+      if (!ends && i + 1 < count) continue;
+      if (begin == 0 && ids[0] == ids[1]) {
+        store_pack(open.begun_before(segment) + j, sum);
+      } else if (!ends) {
+        store_pack(open.goes_on(segment) + j, sum);
+      } else {
+        float* const to = y + static_cast<int64_t>(ids[i + 1]) * cols + j;
+        store_pack(to, added(sum, to));
+      }
+      sum = repeat_pack<kWidth>(0.0f);
+      begin = i + 1;
+    }
+  }
+}
+
+// The runs that go on from a segment: its sum, then those of the segments behind it.
+template <int kWidth>
+__global__ void __launch_bounds__(kThreads) add_open_runs(Sorted sorted, int64_t cols, float* y, OpenRuns open) {
+  const int64_t segment = blockIdx.x;
+  const int64_t last = (segment + 1) * kSegment - 1;
+  if (last + 1 >= sorted.count) return;
+  const uint64_t id = sorted.ids[last];
+  if (sorted.ids[last + 1] != id) return;
+  // A run that began before belongs to an earlier block.
+  const int64_t first = segment * kSegment;
+  if (sorted.ids[first] == id && first > 0 && sorted.ids[first - 1] == id) return;
+  int64_t end = segment + 1;  // of the segments that have a part of it
+  while (end * kSegment < sorted.count && sorted.ids[end * kSegment] == id) ++end;
+  for (int64_t j = int64_t{threadIdx.x} * kWidth; j < cols; j += int64_t{kThreads} * kWidth) {
+    auto sum = load_pack<kWidth>(open.goes_on(segment) + j);
+#pragma unroll 4
+    for (int64_t i = segment + 1; i < end; ++i) sum = added(sum, open.begun_before(i) + j);
+    float* const to = y + static_cast<int64_t>(id) * cols + j;
+    store_pack(to, added(sum, to));
+  }
+}
+
+template <int kWidth>
+void add_sorted(const Exec& exec, const Sorted& sorted, const ScatterAddRowsArgs& args) {
+  const auto segments = static_cast<unsigned>(ceil_div(sorted.count, kSegment));
+  const Room room(exec, size_t{2} * segments * static_cast<size_t>(args.cols) * sizeof(float), kName);
+  if (!room) return;
+  const OpenRuns open = {room.as<float>(), args.cols};
+  add_segments<kWidth><<<segments, kThreads, 0, stream_of(exec)>>>(sorted, args.cols, args.x, args.y, open);
+  add_open_runs<kWidth><<<segments, kThreads, 0, stream_of(exec)>>>(sorted, args.cols, args.y, open);
+  launched(exec, kName);
+}
+
+void add(const Exec& exec, const ScatterAddRowsArgs& args) {
+  const auto count = static_cast<int>(args.count);
+  const auto size = static_cast<size_t>(count);
+  const Room keys(exec, 2 * size * sizeof(uint64_t), kName), rows(exec, 2 * size * sizeof(int), kName);
+  if (!keys || !rows) return;
+  uint64_t *const ids = keys.as<uint64_t>(), *const sorted_ids = ids + size;
+  int *const order = rows.as<int>(), *const sorted_order = order + size;
+  const cudaStream_t stream = stream_of(exec);
+  number_rows<<<blocks_for(count, kThreads), kThreads, 0, stream>>>(count, args.ids, ids, order);
+  const auto sort = [&](void* room, size_t& bytes) {
+    return cub::DeviceRadixSort::SortPairs(room, bytes, ids, sorted_ids, order, sorted_order, count, 0, kIdBits,
+                                           stream);
+  };
+  size_t bytes = 0;
+  keep_error(exec, sort(nullptr, bytes), kName);
+  const Room room(exec, bytes, kName);
+  if (!room) return;
+  keep_error(exec, sort(room.as<void>(), bytes), kName);
+  const Sorted sorted = {count, sorted_ids, sorted_order};
+  constexpr int kWidth = kPackWidth<float>;
+  const bool packs = args.cols % kWidth == 0 && hold_packs<kWidth>(args.x, args.y);
+  packs ? add_sorted<kWidth>(exec, sorted, args) : add_sorted<1>(exec, sorted, args);
+}
+
+}  // namespace
+
+void scatter_many_rows(const Exec& exec, const ScatterAddRowsArgs& args) noexcept {
+  for (int64_t first = 0; first < args.count; first += kMostSorted) {
+    add(exec, {.count = std::min(kMostSorted, args.count - first),
+               .cols = args.cols,
+               .x = args.x + first * args.cols,
+               .ids = args.ids + first,
+               .y = args.y});
+  }
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nn/mixed_layer.h"
+
+#include <cmath>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "autograd/tape.h"
+#include "ops/mixed.h"
+
+namespace tern {
+namespace {
+
+using Linears = std::vector<const BitLinear*>;
+
+// Matrices that share an input, and what their gradients need of the forward pass. With e = dy / q_scale, times
+// factor(i) for the results of matrix i, the results of all side by side:
+class Projections {
+ public:
+  Projections(const Linears& linears, QuantizedRows x) : x_(std::move(x)) {
+    for (const BitLinear* linear : linears) {
+      codes_.push_back(linear->code_matrix());
+      packed_.push_back(linear->packed());
+      trains_.push_back(linear->master().requires_grad());
+    }
+  }
+
+  // [rows, Σ n] or, with several results, one for each.
+  void run(std::span<const Tensor> results, const Tensor& residual = {}) const {
+    std::vector<const PackedTernary*> weights;
+    for (const PackedTernary& w : packed_) weights.push_back(&w);
+    mixed::ternary_linear(x_, weights, results, residual);
+  }
+
+  const Tensor& q_scale() const { return x_.scale; }
+  float weight_scale() const { return packed_[0].scale; }
+  float factor(size_t i) const { return packed_[i].scale / packed_[0].scale; }
+
+  // e·codes: the gradient of the input is this, times weight_scale()·q_scale.
+  Tensor input_gradient(const Tensor& e) const {
+    const Tensor codes = Tensor::empty({e.size(1), cols()}, DType::bf16, e.device());
+    int64_t at = 0;
+    for (const Tensor& part : codes_) {
+      mixed::codes_into(part, cols(), slice(codes, 0, at, at + part.size(0)));
+      at += part.size(0);
+    }
+    const Tensor z = Tensor::empty({e.size(0), cols()}, DType::bf16, e.device());
+    mixed::product_into(z, e, codes);
+    return z;
+  }
+
+  // Appends eᵀ·q / factor(i) of each matrix, undefined where it does not train.
+  void append_master_gradients(const Tensor& e, std::vector<Tensor>& gradients) const {
+    const Tensor q = Tensor::empty({e.size(0), cols()}, DType::bf16, e.device());
+    mixed::codes_into(x_.q, cols(), q);
+    int64_t at = 0;
+    for (size_t i = 0; i < codes_.size(); ++i) {
+      const int64_t n = codes_[i].size(0);
+      Tensor& d_master = gradients.emplace_back();
+      if (trains_[i]) {
+        d_master = Tensor::empty({n, cols()}, DType::f32, e.device());
+        mixed::product_into(d_master, transpose(slice(e, 1, at, at + n)), q, 1.0f / factor(i));
+      }
+      at += n;
+    }
+  }
+
+ private:
+  int64_t cols() const { return packed_[0].cols; }
+
+  QuantizedRows x_;
+  std::vector<Tensor> codes_;
+  std::vector<PackedTernary> packed_;
+  std::vector<bool> trains_;
+};
+
+// An RMSNorm behind which rows are quantized.
+struct Norm {
+  Tensor x, gate;  // its input: x, or relu(gate)²·x
+  Tensor weight, inv_rms;
+
+  mixed::NormGradient gradient(const Projections& behind, const Tensor& e) const {
+    return {x, gate, weight, inv_rms, behind.input_gradient(e), behind.q_scale(), behind.weight_scale()};
+  }
+};
+
+// An RMSNorm and the products of what it gives.
+struct NormedProjections {
+  Norm norm;
+  Projections projections;
+};
+
+NormedProjections quantized(const Tensor& x, const Tensor& gate, const DenseWeight& weight, float eps,
+                            const Linears& linears) {
+  const Tensor w = weight.get(false);
+  mixed::NormalizedRows n = mixed::norm_quantize(x, gate, w, eps);
+  return {{x, gate, w, n.inv_rms}, Projections(linears, std::move(n.rows))};
+}
+
+Tensor empty_bf16(int64_t rows, int64_t cols, const Device& device) {
+  return Tensor::empty({rows, cols}, DType::bf16, device);
+}
+
+// y = x + Wo·norm(attention(Wqkv·norm(x))), and back.
+class AttentionHalf {
+ public:
+  AttentionHalf(const DenseWeight& norm, const SelfAttention& a, const Tensor& x, const RopeTable& rope, int64_t batch)
+      : rope_(rope),
+        shape_{.batch = batch,
+               .tokens = x.size(0) / batch,
+               .heads = a.heads,
+               .kv_heads = a.kv_heads,
+               .dim = a.head_dim,
+               .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.head_dim)))},
+        in_(quantized(x, {}, norm, a.eps, {&a.q, &a.k, &a.v})),
+        qkv_(make_qkv(x.device())),
+        attended_(mixed::attention(qkv_, rope.cos, rope.sin, shape_)),
+        out_(quantized(attended_.out, {}, a.sub_norm, a.eps, {&a.o})) {}
+
+  Tensor result() const {
+    const Tensor y = empty_bf16(in_.norm.x.size(0), in_.norm.x.size(1), in_.norm.x.device());
+    out_.projections.run({&y, 1}, in_.norm.x);
+    return y;
+  }
+
+  // What e of pull_back is scaled by.
+  mixed::RowFactor scaled() const { return {out_.projections.q_scale(), 1.0f}; }
+
+  // dx, given dy and e = dy times scaled(). Gradients in the order norm, q, k, v, sub_norm, o.
+  Tensor pull_back(const Tensor& dy, const Tensor& e, std::vector<Tensor>& gradients) const {
+    const mixed::PulledNorm mixed_heads = mixed::pull_back(out_.norm.gradient(out_.projections, e), {});
+    const Projections& qkv = in_.projections;
+    const Tensor e_qkv = mixed::attention_backward(qkv_, attended_, mixed_heads.d, rope_.cos, rope_.sin, shape_,
+                                                   qkv.q_scale(), qkv.factor(1), qkv.factor(2));
+    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(qkv, e_qkv), dy);
+    gradients.push_back(in.d_weight);
+    qkv.append_master_gradients(e_qkv, gradients);
+    gradients.push_back(mixed_heads.d_weight);
+    out_.projections.append_master_gradients(e, gradients);
+    return in.d;
+  }
+
+ private:
+  Tensor make_qkv(const Device& device) const {
+    const int64_t width = shape_.heads * shape_.dim, kv_width = shape_.kv_heads * shape_.dim;
+    const Tensor all = empty_bf16(shape_.batch * shape_.tokens, width + 2 * kv_width, device);
+    const Tensor parts[] = {slice(all, 1, 0, width), slice(all, 1, width, width + kv_width),
+                            slice(all, 1, width + kv_width, width + 2 * kv_width)};
+    in_.projections.run(parts);
+    return all;
+  }
+
+  RopeTable rope_;
+  mixed::AttentionShape shape_;
+  NormedProjections in_;
+  Tensor qkv_;
+  mixed::Attended attended_;
+  NormedProjections out_;
+};
+
+// y = x + Wdown·norm(relu(Wgate·n)² ⊙ Wup·n), n = norm(x), and back.
+class FeedForwardHalf {
+ public:
+  FeedForwardHalf(const DenseWeight& norm, const FeedForward& f, const Tensor& x)
+      : in_(quantized(x, {}, norm, f.eps, {&f.gate, &f.up})), out_(make_out(f, x)) {}
+
+  Tensor result() const {
+    const Tensor y = empty_bf16(in_.norm.x.size(0), in_.norm.x.size(1), in_.norm.x.device());
+    out_.projections.run({&y, 1}, in_.norm.x);
+    return y;
+  }
+
+  // dx, and the same times `scaled`. Gradients in the order norm, gate, up, sub_norm, down.
+  mixed::PulledNorm pull_back(const Tensor& dy, const mixed::RowFactor& scaled, std::vector<Tensor>& gradients) const {
+    const Tensor e_down = mixed::scale_rows(dy, {out_.projections.q_scale(), 1.0f});
+    const Projections& both = in_.projections;
+    const mixed::PulledGate gated =
+        mixed::pull_back_gate(out_.norm.gradient(out_.projections, e_down), {both.q_scale(), 1.0f}, both.factor(1));
+    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(both, gated.e), dy, scaled);
+    gradients.push_back(in.d_weight);
+    both.append_master_gradients(gated.e, gradients);
+    gradients.push_back(gated.d_weight);
+    out_.projections.append_master_gradients(e_down, gradients);
+    return in;
+  }
+
+ private:
+  NormedProjections make_out(const FeedForward& f, const Tensor& x) const {
+    const int64_t width = f.gate.packed().rows;
+    const Tensor both[] = {empty_bf16(x.size(0), width, x.device()), empty_bf16(x.size(0), width, x.device())};
+    in_.projections.run(both);
+    return quantized(both[1], both[0], f.sub_norm, f.eps, {&f.down});
+  }
+
+  NormedProjections in_, out_;
+};
+
+}  // namespace
+
+bool takes_mixed_layer(const Device& device, int64_t hidden, int64_t intermediate, int64_t head_dim) {
+  return mixed::is_available(device) && mixed::takes_columns(hidden) && mixed::takes_columns(intermediate) &&
+         mixed::takes_head(head_dim);
+}
+
+Tensor mixed_layer(const LayerWeights& layer, const Tensor& x, const RopeTable& rope, int64_t batch) {
+  const SelfAttention& a = layer.attention;
+  const FeedForward& f = layer.feed_forward;
+  auto attention = std::make_shared<AttentionHalf>(layer.input_norm, a, x.detach(), rope, batch);
+  auto feed_forward = std::make_shared<FeedForwardHalf>(layer.post_norm, f, attention->result());
+  const Tensor y = feed_forward->result();
+  record(y, "mixed_layer",
+         {x, layer.post_norm.leaf(), f.gate.master(), f.up.master(), f.sub_norm.leaf(), f.down.master(),
+          layer.input_norm.leaf(), a.q.master(), a.k.master(), a.v.master(), a.sub_norm.leaf(), a.o.master()},
+         [attention, feed_forward](const Tensor& dy) mutable {
+           std::vector<Tensor> gradients(1);
+           const mixed::PulledNorm between = feed_forward->pull_back(dy, attention->scaled(), gradients);
+           feed_forward.reset();
+           gradients[0] = attention->pull_back(between.d, between.e, gradients);
+           attention.reset();
+           return gradients;
+         });
+  return y;
+}
+
+}  // namespace tern

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/mixed.h"
+
+#include "ops/call.h"
+#include "ops/copy.h"
+#include "ops/dims.h"
+#include "ops/gradients.h"
+#include "ops/quantized_rows.h"
+
+namespace tern::mixed {
+namespace {
+
+Tensor empty_bf16(int64_t rows, int64_t cols, const Device& device) {
+  return Tensor::empty({rows, cols}, DType::bf16, device);
+}
+
+template <class T>
+T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+
+// x of another dtype; its gradient comes back in x's.
+Tensor recast(const Tensor& x, DType dtype, const char* op) {
+  const Tensor y = converted(x, dtype);
+  if (needs_grad(x)) {
+    record(y, op, {x}, [dtype = x.dtype()](const Tensor& dy) { return Gradients{converted(dy, dtype)}; });
+  }
+  return y;
+}
+
+MixedMatrix matrix(const Tensor& x) { return {x.data<bf16>(), x.strides()[0], x.strides()[1]}; }
+
+MixedNormBackwardArgs norm_args(const NormGradient& norm, const Tensor& d_weight) {
+  return {.rows = norm.x.size(0),
+          .cols = norm.x.size(1),
+          .x = norm.x.data<bf16>(),
+          .gate = data_or_null<bf16>(norm.gate),
+          .weight = norm.weight.data<float>(),
+          .inv_rms = norm.inv_rms.data<float>(),
+          .z = norm.z.data<bf16>(),
+          .z_stride = norm.z.strides()[0],
+          .q_scale = norm.q_scale.data<float>(),
+          .weight_scale = norm.weight_scale,
+          .add = nullptr,
+          .d = nullptr,
+          .e = nullptr,
+          .e_gate = nullptr,
+          .e_x = nullptr,
+          .e_stride = 0,
+          .x_factor = 1.0f,
+          .e_of = {},
+          .d_weight = d_weight.data<float>()};
+}
+
+MixedRowFactor row_factor(const RowFactor& by) { return {data_or_null<float>(by.q_scale), by.factor}; }
+
+}  // namespace
+
+bool is_available(const Device& device) { return device.backend().kernels().mixed != nullptr; }
+
+Tensor to_bf16(const Tensor& x) { return recast(x, DType::bf16, "to_bf16"); }
+Tensor to_f32(const Tensor& x) { return recast(x, DType::f32, "to_f32"); }
+
+NormalizedRows norm_quantize(const Tensor& x, const Tensor& gate, const Tensor& weight, float eps) {
+  const NormalizedRows out = {empty_quantized("norm_quantize", x), Tensor::empty({x.size(0)}, DType::f32, x.device())};
+  call(x.device(), &MixedKernels::norm_quantize,
+       {.rows = x.size(0),
+        .cols = x.size(1),
+        .q_stride = out.rows.q.size(1),
+        .x = x.data<bf16>(),
+        .gate = data_or_null<bf16>(gate),
+        .weight = weight.data<float>(),
+        .eps = eps,
+        .q = out.rows.q.data<int8_t>(),
+        .scale = out.rows.scale.data<float>(),
+        .sums = out.rows.sums.data<int32_t>(),
+        .inv_rms = out.inv_rms.data<float>()});
+  return out;
+}
+
+void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const> weights, std::span<const Tensor> y,
+                    const Tensor& residual) {
+  MixedTernaryArgs args = {.rows = x.q.size(0),
+                           .k = weights[0]->cols,
+                           .q_stride = x.q.size(1),
+                           .q = x.q.data<int8_t>(),
+                           .q_scale = x.scale.data<float>(),
+                           .sums = x.sums.data<int32_t>(),
+                           .parts = static_cast<int>(weights.size()),
+                           .part = {}};
+  for (size_t i = 0; i < weights.size(); ++i) {
+    args.part[i] = {.packed = weights[i]->bytes.data<uint8_t>(),
+                    .n = weights[i]->rows,
+                    .weight_scale = weights[i]->scale,
+                    .y = y[i].data<bf16>(),
+                    .y_stride = y[i].strides()[0],
+                    .residual = data_or_null<bf16>(residual)};
+  }
+  call(x.q.device(), &MixedKernels::ternary_matmul, args);
+}
+
+PulledNorm pull_back(const NormGradient& norm, const Tensor& add, const RowFactor& scaled) {
+  const int64_t rows = norm.x.size(0), cols = norm.x.size(1);
+  const Device& device = norm.x.device();
+  PulledNorm out = {empty_bf16(rows, cols, device), {}, Tensor::empty({cols}, DType::f32, device)};
+  if (scaled.q_scale.defined()) out.e = empty_bf16(rows, cols, device);
+  MixedNormBackwardArgs args = norm_args(norm, out.d_weight);
+  args.add = data_or_null<bf16>(add);
+  args.d = out.d.data<bf16>();
+  args.e = data_or_null<bf16>(out.e);
+  args.e_of = row_factor(scaled);
+  call(device, &MixedKernels::norm_backward, args);
+  return out;
+}
+
+PulledGate pull_back_gate(const NormGradient& norm, const RowFactor& scaled, float x_factor) {
+  const int64_t rows = norm.x.size(0), cols = norm.x.size(1);
+  const Device& device = norm.x.device();
+  PulledGate out = {empty_bf16(rows, 2 * cols, device), Tensor::empty({cols}, DType::f32, device)};
+  MixedNormBackwardArgs args = norm_args(norm, out.d_weight);
+  args.e_gate = out.e.data<bf16>();
+  args.e_x = args.e_gate + cols;
+  args.e_stride = 2 * cols;
+  args.x_factor = x_factor;
+  args.e_of = row_factor(scaled);
+  call(device, &MixedKernels::norm_backward, args);
+  return out;
+}
+
+Tensor scale_rows(const Tensor& x, const RowFactor& by) {
+  const Tensor from = dense(x), y = empty_bf16(x.size(0), x.size(1), x.device());
+  call(x.device(), &MixedKernels::scale_rows,
+       {.rows = x.size(0), .cols = x.size(1), .x = from.data<bf16>(), .by = row_factor(by), .y = y.data<bf16>()});
+  return y;
+}
+
+void codes_into(const Tensor& codes, int64_t cols, const Tensor& y) {
+  call(codes.device(), &MixedKernels::codes,
+       {.rows = codes.size(0),
+        .cols = cols,
+        .x_stride = codes.strides()[0],
+        .x = codes.data<int8_t>(),
+        .y = y.data<bf16>()});
+}
+
+void product_into(const Tensor& c, const Tensor& a, const Tensor& b, float alpha, bool accumulate) {
+  call(c.device(), &MixedKernels::matmul,
+       {.m = a.size(0),
+        .n = b.size(1),
+        .k = a.size(1),
+        .a = matrix(a),
+        .b = matrix(b),
+        .c = c.raw(),
+        .c_dtype = c.dtype(),
+        .c_row_stride = c.strides()[0],
+        .alpha = alpha,
+        .accumulate = accumulate});
+}
+
+Attended attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const AttentionShape& shape) {
+  const Device& device = qkv.device();
+  const int64_t width = shape.heads * shape.dim, kv_width = shape.kv_heads * shape.dim, stride = qkv.size(1);
+  const Attended out = {empty_bf16(qkv.size(0), width, device),
+                        Tensor::empty({shape.batch, shape.heads, shape.tokens}, DType::f32, device)};
+  bf16* const q = qkv.data<bf16>();
+  call(device, &MixedKernels::attention,
+       {.batch = shape.batch,
+        .heads = shape.heads,
+        .kv_heads = shape.kv_heads,
+        .tokens = shape.tokens,
+        .dim = shape.dim,
+        .q = q,
+        .k = q + width,
+        .v = q + width + kv_width,
+        .q_stride = stride,
+        .k_stride = stride,
+        .v_stride = stride,
+        .cos = cos.data<float>(),
+        .sin = sin.data<float>(),
+        .scale = shape.scale,
+        .out = out.out.data<bf16>(),
+        .lse = out.lse.data<float>()});
+  return out;
+}
+
+Tensor attention_backward(const Tensor& qkv, const Attended& attended, const Tensor& d_out, const Tensor& cos,
+                          const Tensor& sin, const AttentionShape& shape, const Tensor& q_scale, float k_factor,
+                          float v_factor) {
+  const int64_t width = shape.heads * shape.dim, kv_width = shape.kv_heads * shape.dim, stride = qkv.size(1);
+  const Tensor e = empty_bf16(qkv.size(0), stride, qkv.device());
+  const bf16* const q = qkv.data<bf16>();
+  bf16* const dq = e.data<bf16>();
+  call(qkv.device(), &MixedKernels::attention_backward,
+       {.batch = shape.batch,
+        .heads = shape.heads,
+        .kv_heads = shape.kv_heads,
+        .tokens = shape.tokens,
+        .dim = shape.dim,
+        .q = q,
+        .k = q + width,
+        .v = q + width + kv_width,
+        .q_stride = stride,
+        .k_stride = stride,
+        .v_stride = stride,
+        .cos = cos.data<float>(),
+        .sin = sin.data<float>(),
+        .scale = shape.scale,
+        .out = attended.out.data<bf16>(),
+        .d_out = d_out.data<bf16>(),
+        .lse = attended.lse.data<float>(),
+        .dq = dq,
+        .dk = dq + width,
+        .dv = dq + width + kv_width,
+        .d_stride = stride,
+        .q_scale = q_scale.data<float>(),
+        .dq_factor = 1.0f,
+        .dk_factor = k_factor,
+        .dv_factor = v_factor});
+  return e;
+}
+
+}  // namespace tern::mixed

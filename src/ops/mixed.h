@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ops of mixed-precision training over device/mixed_kernels.h: activations and their gradients in bf16. They record no
+// graph of their own; nn/mixed_layer.cpp composes them forward and back. Their operands are checked by the layer that
+// holds them, and are matrices [rows, cols] whose last stride is 1.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "tern/ops.h"
+
+namespace tern::mixed {
+
+// Whether the device has these kernels: opened with MatmulPrecision::bf16, on a GPU that has the instructions.
+bool is_available(const Device& device);
+// What they ask of the extents of columns, and of a head's dimension.
+constexpr bool takes_columns(int64_t cols) { return cols % 8 == 0; }
+constexpr bool takes_head(int64_t dim) { return dim % 16 == 0 && dim <= 128; }
+
+// bf16 of f32 x and back, of any shape; the gradient is converted the other way.
+Tensor to_bf16(const Tensor& x);
+Tensor to_f32(const Tensor& x);
+
+struct NormalizedRows {
+  QuantizedRows rows;
+  Tensor inv_rms;  // f32 [rows]
+};
+
+// quantize_rows(rms_norm(h)) for h = x, or relu(gate)²·x where a gate is given. x, gate bf16 [rows, cols] contiguous,
+// weight f32 [cols].
+NormalizedRows norm_quantize(const Tensor& x, const Tensor& gate, const Tensor& weight, float eps);
+
+// y[i] = x · weights[i]ᵀ (+ residual), one product of up to kMostTernaryParts matrices; y[i] bf16 [rows, n], any row
+// stride; residual bf16 [rows, n] contiguous, or undefined.
+void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const> weights, std::span<const Tensor> y,
+                    const Tensor& residual = {});
+
+// Divides by the scales of quantized rows, times a factor.
+struct RowFactor {
+  Tensor q_scale;  // f32 [rows]
+  float factor = 1.0f;
+};
+
+// What an RMSNorm takes back, of MixedNormBackwardArgs: the gradient of its input from z, the product of a gradient
+// with codes, which is times weight_scale·q_scale.
+struct NormGradient {
+  Tensor x, gate;          // as in norm_quantize
+  Tensor weight, inv_rms;  // the same
+  Tensor z;                // bf16 [rows, cols]
+  Tensor q_scale;
+  float weight_scale;
+};
+
+// dh (+ add), bf16 [rows, cols]; and the same times `scaled`, where that has scales, into `e`. d_weight f32 [cols].
+struct PulledNorm {
+  Tensor d, e, d_weight;
+};
+PulledNorm pull_back(const NormGradient& norm, const Tensor& add, const RowFactor& scaled = {});
+// With a gate: the gradients of gate and x, side by side in bf16 [rows, 2·cols], times `scaled`, x's times x_factor,
+// too.
+struct PulledGate {
+  Tensor e, d_weight;
+};
+PulledGate pull_back_gate(const NormGradient& norm, const RowFactor& scaled, float x_factor);
+
+// x times `by`, bf16.
+Tensor scale_rows(const Tensor& x, const RowFactor& by);
+// The first cols columns of i8 [rows, *], as bf16, into y [rows, cols] contiguous.
+void codes_into(const Tensor& codes, int64_t cols, const Tensor& y);
+
+// alpha · a·b on tensor cores; a [m, k] and b [k, n] of bf16, transposed or not. c of f32 or bf16, added to where
+// `accumulate`, which is for f32.
+void product_into(const Tensor& c, const Tensor& a, const Tensor& b, float alpha = 1.0f, bool accumulate = false);
+
+// Heads of one projection side by side: [rows, heads·dim].
+struct AttentionShape {
+  int64_t batch, tokens, heads, kv_heads, dim;
+  float scale;
+};
+struct Attended {
+  Tensor out, lse;
+};
+// q, k, v are columns of `qkv` bf16 [rows, (heads + 2·kv_heads)·dim], of which q and k are rotated in place.
+Attended attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const AttentionShape& shape);
+// The gradients of qkv before the rotation, side by side as there, times `scaled`: q's, k's by k_factor, v's by
+// v_factor.
+Tensor attention_backward(const Tensor& qkv, const Attended& attended, const Tensor& d_out, const Tensor& cos,
+                          const Tensor& sin, const AttentionShape& shape, const Tensor& q_scale, float k_factor,
+                          float v_factor);
+
+// Whether linear_cross_entropy is for these: both require gradients, on a device and of extents that have it.
+bool takes_head_loss(const Tensor& hidden, const Tensor& weight);
+// checked::linear_cross_entropy of f32 hidden and weight, the logits and their gradients in bf16.
+Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets, int64_t counted);
+
+}  // namespace tern::mixed

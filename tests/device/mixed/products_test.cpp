@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// The products of mixed-precision training: ternary ones to the bit, others within what f32 sums can lose.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <list>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "device/mixed/mixed_device.h"
+
+namespace tern {
+namespace {
+
+using testing::mixed_device;
+using testing::OnDevice;
+
+// A matrix with `stride` elements between rows, of which `columns` are used, on the host and on the device.
+template <class T>
+struct Matrix {
+  int64_t rows, columns, stride;
+  std::vector<T> host;
+  OnDevice<T> device;
+
+  template <class Value>
+  Matrix(int64_t row_count, int64_t column_count, int64_t row_stride, const Value& value)
+      : rows(row_count), columns(column_count), stride(row_stride), host(made(rows * stride, value)), device(host) {}
+
+  const T& at(int64_t row, int64_t column) const { return host[static_cast<size_t>(row * stride + column)]; }
+  T* data() const { return device.data(); }
+  std::vector<T> now() const { return device.values(); }
+
+ private:
+  template <class Value>
+  static std::vector<T> made(int64_t count, const Value& value) {
+    std::vector<T> all(static_cast<size_t>(count));
+    for (T& each : all) each = value();
+    return all;
+  }
+};
+
+class MixedProducts : public testing::MixedTest {
+ public:
+  static void multiply(const MixedMatmulArgs& args) { run(&MixedKernels::matmul, args); }
+
+ protected:
+  int64_t integer(int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(random_); }
+  float real() { return std::normal_distribution<float>()(random_); }
+  bf16 short_real() { return bf16(real()); }
+
+  testing::Random random_{1};
+};
+
+// ---------------------------------------------------------------- ternary
+
+struct TernaryCase {
+  int64_t rows, k;
+  std::vector<int64_t> columns;  // of the parts
+  int64_t gap;                   // between the rows of y
+  bool adds;                     // a residual in every second part, the first too
+
+  std::string name() const {
+    std::string text = std::to_string(rows) + " rows, k " + std::to_string(k) + ", n";
+    for (const int64_t n : columns) text += " " + std::to_string(n);
+    return text;
+  }
+};
+
+const TernaryCase kTernaryCases[] = {
+    {1, 8, {8}, 0, false},
+    {5, 64, {72}, 8, true},
+    {33, 136, {128, 16}, 0, true},
+    {127, 128, {136}, 16, false},
+    {129, 384, {40, 0, 264}, 0, true},
+    {513, 520, {128}, 8, true},
+    {1000, 384, {384, 384, 384}, 0, false},
+    {4100, 136, {200}, 24, true},
+    {4229, 384, {384}, 0, true},
+    {1111, 264, {1032, 1024}, 8, true},
+    {8448, 8, {128}, 0, false},
+};
+
+TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
+  for (const TernaryCase& c : kTernaryCases) {
+    SCOPED_TRACE(c.name());
+    const int64_t q_stride = quantized_stride(c.k);
+    int64_t at = 0;
+    const Matrix<int8_t> q(c.rows, c.k, q_stride,
+                           [&] { return at++ % q_stride < c.k ? static_cast<int8_t>(integer(-127, 127)) : int8_t{0}; });
+    std::vector<int32_t> sums;
+    std::vector<float> scale;
+    for (int64_t r = 0; r < c.rows; ++r) {
+      int32_t sum = 0;
+      for (int64_t i = 0; i < c.k; ++i) sum += q.at(r, i);
+      sums.push_back(sum);
+      scale.push_back(1.0f + std::abs(real()) * 30.0f);
+    }
+    const OnDevice<int32_t> sums_there(sums);
+    const OnDevice<float> scale_there(scale);
+
+    MixedTernaryArgs args = {};
+    args.rows = c.rows;
+    args.k = c.k;
+    args.q_stride = q_stride;
+    args.q = q.data();
+    args.q_scale = scale_there.data();
+    args.sums = sums_there.data();
+    args.parts = static_cast<int>(c.columns.size());
+    std::list<Matrix<int8_t>> codes;
+    std::list<Matrix<bf16>> residuals, results;
+    std::list<OnDevice<uint8_t>> packed;
+    const Backend& backend = mixed_device().backend();
+    const Kernels& kernels = backend.kernels();
+    for (int p = 0; p < args.parts; ++p) {
+      const int64_t n = c.columns[static_cast<size_t>(p)];
+      codes.emplace_back(n, c.k, c.k, [&] { return static_cast<int8_t>(integer(-1, 1)); });
+      residuals.emplace_back(c.rows, n, n, [&] { return short_real(); });
+      results.emplace_back(c.rows, n, n + c.gap, [&] { return short_real(); });
+      const auto bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(TernaryLayout::two_bit, n, c.k));
+      packed.emplace_back(bytes);
+      if (n > 0) {
+        kernels.ternary_pack(backend.exec(),
+                             {TernaryLayout::two_bit, n, c.k, 0, n, codes.back().data(), packed.back().data()});
+      }
+      args.part[p] = {.packed = packed.back().data(),
+                      .n = n,
+                      .weight_scale = 0.02f * static_cast<float>(p + 1),
+                      .y = results.back().data(),
+                      .y_stride = n + c.gap,
+                      .residual = c.adds && p % 2 == 0 ? residuals.back().data() : nullptr};
+    }
+    run(&MixedKernels::ternary_matmul, args);
+
+    auto part_codes = codes.begin();
+    auto part_residuals = residuals.begin();
+    auto part_results = results.begin();
+    for (int p = 0; p < args.parts; ++p, ++part_codes, ++part_residuals, ++part_results) {
+      const std::vector<bf16> got = part_results->now();
+      int64_t wrong = 0;
+      for (int64_t r = 0; r < c.rows; ++r) {
+        const float factor = args.part[p].weight_scale / scale[static_cast<size_t>(r)];
+        for (int64_t j = 0; j < part_results->stride; ++j) {
+          bf16 want = part_results->at(r, j);  // untouched between the rows
+          if (j < args.part[p].n) {
+            int32_t acc = 0;
+            for (int64_t x = 0; x < c.k; ++x) acc += q.at(r, x) * part_codes->at(j, x);
+            const float product = static_cast<float>(acc) * factor;
+            want = bf16(args.part[p].residual ? float(part_residuals->at(r, j)) + product : product);
+          }
+          wrong += got[static_cast<size_t>(r * part_results->stride + j)].bits != want.bits;
+        }
+      }
+      EXPECT_EQ(wrong, 0) << "part " << p;
+    }
+  }
+}
+
+// ---------------------------------------------------------------- dense
+
+struct DenseCase {
+  int64_t m, n, k;
+  bool a_transposed, b_transposed;
+  DType c_dtype;
+  float alpha;
+  bool accumulate;
+  int64_t gap;  // between the lines of all matrices
+
+  std::string name() const {
+    return std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k) + (a_transposed ? " aT" : "") +
+           (b_transposed ? " bT" : "") + (c_dtype == DType::f32 ? " f32" : " bf16") + (accumulate ? " +=" : "");
+  }
+};
+
+const DenseCase kDenseCases[] = {
+    {1, 8, 8, false, false, DType::f32, 1.0f, false, 0},
+    {5, 72, 16, false, false, DType::bf16, 0.5f, false, 8},
+    {131, 200, 264, false, false, DType::bf16, 1.0f, false, 0},
+    {300, 136, 128, false, true, DType::bf16, 1.0f, false, 16},
+    {256, 264, 1000, true, false, DType::f32, 0.25f, false, 8},
+    {384, 128, 4096, true, false, DType::f32, 1.0f, true, 0},
+    {8, 520, 77, true, false, DType::f32, 2.0f, true, 8},
+    {129, 64, 512, false, false, DType::f32, 1.0f, true, 0},
+    {512, 1024, 384, false, true, DType::bf16, 1.0f, false, 0},
+};
+
+// What the matrix of that case has in row i, column j.
+template <class T>
+T element(const Matrix<T>& x, bool transposed, int64_t i, int64_t j) {
+  return transposed ? x.at(j, i) : x.at(i, j);
+}
+
+template <class T>
+MixedMatrix view(const Matrix<T>& x, bool transposed) {
+  return transposed ? MixedMatrix{x.data(), 1, x.stride} : MixedMatrix{x.data(), x.stride, 1};
+}
+
+// Of a sum of k products of bf16 numbers, which are exact, each addition loses less than a unit in the last place of
+// f32, whether it rounds or cuts; alpha and what is added to take one rounding each. So |error| < (k +
+// 3)·2^-23·Σ|a||b|, and half a unit in the last place of bf16 where that is what is stored.
+template <class T, class B>
+void expect_product(const DenseCase& c, const Matrix<bf16>& a, const Matrix<B>& b, const Matrix<T>& out) {
+  const std::vector<T> got = out.now();
+  double worst = 0;  // as a share of what is allowed
+  bool kept = true;
+  for (int64_t i = 0; i < c.m; ++i) {
+    for (int64_t j = 0; j < out.stride; ++j) {
+      const T value = got[static_cast<size_t>(i * out.stride + j)];
+      if (j >= c.n) {
+        kept = kept && float(value) == float(out.at(i, j));
+        continue;
+      }
+      double sum = 0, magnitude = 0;
+      for (int64_t x = 0; x < c.k; ++x) {
+        const double product =
+            double(float(element(a, c.a_transposed, i, x))) * double(float(element(b, c.b_transposed, x, j)));
+        sum += product;
+        magnitude += std::abs(product);
+      }
+      sum *= double(c.alpha);
+      magnitude *= double(c.alpha);
+      if (c.accumulate) {
+        sum += double(float(out.at(i, j)));
+        magnitude += std::abs(double(float(out.at(i, j))));
+      }
+      double allowed = static_cast<double>(c.k + 3) * std::ldexp(magnitude, -23) + 1e-30;
+      if (c.c_dtype == DType::bf16) allowed += std::ldexp(std::abs(sum), -8);
+      const double share = std::abs(double(float(value)) - sum) / allowed;
+      worst = share > worst || std::isnan(share) ? share : worst;
+    }
+  }
+  EXPECT_LE(worst, 1.0);
+  EXPECT_TRUE(kept) << "wrote between the rows";
+}
+
+template <class T, class B, class MakeB>
+void check_product(const DenseCase& c, const Matrix<bf16>& a, const MakeB& make_b, const Matrix<T>& out) {
+  const auto length = [&](int64_t used) { return (used + 15) / 16 * 16 + c.gap * 2; };
+  const int64_t b_rows = c.b_transposed ? c.n : c.k, b_columns = c.b_transposed ? c.k : c.n;
+  const Matrix<B> b(b_rows, b_columns, length(b_columns), make_b);
+  const MixedMatmulArgs args = {.m = c.m,
+                                .n = c.n,
+                                .k = c.k,
+                                .a = view(a, c.a_transposed),
+                                .b = view(b, c.b_transposed),
+                                .c = out.data(),
+                                .c_dtype = c.c_dtype,
+                                .c_row_stride = out.stride,
+                                .alpha = c.alpha,
+                                .accumulate = c.accumulate};
+  MixedProducts::multiply(args);
+  expect_product(c, a, b, out);
+}
+
+TEST_F(MixedProducts, OfDenseMatricesAreAsGoodAsF32Sums) {
+  for (const DenseCase& c : kDenseCases) {
+    SCOPED_TRACE(c.name());
+    const int64_t a_rows = c.a_transposed ? c.k : c.m, a_columns = c.a_transposed ? c.m : c.k;
+    const Matrix<bf16> a(a_rows, a_columns, (a_columns + 7) / 8 * 8 + c.gap, [&] { return short_real(); });
+    const auto make_b = [&] { return short_real(); };
+    if (c.c_dtype == DType::f32) {
+      check_product<float, bf16>(c, a, make_b, Matrix<float>(c.m, c.n, c.n + c.gap, [&] { return real(); }));
+    } else {
+      check_product<bf16, bf16>(c, a, make_b, Matrix<bf16>(c.m, c.n, c.n + c.gap, [&] { return short_real(); }));
+    }
+  }
+}
+
+TEST_F(MixedProducts, GiveTheSameBitsInEachRun) {
+  const int64_t m = 256, n = 256, k = 8192;
+  const Matrix<bf16> a(k, m, m, [&] { return short_real(); }), b(k, n, n, [&] { return short_real(); });
+  std::vector<float> first;
+  for (int i = 0; i < 3; ++i) {
+    const Matrix<float> out(m, n, n, [&] { return real(); });
+    multiply({.m = m,
+              .n = n,
+              .k = k,
+              .a = view(a, true),
+              .b = view(b, false),
+              .c = out.data(),
+              .c_dtype = DType::f32,
+              .c_row_stride = n,
+              .alpha = 1.0f,
+              .accumulate = false});
+    if (i == 0) first = out.now();
+    EXPECT_EQ(out.now(), first);
+  }
+}
+
+TEST_F(MixedProducts, OfNothingAreZeros) {
+  const Matrix<bf16> empty(1, 8, 8, [&] { return short_real(); });
+  const Matrix<float> out(3, 8, 16, [] { return 7.0f; });
+  MixedMatmulArgs args = {.m = 3,
+                          .n = 8,
+                          .k = 0,
+                          .a = {empty.data(), 8, 1},
+                          .b = {empty.data(), 8, 1},
+                          .c = out.data(),
+                          .c_dtype = DType::f32,
+                          .c_row_stride = 16,
+                          .alpha = 1.0f,
+                          .accumulate = true};
+  multiply(args);
+  EXPECT_EQ(out.now(), out.host);
+  args.accumulate = false;
+  multiply(args);
+  const std::vector<float> got = out.now();
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(got[i], i % 16 < 8 ? 0.0f : 7.0f);
+}
+
+}  // namespace
+}  // namespace tern
