@@ -2,7 +2,6 @@
 // Cross entropy of rows of bf16 logits against one class each, whose gradient takes the logits' place. A block has a
 // row, which is read once: a thread keeps as many octets of it as there is room for in registers, then in shared
 // memory. Only what does not fit into both is read again.
-#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/row_groups.cuh"
 

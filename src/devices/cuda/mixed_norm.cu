@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normalization and quantization of rows of bf16.
-#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/row_groups.cuh"
 #include "devices/cuda/row_quantize.cuh"
@@ -42,13 +41,8 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
     reader.next();
     const auto read = [&](int i, int at) {
       const Octet x = reader.octet(0, i, at);
-      if constexpr (!kGated) return x;
-      return map_pack<kOctet>(
-          [](float v, float gate) {
-            const float r = relu(gate);
-            return r * r * v;
-          },
-          x, reader.octet(kMatrices - 1, i, at));
+      if constexpr (kGated) return gated(x, reader.octet(kMatrices - 1, i, at));
+      return x;
     };
     Octet kept[kHeld > 0 ? kHeld : 1];
     Octet squares = {};

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of bf16 times a factor each, and int8 codes as bf16.
-#include "devices/cuda/convert.cuh"
 #include "devices/cuda/divisor.cuh"
-#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/row_groups.cuh"
 
