@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normalization and quantization of rows of bf16.
-#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/row_groups.cuh"
 #include "devices/cuda/row_quantize.cuh"
@@ -31,24 +30,19 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
   let_next_start();
   wait_for_inputs();
   using Weights = ColumnWeights<kThreads, kHeld>;
-  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
   constexpr int kMatrices = kGated ? 2 : 1;
   RowMatrix matrices[kMatrices] = {{args.x, args.cols}};
   if constexpr (kGated) matrices[1] = {args.gate, args.cols};
   RowReader<kThreads, kHeld, kMatrices> reader(matrices, args.rows, octets, stages, shared + Weights::kPlaces);
+  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
   __syncthreads();
 
   for (int64_t row = group.first_row(); group.is_left(row, args.rows); row += group.step()) {
     reader.next();
     const auto read = [&](int i, int at) {
       const Octet x = reader.octet(0, i, at);
-      if constexpr (!kGated) return x;
-      return map_pack<kOctet>(
-          [](float v, float gate) {
-            const float r = relu(gate);
-            return r * r * v;
-          },
-          x, reader.octet(kMatrices - 1, i, at));
+      if constexpr (kGated) return gated(x, reader.octet(kMatrices - 1, i, at));
+      return x;
     };
     Octet kept[kHeld > 0 ? kHeld : 1];
     Octet squares = {};

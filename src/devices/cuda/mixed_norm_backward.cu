@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gradient of a normalization, of rows of bf16. Threads keep the sums of their columns over all rows that they
 // take; those of a block are added in shared memory, those of all blocks by a second kernel, always in the same order.
-#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mixed_entries.h"
-#include "devices/cuda/numbers.cuh"
 #include "devices/cuda/row_groups.cuh"
 
 namespace tern::cuda {
@@ -74,10 +72,10 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
   let_next_start();
   wait_for_inputs();
   using Weights = ColumnWeights<kThreads, kHeld>;
-  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
   const RowMatrix matrices[] = {{args.x, cols}, {args.z, args.z_stride}, {kGated ? args.gate : args.add, cols}};
   uint4* const stage_memory = shared + Weights::kPlaces;
   RowReader<kThreads, kHeld, kMatrices> reader(matrices, args.rows, octets, stages, stage_memory);
+  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
   __syncthreads();
 
   Octet sums[kHeld > 0 ? kHeld : 1] = {};
@@ -101,13 +99,8 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
     const bool is_row = row < args.rows;
     const auto h = [&](int i, int at) {
       const Octet x = reader.octet(kX, i, at);
-      if constexpr (!kGated) return x;
-      return map_pack<kOctet>(
-          [](float v, float gate) {
-            const float r = relu(gate);
-            return r * r * v;
-          },
-          x, reader.octet(kGate, i, at));
+      if constexpr (kGated) return gated(x, reader.octet(kGate, i, at));
+      return x;
     };
     const auto dy = [&](int i, int at) {
       return map_pack<kOctet>([by](float z) { return z * by.z; }, reader.octet(kZ, i, at));

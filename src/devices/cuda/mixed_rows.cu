@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows of bf16 times a factor each, and int8 codes as bf16.
-#include "devices/cuda/convert.cuh"
 #include "devices/cuda/divisor.cuh"
-#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/row_groups.cuh"
 
@@ -11,66 +9,91 @@ namespace {
 
 constexpr int kAtOnce = 4;  // octets of a thread, which are under way together
 
-// Calls load(k, octet) and then store(k, octet), k < kAtOnce, for the thread's octets below `octets`.
+// How a thread goes from an octet of a matrix to the one that is kPackThreads behind it without a division.
+struct Steps {
+  Divisor row_octets;
+  int64_t rows, octets;
+
+  explicit Steps(int64_t of_row) : row_octets(of_row), rows(kPackThreads / of_row), octets(kPackThreads % of_row) {}
+};
+
+struct Place {
+  int64_t row, octet;
+
+  __device__ Place(const Steps& steps, int64_t at)
+      : row(steps.row_octets.quotient(at)), octet(at - row * steps.row_octets.divisor()) {}
+
+  __device__ void advance(const Steps& steps) {
+    row += steps.rows;
+    octet += steps.octets;
+    if (octet >= steps.row_octets.divisor()) {
+      octet -= steps.row_octets.divisor();
+      ++row;
+    }
+  }
+};
+
+// Calls load(k, place) for the thread's octets of `rows` rows, k < kAtOnce, then store(k, place) for the same.
 template <class Load, class Store>
-__device__ void for_octets_at_once(int64_t octets, const Load& load, const Store& store) {
-  const int64_t step = int64_t{gridDim.x} * blockDim.x * kAtOnce;
-  for (int64_t first = int64_t{blockIdx.x} * blockDim.x * kAtOnce + threadIdx.x; first < octets; first += step) {
-    const auto each = [&](const auto& what) {
+__device__ void for_octets_at_once(const Steps& steps, int64_t rows, const Load& load, const Store& store) {
+  const int64_t octets = rows * steps.row_octets.divisor(), each = int64_t{kPackThreads} * kAtOnce;
+  for (int64_t first = blockIdx.x * each + threadIdx.x; first < octets; first += gridDim.x * each) {
+    const Place begin(steps, first);
+    const auto for_all = [&](const auto& what) {
+      Place place = begin;
 #pragma unroll
       for (int k = 0; k < kAtOnce; ++k) {
-        const int64_t at = first + int64_t{k} * blockDim.x;
-        if (at < octets) what(k, at);
+        if (place.row < rows) what(k, place);
+        place.advance(steps);
       }
     };
-    each(load);
-    each(store);
+    for_all(load);
+    for_all(store);
   }
 }
 
 __global__ void __launch_bounds__(kPackThreads)
-    scale_rows(const __grid_constant__ MixedScaleRowsArgs args, const __grid_constant__ Divisor row_octets) {
+    scale_rows(const __grid_constant__ MixedScaleRowsArgs args, const __grid_constant__ Steps steps) {
   let_next_start();
   wait_for_inputs();
-  const auto* const from = reinterpret_cast<const uint4*>(args.x);
-  auto* const to = reinterpret_cast<uint4*>(args.y);
+  const auto at = [&](const Place& place) { return place.row * args.cols + kOctet * place.octet; };
   uint4 x[kAtOnce];
   float scale[kAtOnce];
   for_octets_at_once(
-      args.rows * row_octets.divisor(),
-      [&](int k, int64_t at) {
-        x[k] = from[at];
-        scale[k] = args.by.q_scale[row_octets.quotient(at)];
+      steps, args.rows,
+      [&](int k, const Place& place) {
+        x[k] = *reinterpret_cast<const uint4*>(args.x + at(place));
+        scale[k] = args.by.q_scale[place.row];
       },
-      [&](int k, int64_t at) {
+      [&](int k, const Place& place) {
         const float by = args.by.factor / scale[k];
-        to[at] = halves_of(map_pack<kOctet>([by](float v) { return v * by; }, octet_of(x[k])));
+        const Octet y = map_pack<kOctet>([by](float v) { return v * by; }, octet_of(x[k]));
+        *reinterpret_cast<uint4*>(args.y + at(place)) = halves_of(y);
       });
 }
 
 __global__ void __launch_bounds__(kPackThreads)
-    widen_codes(const __grid_constant__ MixedCodesArgs args, const __grid_constant__ Divisor row_octets) {
+    widen_codes(const __grid_constant__ MixedCodesArgs args, const __grid_constant__ Steps steps) {
   let_next_start();
   wait_for_inputs();
-  auto* const to = reinterpret_cast<uint4*>(args.y);
   Pack<int8_t, kOctet> x[kAtOnce];
   for_octets_at_once(
-      args.rows * row_octets.divisor(),
-      [&](int k, int64_t at) {
-        const int64_t row = row_octets.quotient(at), octet = at - row * row_octets.divisor();
-        x[k] = load_pack<kOctet>(args.x + row * args.x_stride + kOctet * octet);
+      steps, args.rows,
+      [&](int k, const Place& place) {
+        x[k] = load_pack<kOctet>(args.x + place.row * args.x_stride + kOctet * place.octet);
       },
-      [&](int k, int64_t at) {
-        to[at] = halves_of(map_pack<kOctet>([](int8_t code) { return static_cast<float>(code); }, x[k]));
+      [&](int k, const Place& place) {
+        const Octet y = map_pack<kOctet>([](int8_t code) { return static_cast<float>(code); }, x[k]);
+        *reinterpret_cast<uint4*>(args.y + place.row * args.cols + kOctet * place.octet) = halves_of(y);
       });
 }
 
 template <class Args>
-void launch(const Exec& exec, const char* name, void (*kernel)(Args, Divisor), const Args& args) {
+void launch(const Exec& exec, const char* name, void (*kernel)(Args, Steps), const Args& args) {
   if (args.rows == 0 || args.cols == 0) return;
   const int64_t row_octets = args.cols / kOctet;
-  launch_early(exec, name, kernel, blocks_for(args.rows * row_octets, kPackThreads * kAtOnce), kPackThreads, 0, args,
-               Divisor(row_octets));
+  launch_early(exec, name, kernel, blocks_for(args.rows * row_octets, int64_t{kPackThreads} * kAtOnce), kPackThreads, 0,
+               args, Steps(row_octets));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 
 #include "devices/cuda/convert.cuh"
 #include "devices/cuda/early_launch.cuh"
+#include "devices/cuda/numbers.cuh"
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/warp.cuh"
 
@@ -55,6 +56,16 @@ __device__ inline float sum_of(const Octet& x) {
 // acc + a·b, fused.
 __device__ inline Octet add_products(const Octet& acc, const Octet& a, const Octet& b) {
   return map_pack<kOctet>([](float sum, float p, float q) { return fmaf(p, q, sum); }, acc, a, b);
+}
+
+// relu(gate)²·x, as Relu2GateArgs.
+__device__ inline Octet gated(const Octet& x, const Octet& gate) {
+  return map_pack<kOctet>(
+      [](float v, float g) {
+        const float r = relu(g);
+        return r * r * v;
+      },
+      x, gate);
 }
 
 // ---------------------------------------------------------------- groups

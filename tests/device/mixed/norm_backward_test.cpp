@@ -204,6 +204,15 @@ TEST_F(MixedNormBackward, FollowsItsDefinition) {
   }
 }
 
+// More of them than are under way at one time.
+TEST_F(MixedNormBackward, OfManyRows) {
+  Random random(5);
+  for (const Rows n : {Rows{20011, 384}, Rows{9001, 768}, Rows{3001, 2560}, Rows{809, 6912}, Rows{803, 16392}}) {
+    expect_case(n, operands(n, false, true, random), {.in_place = true});
+    expect_case(n, operands(n, true, false, random));
+  }
+}
+
 TEST_F(MixedNormBackward, GivesWhatIsAskedFor) {
   Random random(2);
   for (const Rows n : {Rows{5, 48}, Rows{9, 768}, Rows{3, 2560}, Rows{2, 20000}}) {

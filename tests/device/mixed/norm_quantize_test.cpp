@@ -124,6 +124,18 @@ TEST_F(MixedNormQuantize, FollowsItsDefinition) {
   }
 }
 
+// More of them than are under way at one time.
+TEST_F(MixedNormQuantize, OfManyRows) {
+  Random random(4);
+  for (const Rows n : {Rows{40009, 128}, Rows{30011, 384}, Rows{13007, 768}, Rows{9001, 1024}, Rows{5003, 2560},
+                       Rows{1201, 6912}, Rows{1609, 16392}}) {
+    const Floats weight = normal_floats(n.cols, random);
+    const int64_t count = n.rows * n.cols;
+    expect_case(n, normal_halves(count, random), {}, weight);
+    expect_case(n, normal_halves(count, random), normal_halves(count, random), weight);
+  }
+}
+
 TEST_F(MixedNormQuantize, OfWhatIsNotFinite) {
   using Limits = std::numeric_limits<float>;
   Random random(2);
