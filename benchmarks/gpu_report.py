@@ -2,24 +2,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that Tern shows on a GPU, in one JSON file: tests, sanitizers, and the figures of performance.md.
 
-Usage: gpu_report.py --build BUILD --out FILE [--parts tests,sanitizers,gemv,run,train] [--microsoft FOLDER] [--quick]
+Usage: gpu_report.py --build BUILD --out FILE [--parts tests,sanitizers,ops,gemv,run,train,kernels,loss] [--microsoft FOLDER]
+                     [--torch-train SCRIPT] [--data FILE …] [--quick]
 
 BUILD is a build folder of the preset cuda. Each part runs programs of it and keeps what they print as JSON; a part that
-fails is kept as its error and makes the exit code 1. --microsoft is the folder gpu of a checkout of
-github.com/microsoft/BitNet (benchmarks/peers/cuda_gemv.py).
+fails is kept as its error and makes the exit code 1. Peers, where they are there, run beside in the same part:
+
+  ops      small operations beside PyTorch (peers/cuda_ops.py)
+  gemv     one row by a matrix; --microsoft, the folder gpu of a checkout of github.com/microsoft/BitNet (peers/cuda_gemv.py)
+  train    tokens per second; --torch-train, a script that trains models of the same shapes in PyTorch and prints a line
+           "NAME params P tok/s T …" for each
+  kernels  a step of training, kernel by kernel (kernel_table.py)
+  loss     loss curves of 3 seeds beside PyTorch's (peers/loss_curve.py), where there is --data: text files
 """
 import argparse
 import datetime
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Small shapes of all kernels.
-SANITIZED = ["conformance_test", "ops_test", "nn_test"]
+SEEDS = "0,1,2"
 TRAINING = {
     "17M": ["--vocab", 8192, "--hidden", 384, "--layers", 8, "--heads", 6, "--kv-heads", 6, "--ffn", 1024, "--batch", 64, "--tokens", 512],
     "110M": ["--vocab", 32768, "--hidden", 768, "--layers", 12, "--heads", 12, "--kv-heads", 12, "--ffn", 2048, "--batch", 32, "--tokens", 1024],
@@ -65,26 +73,44 @@ def tests(build, _):
 
 
 def sanitizers(build, _):
+    """Small shapes of all kernels (tests/sanitized.txt)."""
     out = {}
-    for tool in ["memcheck", "racecheck"]:
-        for name in SANITIZED:
-            done = run(["compute-sanitizer", "--tool", tool, "--error-exitcode", 9, program(build, name), "--gtest_brief=1"], timeout=1800, env=on_gpu())
+    for line in (ROOT / "tests/sanitized.txt").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name, select = line.split()
+        for tool in ["memcheck", "racecheck"]:
+            command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", 9, program(build, name), "--gtest_brief=1", f"--gtest_filter={select}"]
+            done = run(command, timeout=1800, env=on_gpu())
             summary = [line for line in done.stdout.splitlines() if "SUMMARY" in line]
-            out[f"{tool} {name}"] = {"exit_code": done.returncode, "summary": summary[-1:] }
+            out[f"{tool} {name}"] = {"exit_code": done.returncode, "summary": summary[-1:]}
     if any(result["exit_code"] for result in out.values()):
         out["error"] = "a sanitizer reported something, or a test failed under it"
     return out
+
+
+def printed_json(script, *options):
+    """What a script of this folder writes to its option --json."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "out.json"
+        checked([sys.executable, ROOT / "benchmarks" / script, "--json", file, *options])
+        return json.loads(file.read_text())
+
+
+def has_torch():
+    return run([sys.executable, "-c", "import torch"]).returncode == 0
+
+
+def ops(build, _):
+    bench = program(build, "bench_device_ops")
+    return printed_json("peers/cuda_ops.py", "--tern", bench) if has_torch() else json.loads(checked([bench, "--json"]))
 
 
 def gemv(build, arguments):
     bench = program(build, "bench_device_gemv")
     if not arguments.microsoft:
         return json.loads(checked([bench, "--json"]))
-    into = arguments.out.with_suffix(".gemv.json")
-    checked([sys.executable, ROOT / "benchmarks/peers/cuda_gemv.py", "--tern", bench, "--microsoft", arguments.microsoft, "--json", into])
-    result = json.loads(into.read_text())
-    into.unlink()
-    return result
+    return printed_json("peers/cuda_gemv.py", "--tern", bench, "--microsoft", arguments.microsoft)
 
 
 def running(build, arguments):
@@ -97,29 +123,62 @@ def running(build, arguments):
     }
 
 
+def training_shape(name):
+    return ["--device", "cuda", "--precision", "bf16", *TRAINING[name]]
+
+
 def training(build, arguments):
     bench = program(build, "bench_train_step")
-    return {
-        name: json.loads(checked([bench, "--device", "cuda", "--precision", "bf16", "--json", "--steps", 5 if arguments.quick else 20, *shape]))
-        for name, shape in TRAINING.items()
-    }
+    out = {name: json.loads(checked([bench, *training_shape(name), "--json", "--steps", 5 if arguments.quick else 20])) for name in TRAINING}
+    if arguments.torch_train:
+        text = checked([sys.executable, arguments.torch_train])
+        out["torch"] = {name: float(rate) for name, rate in re.findall(r"^(.+?) params \S+ tok/s (\S+)", text, re.MULTILINE)}
+    return out
 
 
-PARTS = {"tests": tests, "sanitizers": sanitizers, "gemv": gemv, "run": running, "train": training}
+def kernels(build, _):
+    command = [program(build, "bench_train_step"), *training_shape("17M"), "--steps", 1]
+    # So many launches have a whole step among them.
+    return printed_json("kernel_table.py", "--last", "adamw", "--count", 1400, "--", *command)
+
+
+def loss(build, arguments):
+    script = [sys.executable, ROOT / "benchmarks/peers/loss_curve.py"]
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        curves = {name: work / f"{name}.json" for name in ["bf16", "f32", "torch", "compared"]}
+        for precision in ["bf16", "f32"]:
+            tern = [*script, "tern", "--tern", program(build, "tern"), "--data", *arguments.data, "--work", work, "--precision", precision]
+            checked([*tern, "--seeds", SEEDS, "--out", curves[precision]])
+        checked([*script, "torch", "--work", work, "--seeds", SEEDS, "--out", curves["torch"]])
+        # Its exit code is in its result, too.
+        run([*script, "compare", "--torch", curves["torch"], "--tern", curves["bf16"], curves["f32"], "--out", curves["compared"]])
+        out = {name: json.loads(file.read_text()) for name, file in curves.items()}
+    if not out["compared"]["passed"]:
+        out["error"] = "a curve lies above all of PyTorch's"
+    return out
+
+
+PARTS = {"tests": tests, "sanitizers": sanitizers, "ops": ops, "gemv": gemv, "run": running, "train": training, "kernels": kernels, "loss": loss}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
-    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--parts", help="all, if not given")
     parser.add_argument("--microsoft", type=pathlib.Path)
+    parser.add_argument("--torch-train", type=pathlib.Path)
+    parser.add_argument("--data", nargs="+", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     arguments = parser.parse_args()
-    parts = arguments.parts.split(",")
+    possible = [part for part in PARTS if part != "loss" or arguments.data]
+    parts = arguments.parts.split(",") if arguments.parts else possible
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         parser.error(f"expected parts among {', '.join(PARTS)}, got {', '.join(unknown)}")
+    if "loss" in parts and not arguments.data:
+        parser.error("--data: expected text files for the part loss, got none")
     gpu = checked(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]).strip().splitlines()
     commit = run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]).stdout.strip()
     report = {"date": datetime.date.today().isoformat(), "gpus": gpu, "commit": commit}

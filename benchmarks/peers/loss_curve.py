@@ -6,15 +6,14 @@ Usage: loss_curve.py tern    --tern TERN --data FILE … --work FOLDER [--precis
        loss_curve.py torch   --work FOLDER [--seeds 0,1,2] --out FILE
        loss_curve.py compare --torch FILE --tern FILE …
 
-`tern` trains a byte-level BPE of 8192 tokens on the data once, in FOLDER, keeps the token ids there, and runs once for each seed;
-`torch` takes those ids. Both train a model of 17 M parameters (--hidden and so on change it) for 300 steps of 64 x 512 tokens
-with AdamW (0.9, 0.95), weight decay 0.1 then 0, gradients clipped at 1 and the two-stage schedule of b1.58; fresh weights
-are normal of deviation 0.02, and the batches of a seed are the same on both sides. PyTorch's model is BitLinear by fake
-quantization in bf16 autocast, as such models are trained there. FILEs are JSON.
+`tern` trains a byte-level BPE of 8192 tokens on the data once, in FOLDER, keeps there the token ids and each seed's fresh
+weights, and runs once for each seed; `torch` takes those. Both train a model of 17 M parameters (--hidden and so on change
+it) for 300 steps of 64 x 512 tokens with AdamW (0.9, 0.95), weight decay 0.1 then 0, gradients clipped at 1 and the
+two-stage schedule of b1.58, from the same weights, normal of deviation 0.02, on the same batches. PyTorch's model is
+BitLinear by fake quantization in bf16 autocast, as such models are trained there. FILEs are JSON.
 
 `compare` takes the mean loss of the steps of WINDOWS. A curve of Tern passes a window when its mean over the seeds is not
-above the largest of PyTorch's seeds, and is within their range when it is not below the least, either. PyTorch's weights
-come from another random generator, so that seeds are not pairs but for their batches.
+above the largest of PyTorch's seeds, and is within their range when it is not below the least, either.
 """
 import argparse
 import array
@@ -23,6 +22,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 WINDOWS = [(41, 50), (91, 100), (191, 200), (251, 300)]
@@ -80,23 +80,37 @@ def checked(command, **options):
     return done.stdout
 
 
-def train_tern(arguments, seed, out):
-    a = arguments
+def train(a, seed, out, steps, lr, warmup):
     command = [a.tern, "train", "--data", *a.data, "--out", out, "--device", a.device, "--precision", a.precision, "--seed", seed]
     tokenizer = a.work / "tokenizer.json"
     command += ["--tokenizer", tokenizer] if tokenizer.exists() else ["--vocab-size", a.vocabulary]
     command += ["--validation-share", 0, "--eval-every", 0, "--checkpoint-every", 0, "--keep-checkpoints", 1, "--progress", "lines"]
     command += ["--hidden-size", a.hidden, "--num-hidden-layers", a.layers, "--num-attention-heads", a.heads]
     command += ["--num-key-value-heads", a.heads, "--intermediate-size", a.ffn, "--rope-theta", a.theta, "--initializer-range", 0.02]
-    command += ["--sequence-length", a.tokens, "--batch-size", a.batch, "--steps", a.steps, "--lr", a.lr]
-    command += ["--warmup-steps", a.warmup, "--weight-decay", 0.1, "--beta1", 0.9, "--beta2", 0.95, "--clip", 1, "--json"]
-    start = time.perf_counter()
+    command += ["--sequence-length", a.tokens, "--batch-size", a.batch, "--steps", steps, "--lr", lr]
+    command += ["--warmup-steps", warmup, "--weight-decay", 0.1, "--beta1", 0.9, "--beta2", 0.95, "--clip", 1, "--json"]
     checked(command)
-    seconds = time.perf_counter() - start
     if not tokenizer.exists():
         tokenizer.write_text((out / "tokenizer.json").read_text())
+
+
+def fresh_weights(a, seed):
+    return a.work / f"fresh-{seed}.safetensors"
+
+
+def keep_fresh_weights(a, seed):
+    """By a step too small to move one, after which a run leaves them."""
+    if fresh_weights(a, seed).exists():
+        return
+    with tempfile.TemporaryDirectory(dir=a.work) as folder:
+        train(a, seed, pathlib.Path(folder) / "run", steps=1, lr=1e-30, warmup=0)
+        (pathlib.Path(folder) / "run" / "model.safetensors").rename(fresh_weights(a, seed))
+
+
+def train_tern(a, seed, out):
+    train(a, seed, out, a.steps, a.lr, a.warmup)
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    return {"seed": seed, "loss": [line["loss"] for line in log], "tokens_per_s": log[-1]["tokens_per_second"], "seconds": seconds}
+    return {"seed": seed, "loss": [line["loss"] for line in log], "tokens_per_s": log[-1]["tokens_per_second"]}
 
 
 def keep_ids(arguments, run):
@@ -120,6 +134,7 @@ def tern(arguments):
     runs = []
     for seed in arguments.seeds:
         out = arguments.work / f"run-{arguments.precision}-{seed}"
+        keep_fresh_weights(arguments, seed)
         runs.append(train_tern(arguments, seed, out))
         if not (arguments.work / "ids.u16").exists():
             keep_ids(arguments, out)
@@ -138,7 +153,6 @@ def torch_model(a):
     class BitLinear(nn.Linear):
         def __init__(self, inputs, outputs):
             super().__init__(inputs, outputs, bias=False)
-            nn.init.normal_(self.weight, std=0.02)
 
         def forward(self, x):
             scale = 127 / x.abs().amax(-1, keepdim=True).clamp(min=1e-5)
@@ -182,7 +196,6 @@ def torch_model(a):
         def __init__(self):
             super().__init__()
             self.embedding = nn.Embedding(a.vocabulary, a.hidden)
-            nn.init.normal_(self.embedding.weight, std=0.02)
             self.blocks = nn.ModuleList(Block() for _ in range(a.layers))
             self.norm = Norm(a.hidden)
             dim = a.hidden // a.heads
@@ -201,11 +214,39 @@ def torch_model(a):
     return Model().cuda()
 
 
+# Of a block, here and in Hugging Face's files.
+NAMES = {
+    "input_norm": "input_layernorm",
+    "post_norm": "post_attention_layernorm",
+    "attention_norm": "self_attn.attn_sub_norm",
+    "ffn_norm": "mlp.ffn_sub_norm",
+    **{name: f"self_attn.{name}_proj" for name in "qkvo"},
+    **{name: f"mlp.{name}_proj" for name in ["gate", "up", "down"]},
+}
+
+
+def take_fresh_weights(model, path):
+    import torch
+
+    data = bytearray(path.read_bytes())
+    size = int.from_bytes(data[:8], "little")
+    tensors = json.loads(data[8 : 8 + size])
+    places = {f"blocks.{i}.{name}.weight": f"model.layers.{i}.{there}.weight" for i in range(len(model.blocks)) for name, there in NAMES.items()}
+    places |= {"embedding.weight": "model.embed_tokens.weight", "norm.weight": "model.norm.weight"}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            tensor = tensors[places[name]]
+            if tensor["dtype"] != "F32" or tensor["shape"] != list(parameter.shape):
+                sys.exit(f"{path}: expected {places[name]} in F32 {list(parameter.shape)}, got {tensor['dtype']} {tensor['shape']}")
+            begin = 8 + size + tensor["data_offsets"][0]
+            parameter.copy_(torch.frombuffer(data, dtype=torch.float32, count=parameter.numel(), offset=begin).view(parameter.shape))
+
+
 def train_torch(a, seed, ids):
     import torch
 
-    torch.manual_seed(seed)
     model = torch_model(a)
+    take_fresh_weights(model, fresh_weights(a, seed))
     if a.compile:
         for block in model.blocks:
             block.compile()  # all are compiled as one
