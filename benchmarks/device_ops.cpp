@@ -113,7 +113,7 @@ void check_codes(const std::string& name, const std::vector<float>& w, const Ter
   }
 }
 
-// Scale and codes of a matrix, and the codes alone.
+// Scale and codes of a matrix, and the codes with their packing alone.
 std::vector<Operation> quantization(const Device& device, int64_t rows, int64_t columns) {
   const tern::WeightScheme& scheme = tern::find_weight_scheme("absmean");
   const std::vector<float> w = random_floats(rows * columns, 3);
@@ -122,7 +122,7 @@ std::vector<Operation> quantization(const Device& device, int64_t rows, int64_t 
   const auto check = [=, &scheme] { check_codes(name, w, scheme.quantize(x)); };
   const float scale = scheme.quantize(x).scale;
   return {{name, check, [=, &scheme] { scheme.quantize(x); }, false},
-          {name + ", codes", check, [=, &scheme] { scheme.codes(x, scale); }}};
+          {name + ", codes and packing", check, [=, &scheme] { scheme.codes({&x, 1}, {&scale, 1}); }}};
 }
 
 // The rows of y must be exact sums of codes and quantized activations, but for the two roundings of their scale.

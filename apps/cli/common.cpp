@@ -38,7 +38,8 @@ void add_seed(CLI::App& verb, CommonOptions& options) {
 
 void add_precision(CLI::App& verb, CommonOptions& options) {
   verb.add_option("--precision", options.precision,
-                  "Of dense products: f32, or bf16, which a GPU's tensor cores multiply faster; a CPU keeps f32")
+                  "Of dense products, and on some GPUs of activations: f32, or bf16, which tensor cores multiply "
+                  "faster; a CPU keeps f32")
       ->check(CLI::IsMember({"f32", "bf16"}).description(""))
       ->capture_default_str();
 }

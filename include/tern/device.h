@@ -23,8 +23,8 @@ std::string_view name_of(TernaryLayout layout);
 // The inverse of name_of. Throws Error for an unknown name.
 TernaryLayout ternary_layout_from_name(std::string_view name);
 
-// What dense products of many rows (matmul, linear with f32 weights; the gradients of both and of ternary layers) round
-// their operands to. Ternary products are exact, whatever this says.
+// What training rounds to: operands of dense products of many rows (matmul, linear with f32 weights; gradients of both and
+// of ternary layers), and on Hopper GPUs activations and their gradients. Ternary products are exact, whatever this says.
 enum class MatmulPrecision : uint8_t {
   f32,   // nothing
   bf16,  // bfloat16, and sums in f32, on devices with tensor cores for that: training; int8 operands stay exact
