@@ -127,8 +127,8 @@ TEST_F(MixedNormQuantize, FollowsItsDefinition) {
 // More of them than are under way at one time.
 TEST_F(MixedNormQuantize, OfManyRows) {
   Random random(4);
-  for (const Rows n : {Rows{40009, 128}, Rows{30011, 384}, Rows{13007, 768}, Rows{9001, 1024}, Rows{5003, 2560},
-                       Rows{1201, 6912}, Rows{1609, 16392}}) {
+  for (const Rows n :
+       {Rows{20011, 128}, Rows{13007, 384}, Rows{7001, 768}, Rows{3001, 2560}, Rows{809, 6912}, Rows{803, 16392}}) {
     const Floats weight = normal_floats(n.cols, random);
     const int64_t count = n.rows * n.cols;
     expect_case(n, normal_halves(count, random), {}, weight);
