@@ -137,9 +137,7 @@ def training(build, arguments):
 
 
 def kernels(build, _):
-    command = [program(build, "bench_train_step"), *training_shape("17M"), "--steps", 1]
-    # So many launches have a whole step among them.
-    return printed_json("kernel_table.py", "--last", "adamw", "--count", 1400, "--", *command)
+    return printed_json("kernel_table.py", "--marked", "--", program(build, "bench_train_step"), *training_shape("17M"), "--profile")
 
 
 def loss(build, arguments):
