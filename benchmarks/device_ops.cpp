@@ -22,7 +22,6 @@
 
 #include "base/random.h"
 #include "device/backend.h"
-#include "quant/scheme.h"
 #include "tern/ops.h"
 #include "timing.h"
 
@@ -31,7 +30,6 @@ namespace {
 using tern::Device;
 using tern::PackedTernary;
 using tern::Tensor;
-using tern::TernaryCodes;
 using tern::benchmarks::now;
 using tern::benchmarks::Spread;
 using tern::benchmarks::spread;
@@ -97,11 +95,23 @@ Operation product(const Device& device, int64_t m, int64_t k, int64_t n) {
           2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n)};
 }
 
+// A ternary matrix: codes and their scale.
+struct Ternary {
+  Tensor codes;
+  float scale = 0;
+};
+
+// b1.58's, which waits for the scale on the host.
+Ternary quantized(const Tensor& w) {
+  const float scale = std::max(mean_abs(w), 1e-5f);
+  return {ternary_codes(w, scale), scale};
+}
+
 int8_t code_of(float w, float inverse) {
   return static_cast<int8_t>(std::clamp(std::nearbyint(w * inverse), -1.0f, 1.0f));
 }
 
-void check_codes(const std::string& name, const std::vector<float>& w, const TernaryCodes& got) {
+void check_codes(const std::string& name, const std::vector<float>& w, const Ternary& got) {
   double sum = 0;
   for (const float value : w) sum += std::abs(static_cast<double>(value));
   const double scale = std::max(sum / static_cast<double>(w.size()), 1e-5);
@@ -113,16 +123,14 @@ void check_codes(const std::string& name, const std::vector<float>& w, const Ter
   }
 }
 
-// Scale and codes of a matrix, and the codes with their packing alone.
+// Scale and codes of a matrix, and the codes alone.
 std::vector<Operation> quantization(const Device& device, int64_t rows, int64_t columns) {
-  const tern::WeightScheme& scheme = tern::find_weight_scheme("absmean");
   const std::vector<float> w = random_floats(rows * columns, 3);
   const Tensor x = Tensor::from(w, {rows, columns}, device);
   const std::string name = fmt::format("quantize {} x {}", rows, columns);
-  const auto check = [=, &scheme] { check_codes(name, w, scheme.quantize(x)); };
-  const float scale = scheme.quantize(x).scale;
-  return {{name, check, [=, &scheme] { scheme.quantize(x); }, false},
-          {name + ", codes and packing", check, [=, &scheme] { scheme.codes({&x, 1}, {&scale, 1}); }}};
+  const auto check = [=] { check_codes(name, w, quantized(x)); };
+  const float scale = quantized(x).scale;
+  return {{name, check, [=] { quantized(x); }, false}, {name + ", codes", check, [=] { ternary_codes(x, scale); }}};
 }
 
 // The rows of y must be exact sums of codes and quantized activations, but for the two roundings of their scale.
@@ -148,8 +156,7 @@ void check_bit_linear(const std::string& name, const std::vector<float>& x, cons
 Operation bit_linear(const Device& device, int64_t rows, int64_t k, int64_t n) {
   const std::vector<float> values = random_floats(rows * k, 4);
   const Tensor x = Tensor::from(values, {rows, k}, device);
-  const TernaryCodes codes =
-      tern::find_weight_scheme("absmean").quantize(Tensor::from(random_floats(n * k, 5), {n, k}, device));
+  const Ternary codes = quantized(Tensor::from(random_floats(n * k, 5), {n, k}, device));
   const PackedTernary w = pack_ternary(codes.codes, codes.scale);
   const std::string name = fmt::format("BitLinear {} x {} to {}", rows, k, n);
   const auto check = [=] {

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the time of a step goes on an NVIDIA GPU, kernel by kernel, beside what the GPU could do at most.
 
-Usage: kernel_table.py [--last KERNEL] [--skip N] [--count N] [--csv FILE] [--json FILE] [--ncu NCU] -- PROGRAM ARGUMENTS …
+Usage: kernel_table.py [--marked] [--last KERNEL] [--csv FILE] [--json FILE] [--ncu NCU] -- PROGRAM ARGUMENTS …
        kernel_table.py [--last KERNEL] [--json FILE] --csv FILE
 
-The first runs the program under Nsight Compute, which reads the metrics below for each launch, or for --count of them behind
-the first --skip, and keeps what it prints in --csv; the second reads such a file. A launch takes 25 ms so. With --last, one step is looked at: the launches behind the last but one run of a
-kernel of that name up to the last one, as adamw_tensors ends a step of bench_train_step; without it, all launches.
+The first runs the program under Nsight Compute, which reads the metrics below for each launch (25 ms each), or with --marked
+for those between the program's own marks, as bench_train_step --profile has them around a step, and keeps what it prints in
+--csv; the second reads such a file. With --last, one step of a program without marks is looked at: the launches behind the
+last but one run of a kernel of that name up to the last one; without it, all that were profiled.
 
 For each kernel: launches and microseconds of the step, its share, bytes of device memory that it moved and operations that
 it did in a second, and of the larger of the two what part it is of what the GPU can do at most: PEAKS, from the vendor's
@@ -44,9 +45,8 @@ PEAKS = {
 
 def profiled(arguments):
     options = ["--clock-control", "none", "--csv", "--page", "raw", "--print-units", "base", "--metrics", ",".join(METRICS)]
-    options += ["--launch-skip", str(arguments.skip)]
-    if arguments.count:
-        options += ["--launch-count", str(arguments.count)]
+    if arguments.marked:
+        options += ["--profile-from-start", "off"]
     done = subprocess.run([arguments.ncu, *options, *arguments.command], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{arguments.ncu}: exit code {done.returncode}: {(done.stdout + done.stderr)[-2000:]}")
@@ -129,8 +129,7 @@ def main():
     parser.add_argument("--csv", type=pathlib.Path)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--last", help="a part of the name of the kernel that ends a step")
-    parser.add_argument("--skip", type=int, default=0, metavar="N")
-    parser.add_argument("--count", type=int, metavar="N")
+    parser.add_argument("--marked", action="store_true")
     parser.add_argument("--ncu", default="ncu")
     parser.add_argument("command", nargs="*", metavar="PROGRAM ARGUMENTS", help="what to profile, behind --")
     arguments = parser.parse_args()

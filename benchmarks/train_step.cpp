@@ -2,10 +2,13 @@
 // Tokens per second of training, of steps that follow each other as in a run; and where a step's time goes when each
 // part is waited for: quantizing the masters, forward, backward, optimizer.
 //
-//   bench_train_step [--device NAME] [--precision f32|bf16] [--threads N] [--isa NAME] [--hidden N] [--ffn N] [--layers
-//   N]
-//                    [--heads N] [--kv-heads N] [--vocab N] [--batch N] [--tokens N] [--steps N] [--rounds N]
-//                    [--recompute] [--json]
+//   bench_train_step [--device NAME] [--precision f32|bf16] [--threads N] [--isa NAME] [--hidden N] [--ffn N]
+//                    [--layers N] [--heads N] [--kv-heads N] [--vocab N] [--batch N] [--tokens N] [--steps N]
+//                    [--rounds N] [--recompute] [--json] [--profile]
+//
+// With --profile it measures nothing: after the warm-up it takes one step between marks for NVIDIA's profilers, which
+// look at this step alone when started with --profile-from-start off (kernel_table.py does so).
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -87,13 +90,21 @@ class Bench {
   int steps_ = 0;
 };
 
+// Calls a function of the CUDA driver that takes nothing, where the process has the driver.
+void call_driver(const char* function) {
+  void* const driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  if (driver == nullptr) return;
+  if (void* const found = dlsym(driver, function)) reinterpret_cast<int (*)()>(found)();
+  dlclose(driver);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
   CLI::App app("tokens per second of training");
   std::string name = "cpu", precision = "f32", isa;
   int threads = 0, steps = 10, rounds = 3;
-  bool recompute = false, json = false;
+  bool recompute = false, json = false, profile = false;
   int64_t batch = 16, tokens = 128;
   tern::ModelConfig config;
   config.hidden_size = 256;
@@ -115,6 +126,7 @@ int main(int argc, char** argv) try {
   app.add_option("--rounds", rounds, "of which the median is told")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_flag("--recompute", recompute, "run each layer again for its gradient");
   app.add_flag("--json", json);
+  app.add_flag("--profile", profile, "take one step, for a profiler");
   CLI11_PARSE(app, argc, argv);
   if (config.intermediate_size == 0) config.intermediate_size = config.hidden_size * 11 / 4;
   config.max_position_embeddings = std::max(config.max_position_embeddings, tokens);
@@ -123,6 +135,12 @@ int main(int argc, char** argv) try {
       name, {.threads = threads, .isa = isa, .matmul_precision = tern::matmul_precision_from_name(precision)});
   Bench bench(config, device, batch, tokens, recompute);
   bench.run(2);  // warm-up
+  if (profile) {
+    call_driver("cuProfilerStart");
+    bench.run(1);
+    call_driver("cuProfilerStop");
+    return 0;
+  }
   std::vector<double> rates;
   for (int i = 0; i < rounds; ++i) rates.push_back(static_cast<double>(steps * batch * tokens) / bench.run(steps));
   std::sort(rates.begin(), rates.end());

@@ -72,10 +72,13 @@ class KernelTable(unittest.TestCase):
 
     def test_profiles_a_program(self):
         profiler = self.folder / "ncu"
-        profiler.write_text(f"#!{sys.executable}\nimport sys\nprint({printed([(COPY, {'time': 4})])!r})\nsys.exit(sys.argv[-2:] != ['program', '--steps'])\n")
+        right = "sys.argv[-2:] == ['program', '--steps'] and ('off' in sys.argv) == ('marked' in sys.argv[0])"
+        profiler.write_text(f"#!{sys.executable}\nimport sys\nprint({printed([(COPY, {'time': 4})])!r})\nsys.exit(not ({right}))\n")
         profiler.chmod(0o755)
         done = self.table("--ncu", profiler, "--", "program", "--steps")
         self.assertIn("copy<4, bf16> | 1 |", done.stdout)
+        profiler = profiler.rename(self.folder / "marked")
+        self.assertEqual(self.table("--marked", "--ncu", profiler, "--", "program", "--steps").returncode, 0)
         self.assertNotEqual(self.table("--ncu", profiler, "--", "program").returncode, 0)
 
     def test_refuses_what_is_no_profile(self):
