@@ -8,6 +8,12 @@
 //
 // Weights are powers of 2 above a maximum that follows the scores' only when these leave it by more than kSlack: sums
 // stay as exact, for all but their common factor is the same, and are seldom scaled.
+//
+// Keys are rotated by a kernel before, queries in shared memory by the group that has them. On an H100 with 32 x 1024
+// tokens x 12 heads of 64, which take 205 us, lost: the kernel for queries, too (225 us); warps beside the thread that
+// brings, for queries (272) or for both, in memory and ahead (372); groups that rotate a tile of keys ahead beside
+// their queries (242); two groups whose queries are in registers instead of three (216); sections of 16 MB instead of 6
+// (207, and 90 instead of 83 with 64 x 512 tokens x 6 heads).
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -24,46 +30,51 @@ struct AttentionPass {
   MixedAttentionArgs args;
   Schedule schedule;
   CUtensorMap queries, keys, values;
-  float power;  // of 2, of a score of 1
+  unsigned* taken;  // of Work
+  float power;      // of 2, of a score of 1
   bool negated;
-  unsigned tiles;  // of a sequence
+  int group;  // heads that share a key head
 };
 
 // ---------------------------------------------------------------- rotation
 
-// What is rotated of a pass's sections.
 constexpr int kRotateThreads = 256;
-constexpr unsigned kRotatedRows = 8;  // of a block at once
+constexpr unsigned kRotatedRows = 16;  // of a block at once
 
+// Eight neighbouring columns of the first half of a head and those of the second half.
 union Eight {
   uint4 vector;
   uint32_t pairs[4];
 };
 
-// A thread has eight neighbouring columns of the first half of a head and those of the second half.
-__global__ void __launch_bounds__(kRotateThreads) rotate(const __grid_constant__ MixedAttentionArgs args) {
+__device__ __forceinline__ void rotate(const float* cos, const float* sin, Eight& low, Eight& high) {
+#pragma unroll
+  for (int pair = 0; pair < 4; ++pair) {
+    const float2 c = __ldg(reinterpret_cast<const float2*>(cos) + pair);
+    const float2 s = __ldg(reinterpret_cast<const float2*>(sin) + pair);
+    const uint32_t x = low.pairs[pair], y = high.pairs[pair];
+    low.pairs[pair] = bf16_pair(low_of(x) * c.x - low_of(y) * s.x, high_of(x) * c.y - high_of(y) * s.y);
+    high.pairs[pair] = bf16_pair(low_of(y) * c.x + low_of(x) * s.x, high_of(y) * c.y + high_of(x) * s.y);
+  }
+}
+
+// Of all entries; and `taken` becomes 0.
+__global__ void __launch_bounds__(kRotateThreads)
+    rotate_keys(const __grid_constant__ MixedAttentionArgs args, unsigned* taken) {
   wait_for_inputs();
+  if (blockIdx.x == 0 && threadIdx.x == 0) *taken = 0;
   const int64_t rows = args.batch * args.tokens;
-  const auto half = static_cast<unsigned>(args.dim / 2), pieces = half / 8, heads = static_cast<unsigned>(args.heads);
-  const unsigned pieces_of_row = (heads + static_cast<unsigned>(args.kv_heads)) * pieces;
+  const auto half = static_cast<unsigned>(args.dim / 2), pieces = half / 8;
+  const unsigned pieces_of_row = static_cast<unsigned>(args.kv_heads) * pieces;
   for (int64_t first = int64_t{blockIdx.x} * kRotatedRows; first < rows; first += int64_t{gridDim.x} * kRotatedRows) {
     const auto count = static_cast<unsigned>(min(rows - first, int64_t{kRotatedRows}));
     for (unsigned i = threadIdx.x; i < count * pieces_of_row; i += kRotateThreads) {
       const int64_t row = first + i / pieces_of_row;
-      const unsigned in_row = i % pieces_of_row, head = in_row / pieces, column = in_row % pieces * 8;
-      bf16* const at = (head < heads ? args.q + row * args.q_stride + head * args.dim
-                                     : args.k + row * args.k_stride + (head - heads) * args.dim) +
-                       column;
+      const unsigned in_row = i % pieces_of_row, column = in_row % pieces * 8;
+      bf16* const at = args.k + row * args.k_stride + in_row / pieces * args.dim + column;
       Eight low = {*reinterpret_cast<const uint4*>(at)}, high = {*reinterpret_cast<const uint4*>(at + half)};
       const int64_t turn = row % args.tokens * half + column;
-#pragma unroll
-      for (int pair = 0; pair < 4; ++pair) {
-        const float2 c = __ldg(reinterpret_cast<const float2*>(args.cos + turn + 2 * pair));
-        const float2 s = __ldg(reinterpret_cast<const float2*>(args.sin + turn + 2 * pair));
-        const uint32_t x = low.pairs[pair], y = high.pairs[pair];
-        low.pairs[pair] = bf16_pair(low_of(x) * c.x - low_of(y) * s.x, high_of(x) * c.y - high_of(y) * s.y);
-        high.pairs[pair] = bf16_pair(low_of(y) * c.x + low_of(x) * s.x, high_of(y) * c.y + high_of(x) * s.y);
-      }
+      rotate(args.cos + turn, args.sin + turn, low, high);
       *reinterpret_cast<uint4*>(at) = low.vector;
       *reinterpret_cast<uint4*>(at + half) = high.vector;
     }
@@ -89,16 +100,11 @@ struct Shared {
 
   alignas(1024) uint8_t keys[Shape::kStages][kOperandBytes], values[Shape::kStages][kOperandBytes];
   alignas(1024) uint8_t queries[Shape::kQueryStages][Shape::kGroups][kTileBytes];
+  Item items[Shape::kQueryStages];
   Barrier queries_full[Shape::kQueryStages], queries_empty[Shape::kQueryStages];
   Barrier keys_full[Shape::kStages], keys_empty[Shape::kStages];
   Barrier values_full[Shape::kStages], values_empty[Shape::kStages];
 };
-
-// The first of an item's tiles: the last queries see most keys. Less than 0 where the line has no more whole items.
-template <class Shape>
-__device__ int first_tile(const AttentionPass& pass, const Work& work) {
-  return static_cast<int>(pass.tiles) - (work.rank() + 1) * Shape::kGroups;
-}
 
 // Steps that an item of tiles from `first` on takes.
 template <class Shape>
@@ -108,27 +114,28 @@ __device__ int steps_of(int first) {
 
 template <class Shape>
 __device__ void bring(Shared<Shape>& shared, const AttentionPass& pass) {
-  const MixedAttentionArgs& args = pass.args;
-  const auto heads = static_cast<int>(args.heads), group = static_cast<int>(args.heads / args.kv_heads);
-  Work work(pass.schedule);
+  Work work(pass.schedule, pass.taken);
   Turn<Shape::kStages> turn;
   Turn<Shape::kQueryStages> query_turn;
-  while (work.next()) {
-    const int entry = work.line() / heads, query_head = work.line() % heads, head = query_head / group;
-    const int first = first_tile<Shape>(pass, work), steps = steps_of<Shape>(first);
-    shared.queries_empty[query_turn.at].wait(query_turn.parity() ^ 1);
-    Barrier& queries_full = shared.queries_full[query_turn.at];
-    queries_full.arrive_expecting(Shape::kGroups * Shared<Shape>::kTileBytes);
+  while (true) {
+    const Item item = work.next();
+    const int at = query_turn.at;
+    Barrier& queries_full = shared.queries_full[at];
+    shared.queries_empty[at].wait(query_turn.parity() ^ 1);
+    shared.items[at] = item;
+    if (item.ends()) return queries_full.arrive();
+    queries_full.arrive_expecting(sizeof(shared.queries[0]));
     for (int i = 0; i < Shape::kGroups; ++i) {
-      copy_head<Shape::kPanels, kTileTokens>(shared.queries[query_turn.at][i], pass.queries, query_head,
-                                             max(first + i, 0) * kTileTokens, entry, queries_full);
+      copy_head<Shape::kPanels, kTileTokens>(shared.queries[at][i], pass.queries, item.head,
+                                             max(item.first + i, 0) * kTileTokens, item.entry, queries_full);
     }
     query_turn.advance();
+    const int steps = steps_of<Shape>(item.first);
     for (int step = 0; step < steps; ++step, turn.advance()) {
       const auto bring = [&](uint8_t* to, const CUtensorMap& map, const Barrier& empty, Barrier& full) {
         empty.wait(turn.parity() ^ 1);
         full.arrive_expecting(Shared<Shape>::kOperandBytes);
-        copy_head<Shape::kPanels, kStepTokens>(to, map, head, step * kStepTokens, entry, full);
+        copy_head<Shape::kPanels, kStepTokens>(to, map, item.head / pass.group, step * kStepTokens, item.entry, full);
       };
       bring(shared.keys[turn.at], pass.keys, shared.keys_empty[turn.at], shared.keys_full[turn.at]);
       bring(shared.values[turn.at], pass.values, shared.values_empty[turn.at], shared.values_full[turn.at]);
@@ -144,17 +151,20 @@ class GroupQueries {
       : shared_(shared), pass_(pass), group_(group) {}
 
   __device__ void run() {
-    Work work(pass_.schedule);
-    while (work.next()) {
-      const int first = first_tile<Shape>(pass_, work), tile = first + group_;
-      int steps = steps_of<Shape>(first);
-      begin();
+    while (true) {
+      shared_.queries_full[query_turn_.at].wait(query_turn_.parity());
+      const Item item = shared_.items[query_turn_.at];
+      if (item.ends()) return;
+      const int tile = item.first + group_;
+      int steps = steps_of<Shape>(item.first);
       if (tile >= 0) {
+        begin(item, tile);
         meet_all(tile);
-        keep(work.line(), tile);
+        keep(item, tile);
         steps -= tile / kStepHalves + 1;
       }
-      end();
+      if (kQueriesStay || tile < 0) release(shared_.queries_empty[query_turn_.at]);
+      query_turn_.advance();
       for (; steps > 0; --steps) pass_over();
     }
   }
@@ -166,10 +176,13 @@ class GroupQueries {
   static constexpr bool kQueriesStay = Shape::kGroups > 2;  // in shared memory: there are no registers for them
   static constexpr float kSlack = 8;                        // how far weights may exceed 1, as a power of 2
 
-  __device__ void begin() {
-    shared_.queries_full[query_turn_.at].wait(query_turn_.parity());
+  __device__ void begin(const Item& item, int tile) {
+    uint8_t* const queries = shared_.queries[query_turn_.at][group_];
+    rotate_queries(queries, item, tile * kTileTokens);
+    fence_for_products();
+    sync_groups<1>(1 + group_);
     if constexpr (!kQueriesStay) {
-      load_operands<kPanels>(shared_.queries[query_turn_.at][group_], queries_);
+      load_operands<kPanels>(queries, queries_);
       release(shared_.queries_empty[query_turn_.at]);
     }
 #pragma unroll
@@ -180,9 +193,38 @@ class GroupQueries {
     weight_sums_[0] = weight_sums_[1] = 0.0f;
   }
 
-  __device__ void end() {
-    if constexpr (kQueriesStay) release(shared_.queries_empty[query_turn_.at]);
-    query_turn_.advance();
+  // In shared memory, there and in memory: some pieces at once, for cos and sin are far away.
+  __device__ __forceinline__ void rotate_queries(uint8_t* queries, const Item& item, int first) const {
+    const MixedAttentionArgs& args = pass_.args;
+    const auto tokens = static_cast<int>(args.tokens), half = static_cast<int>(args.dim / 2), pieces = half / 8;
+    bf16* const rows = args.q + item.entry * args.tokens * args.q_stride + item.head * args.dim;
+    constexpr int kAtOnce = 2, kTimes = kTileTokens * kPanels * 4 / kGroupThreads / kAtOnce;
+#pragma unroll
+    for (int time = 0; time < kTimes; ++time) {
+      Eight low[kAtOnce], high[kAtOnce];
+      bf16* to[kAtOnce] = {};
+      uint4 *low_at[kAtOnce], *high_at[kAtOnce];
+#pragma unroll
+      for (int k = 0; k < kAtOnce; ++k) {
+        const int i = (time * kAtOnce + k) * kGroupThreads + static_cast<int>(threadIdx.x % kGroupThreads);
+        const int row = i / pieces, piece = i % pieces, token = first + row;
+        if (row >= kTileTokens || token >= tokens) continue;
+        low_at[k] = reinterpret_cast<uint4*>(queries + piece_of_panels(row, piece));
+        high_at[k] = reinterpret_cast<uint4*>(queries + piece_of_panels(row, pieces + piece));
+        low[k].vector = *low_at[k];
+        high[k].vector = *high_at[k];
+        to[k] = rows + token * args.q_stride + 8 * piece;
+        rotate(args.cos + token * half + 8 * piece, args.sin + token * half + 8 * piece, low[k], high[k]);
+      }
+#pragma unroll
+      for (int k = 0; k < kAtOnce; ++k) {
+        if (to[k] == nullptr) continue;
+        *low_at[k] = low[k].vector;
+        *high_at[k] = high[k].vector;
+        *reinterpret_cast<uint4*>(to[k]) = low[k].vector;
+        *reinterpret_cast<uint4*>(to[k] + half) = high[k].vector;
+      }
+    }
   }
 
   // Steps before the tile's own see all of their keys; that one only the tiles up to it.
@@ -346,16 +388,15 @@ class GroupQueries {
     }
   }
 
-  __device__ void keep(int line, int tile) {
+  __device__ void keep(const Item& item, int tile) {
     const MixedAttentionArgs& args = pass_.args;
-    const int64_t entry = line / args.heads, head = line % args.heads;
 #pragma unroll
     for (int row = 0; row < 2; ++row) {
       const int64_t token = int64_t{tile} * kTileTokens + LanePlace::row() + 8 * row;
       const float sum = sum_of_lanes<4>(weight_sums_[row]), factor = 1.0f / sum;
       if (token >= args.tokens) continue;
-      if (lane_of_thread() % 4 == 0) args.lse[line * args.tokens + token] = (most_[row] + log2f(sum)) * kLn2;
-      bf16* const out = args.out + ((entry * args.tokens + token) * args.heads + head) * args.dim;
+      if (lane_of_thread() % 4 == 0) args.lse[item.line * args.tokens + token] = (most_[row] + log2f(sum)) * kLn2;
+      bf16* const out = args.out + ((item.entry * args.tokens + token) * args.heads + item.head) * args.dim;
 #pragma unroll
       for (int panel = 0; panel < kPanels; ++panel) {
 #pragma unroll
@@ -409,12 +450,12 @@ __global__ void __launch_bounds__(Shape::kThreads, 1) attend(const __grid_consta
 // ---------------------------------------------------------------- launches
 
 template <class Shape>
-void launch(const Exec& exec, const MixedAttentionArgs& args) {
+void launch(const Exec& exec, const MixedAttentionArgs& args, unsigned* taken) {
   constexpr int kBytes = kSharedBytes<Shared<Shape>>;
   static_assert(kBytes <= 227 * 1024);
   const int64_t line_bytes = 2 * args.tokens * args.dim * static_cast<int64_t>(sizeof(bf16));
-  const Schedule schedule(args.batch * args.heads, ceil_div(args.tokens, Shape::kGroups * kTileTokens),
-                          args.heads / args.kv_heads, line_bytes);
+  const Schedule schedule(args.batch, args.heads, ceil_div(args.tokens, kTileTokens), Shape::kGroups, true, line_bytes,
+                          multiprocessors(exec));
   const auto map = [&](const bf16* rows, int64_t heads, int64_t stride, int box_tokens) {
     return map_of_heads(exec, kName, rows, args.batch, heads, args.tokens, args.dim, stride, box_tokens);
   };
@@ -423,12 +464,13 @@ void launch(const Exec& exec, const MixedAttentionArgs& args) {
                               map(args.q, args.heads, args.q_stride, kTileTokens),
                               map(args.k, args.kv_heads, args.k_stride, kStepTokens),
                               map(args.v, args.kv_heads, args.v_stride, kStepTokens),
+                              taken,
                               std::max(std::abs(args.scale) * kLog2E, std::numeric_limits<float>::min()),
                               args.scale < 0,
-                              static_cast<unsigned>(ceil_div(args.tokens, kTileTokens))};
+                              static_cast<int>(args.heads / args.kv_heads)};
   const auto kernel = attend<Shape>;
   keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes), kName);
-  const auto blocks = std::min<unsigned>(pass.schedule.items, static_cast<unsigned>(multiprocessors(exec)));
+  const auto blocks = std::min<unsigned>(schedule.items, static_cast<unsigned>(multiprocessors(exec)));
   launch_early(exec, kName, kernel, blocks, Shape::kThreads, kBytes, pass);
 }
 
@@ -437,11 +479,13 @@ void launch(const Exec& exec, const MixedAttentionArgs& args) {
 void mixed_attention(const Exec& exec, const MixedAttentionArgs& args) noexcept {
   const int64_t rows = args.batch * args.tokens;
   if (rows * args.heads == 0) return;
-  launch_early(exec, kName, rotate, blocks_for(rows, kRotatedRows), kRotateThreads, 0, args);
+  const Room taken(exec, sizeof(unsigned), kName);
+  if (!taken) return;
+  launch_early(exec, kName, rotate_keys, blocks_for(rows, kRotatedRows), kRotateThreads, 0, args, taken.as<unsigned>());
   if (args.dim <= kPanelColumns) {
-    launch<AttentionShape<1, 3, 4, 2, 160>>(exec, args);
+    launch<AttentionShape<1, 3, 4, 2, 160>>(exec, args, taken.as<unsigned>());
   } else {
-    launch<AttentionShape<2, 2, 3, 1, 240>>(exec, args);
+    launch<AttentionShape<2, 2, 3, 1, 240>>(exec, args, taken.as<unsigned>());
   }
 }
 

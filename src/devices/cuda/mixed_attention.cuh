@@ -65,6 +65,15 @@ __device__ __forceinline__ uint64_t tile_operand(const uint8_t* tile) {
   return operand_in_shared(shared_address(tile));
 }
 
+// Where 8 columns of a row of panels are, each kTileTokens rows long.
+__device__ __forceinline__ unsigned piece_of_panels(unsigned row, unsigned piece) {
+  constexpr unsigned kPieces = kPanelRowBytes / 16;
+  return piece / kPieces * kPanelBytes + row * kPanelRowBytes + (piece % kPieces ^ row % kPieces) * 16;
+}
+
+// Orders what the thread has written to shared memory before products that read it, after a barrier.
+__device__ __forceinline__ void fence_for_products() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
 // The operand of columns 16 · depth on, of panels each kTokens rows long.
 template <int kTokens>
 __device__ __forceinline__ uint64_t columns_of(uint64_t operand, int depth) {
@@ -114,47 +123,59 @@ inline CUtensorMap map_of_heads(const Exec& exec, const char* name, const bf16* 
 
 // ---------------------------------------------------------------- what blocks do
 
-// Items are a few neighbouring tiles of a line, one head of one entry, and blocks stay and take them in turn, to and
-// fro, so that all have about as much to do. Lines go by sections whose other operands the L2 cache holds; of a section
-// what has most to do comes first.
-struct Schedule {
-  unsigned lines, ranks, section, items;  // `ranks` items of a line; a section has so many lines
+// Neighbouring tiles of a line, one head of one entry, from `first` on, one for each group of a block. Those outside
+// the sequence are not there.
+struct alignas(16) Item {
+  int line, entry, head, first;
 
-  Schedule() = default;
-  // Sections are of whole groups of `group` lines with `line_bytes` of other operands each.
-  Schedule(int64_t lines_, int64_t ranks_, int64_t group, int64_t line_bytes)
-      : lines(static_cast<unsigned>(lines_)),
-        ranks(static_cast<unsigned>(ranks_)),
-        section(
-            static_cast<unsigned>(std::clamp<int64_t>(kSectionBytes / line_bytes / group, 1, lines_ / group) * group)),
-        items(lines * ranks) {}
-
-  static constexpr int64_t kSectionBytes = int64_t{12} << 20;
+  __device__ bool ends() const { return line < 0; }  // there are no more
 };
 
-// Items of a block. rank 0 has most to do.
-class Work {
- public:
-  __device__ explicit Work(const Schedule& schedule) : schedule_(schedule) {}
+// Blocks stay and take items as they come. Lines go by sections, of which the L2 cache holds what their items share; of
+// a section what has most to do comes first, and it has enough for all blocks, so that they end together.
+struct Schedule {
+  unsigned lines, heads, tiles, groups, ranks, section, items;  // `ranks` items of a line; a section has so many lines
+  bool last_first;                                              // the last tiles have most to do, else the first ones
 
-  __device__ bool next() {
-    const unsigned i = round_ * gridDim.x + (round_ % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x);
-    if (i >= schedule_.items) return false;
-    ++round_;
-    const unsigned first = i / (schedule_.section * schedule_.ranks) * schedule_.section;
-    const unsigned lines = min(schedule_.section, schedule_.lines - first);
-    const unsigned in_section = i - first * schedule_.ranks;
-    rank_ = in_section / lines;
-    line_ = first + in_section % lines;
-    return true;
+  Schedule() = default;
+  // A line's items share `line_bytes`.
+  Schedule(int64_t batch, int64_t heads_, int64_t tiles_, int groups_, bool last_first_, int64_t line_bytes, int blocks)
+      : lines(static_cast<unsigned>(batch * heads_)),
+        heads(static_cast<unsigned>(heads_)),
+        tiles(static_cast<unsigned>(tiles_)),
+        groups(static_cast<unsigned>(groups_)),
+        ranks((tiles + groups - 1) / groups),
+        items(lines * ranks),
+        last_first(last_first_) {
+    const int64_t most = std::max(kSectionBytes / line_bytes, ceil_div(blocks, ranks));
+    section = static_cast<unsigned>(ceil_div(lines, ceil_div(lines, most)));
   }
 
-  __device__ int rank() const { return static_cast<int>(rank_); }
-  __device__ int line() const { return static_cast<int>(line_); }
+  static constexpr int64_t kSectionBytes = int64_t{6} << 20;
+};
+
+// The items of a block, by one of its threads. `taken`, 0 before: how many items blocks have taken after their first
+// ones. Each is taken one ahead, for the answer takes a while.
+class Work {
+ public:
+  __device__ Work(const Schedule& schedule, unsigned* taken) : schedule_(schedule), taken_(taken) {}
+
+  __device__ Item next() {
+    const unsigned i = next_;
+    if (i >= schedule_.items) return {-1, 0, 0, 0};
+    next_ = gridDim.x + atomicAdd(taken_, 1u);
+    const unsigned before = i / (schedule_.section * schedule_.ranks) * schedule_.section;
+    const unsigned lines = min(schedule_.section, schedule_.lines - before), in_section = i - before * schedule_.ranks;
+    const unsigned rank = in_section / lines, line = before + in_section % lines;
+    const auto first = static_cast<int>(rank * schedule_.groups);
+    return {static_cast<int>(line), static_cast<int>(line / schedule_.heads), static_cast<int>(line % schedule_.heads),
+            schedule_.last_first ? static_cast<int>(schedule_.tiles - schedule_.groups) - first : first};
+  }
 
  private:
   const Schedule& schedule_;
-  unsigned round_ = 0, rank_ = 0, line_ = 0;
+  unsigned* const taken_;
+  unsigned next_ = blockIdx.x;
 };
 
 // ---------------------------------------------------------------- rows in registers
@@ -194,10 +215,7 @@ __device__ __forceinline__ void load_operands(const uint8_t* tile, RowOperands<k
   const unsigned lane = lane_of_thread(), row = threadIdx.x % kGroupThreads / kWarp * 16 + lane % 16;
 #pragma unroll
   for (unsigned depth = 0; depth < kPanels * kPanelColumns / kProductDepth; ++depth) {
-    constexpr unsigned kDepthsOfPanel = kPanelColumns / kProductDepth;
-    const unsigned piece = depth % kDepthsOfPanel * 2 + lane / 16;
-    const uint8_t* const at =
-        tile + depth / kDepthsOfPanel * kPanelBytes + row * kPanelRowBytes + (piece ^ row % 8) * 16;
+    const uint8_t* const at = tile + piece_of_panels(row, depth * 2 + lane / 16);
     uint32_t(&to)[4] = operands[depth];
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])

@@ -265,8 +265,11 @@ TEST_F(MixedAttention, TakesAnyGroups) {
   judge_all({1, 2, 1, 600, 64});
 }
 
-// More heads than a section of the schedule has, and more items than there are multiprocessors.
-TEST_F(MixedAttention, TakesManyHeads) { judge_all({20, 24, 6, 130, 128}); }
+// More heads than the first sections of a schedule have, and more work than one round of all multiprocessors.
+TEST_F(MixedAttention, TakesManyHeads) {
+  judge_all({50, 12, 4, 130, 64});
+  judge_all({8, 16, 4, 130, 128});
+}
 
 }  // namespace
 }  // namespace tern
