@@ -183,7 +183,7 @@ Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w);
 // The same with one to four matrices in one pass over x (q, k and v; gate and up): a result for each, in order.
 std::vector<Tensor> ternary_linear(const QuantizedRows& x, std::initializer_list<const PackedTernary*> weights);
 // ternary_linear(norm_quantize(x, weight, eps), weights), bit for bit, in one kernel for as few rows as the device has
-// one for: decoding. Not differentiable, like the two below. `ahead` are matrices of later products, each of the size of
+// one for: decoding. Not differentiable, like those below. `ahead` are matrices of later products, each of the size of
 // the one in its place, which a device may bring nearer meanwhile; no result depends on them.
 std::vector<Tensor> norm_ternary_linear(const Tensor& x, const Tensor& weight, float eps,
                                         std::initializer_list<const PackedTernary*> weights,
@@ -196,7 +196,21 @@ struct AddedTernary {
 AddedTernary add_norm_ternary_linear(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
                                      std::initializer_list<const PackedTernary*> weights,
                                      std::initializer_list<const PackedTernary*> ahead = {});
-// The same for relu2_gate(gate, up) and one matrix.
+// Those with a gate and what it gates, matrices of one shape. What relu2_gate is to be taken of, gate and up; or, where
+// the device gates in the product of so many rows, up is relu2_gate already and gate undefined.
+struct Gated {
+  Tensor gate, up;
+};
+Gated norm_gated_ternary_linear(const Tensor& x, const Tensor& weight, float eps, const PackedTernary& gate,
+                                const PackedTernary& up, std::initializer_list<const PackedTernary*> ahead = {});
+struct AddedGated {
+  Tensor sum;
+  Gated results;
+};
+AddedGated add_norm_gated_ternary_linear(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
+                                         const PackedTernary& gate, const PackedTernary& up,
+                                         std::initializer_list<const PackedTernary*> ahead = {});
+// norm_ternary_linear of relu2_gate(gate, up), or of up where gate is undefined, and one matrix.
 Tensor gate_norm_ternary_linear(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps,
                                 const PackedTernary& w, std::initializer_list<const PackedTernary*> ahead = {});
 // The int32 sums themselves, [..., rows of w].

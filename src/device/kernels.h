@@ -724,6 +724,11 @@ struct TernaryKernels {
   Kernel<NormTernaryArgs> norm_ternary_matmul;
   // Null where codes and packing of one matrix after the other cost no more.
   Kernel<TernaryQuantizeArgs> ternary_quantize = nullptr;
+  // Rows from which gating in the product costs less than reading both results again; 0 where it never does, and there
+  // is no entry. The product is of two parts of the same n, gate and up: the same bits as Relu2GateArgs of their y go to
+  // part[0].y, and the parts have no other results.
+  int64_t gated_ternary_rows = 0;
+  Kernel<TernaryMatmulArgs> gated_ternary_matmul = nullptr;
 };
 
 struct AttentionKernels {
@@ -778,7 +783,7 @@ constexpr bool complete(const CodedKernels& t) {
 }
 constexpr bool complete(const TernaryKernels& t) {
   return t.ternary_tile_rows > 0 && t.ternary_packed_bytes && t.ternary_pack && t.ternary_unpack && t.ternary_matmul &&
-         (t.norm_ternary_rows == 0 || t.norm_ternary_matmul);
+         (t.norm_ternary_rows == 0 || t.norm_ternary_matmul) && (t.gated_ternary_rows == 0 || t.gated_ternary_matmul);
 }
 constexpr bool complete(const AttentionKernels& t) {
   return t.attention && t.attention_backward && t.kv_block_bytes && t.kv_append && t.paged_attention;

@@ -34,6 +34,15 @@ std::vector<Tensor> Residual::project(const DenseWeight& norm, float eps,
   return std::move(added.results);
 }
 
+Gated Residual::project_gated(const DenseWeight& norm, float eps, const PackedTernary& gate, const PackedTernary& up,
+                              std::initializer_list<const PackedTernary*> ahead) {
+  if (!change.defined()) return norm_gated_ternary_linear(x, norm.get(false), eps, gate, up, ahead);
+  AddedGated added = add_norm_gated_ternary_linear(x, change, norm.get(false), eps, gate, up, ahead);
+  x = std::move(added.sum);
+  change = {};
+  return std::move(added.results);
+}
+
 Tensor SelfAttention::forward(const Tensor& n, const TokenPositions& positions, bool with_grad) const {
   const QuantizedRows nq = quantize_rows(n);
   const auto rotated = [&](const BitLinear& linear, int64_t count) {
@@ -62,10 +71,10 @@ Tensor FeedForward::forward(const Tensor& m, bool with_grad) const {
 
 void FeedForward::run(Residual& stream, const DenseWeight& norm, const FeedForward* next) const {
   const FeedForward& later = next ? *next : *this;
-  const std::vector<Tensor> both =
-      stream.project(norm, eps, {&gate.packed(), &up.packed()}, {&later.gate.packed(), &later.up.packed()});
+  const Gated gated =
+      stream.project_gated(norm, eps, gate.packed(), up.packed(), {&later.gate.packed(), &later.up.packed()});
   stream.change =
-      gate_norm_ternary_linear(both[0], both[1], sub_norm.get(false), eps, down.packed(), {&later.down.packed()});
+      gate_norm_ternary_linear(gated.gate, gated.up, sub_norm.get(false), eps, down.packed(), {&later.down.packed()});
 }
 
 }  // namespace tern

@@ -27,6 +27,8 @@ struct Residual {
   // The products of norm(x + change) with the packed matrices. Takes the change into x. `ahead` as in tern/ops.h.
   std::vector<Tensor> project(const DenseWeight& norm, float eps, std::initializer_list<const PackedTernary*> weights,
                               std::initializer_list<const PackedTernary*> ahead);
+  Gated project_gated(const DenseWeight& norm, float eps, const PackedTernary& gate, const PackedTernary& up,
+                      std::initializer_list<const PackedTernary*> ahead);
 };
 
 // Where the tokens of a pass stand.

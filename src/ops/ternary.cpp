@@ -168,6 +168,17 @@ struct Product {
     }
   }
 
+  // One more matrix, whose products have no place of their own.
+  void add_without_result(const PackedTernary& w) {
+    args.part[args.parts++] = {.layout = w.layout,
+                               .packed = w.bytes.data<uint8_t>(),
+                               .n = w.rows,
+                               .weight_scale = w.scale,
+                               .y = nullptr,
+                               .acc = nullptr,
+                               .ahead = nullptr};
+  }
+
   // Of those that have the size of the product's own.
   void read_ahead(std::span<const PackedTernary* const> weights, std::span<const PackedTernary* const> ahead) {
     for (size_t i = 0; i < std::min(weights.size(), ahead.size()); ++i) {
@@ -216,10 +227,35 @@ std::vector<Tensor> norm_multiply(const char* op, const Normalized& n, TernaryWe
   return std::move(product.results);
 }
 
+Gated norm_multiply_gated(const char* op, const Normalized& n, const PackedTernary& gate, const PackedTernary& up,
+                          TernaryWeights ahead) {
+  check(gate.rows == up.rows && gate.cols == up.cols, op,
+        "expected gate and up of one shape, got [{}, {}] and [{}, {}]", gate.rows, gate.cols, up.rows, up.cols);
+  const Kernels& kernels = n.x.device().backend().kernels();
+  const int64_t rows = rows_of(n.x.shape());
+  if (kernels.gated_ternary_rows == 0 || rows < kernels.gated_ternary_rows) {
+    std::vector<Tensor> both = norm_multiply(op, n, {&gate, &up}, ahead);
+    return {std::move(both[0]), std::move(both[1])};
+  }
+  const QuantizedRows q = quantize(op, n);
+  check_operands(op, q, gate);
+  check_operands(op, q, up);
+  const PackedTernary* const first[] = {&gate};
+  Product product(q, first, false);
+  product.add_without_result(up);
+  call(q.q.device(), &Kernels::gated_ternary_matmul, product.args);
+  return {{}, std::move(product.results[0])};
+}
+
 // The checked operands of the ops that normalize.
 Normalized plain_norm(const char* op, const Tensor& x, const Tensor& weight, float eps) {
   check_inputs(op, DType::f32, {{"x", x}, {"weight", weight}});
   return {dense(x), {}, {}, {}, dense(weight), eps};
+}
+Normalized sum_norm(const char* op, const Tensor& x, const Tensor& y, const Tensor& weight, float eps) {
+  check_inputs(op, DType::f32, {{"x", x}, {"y", y}, {"weight", weight}});
+  check_shape(op, {"y", y}, x.shape());
+  return {dense(x), dense(y), {}, Tensor::empty(x.shape(), DType::f32, x.device()), dense(weight), eps};
 }
 Normalized gate_norm(const char* op, const Tensor& gate, const Tensor& up, const Tensor& weight, float eps) {
   check_inputs(op, DType::f32, {{"gate", gate}, {"up", up}, {"weight", weight}});
@@ -236,7 +272,8 @@ QuantizedRows empty_quantized(const char* op, const Tensor& x) {
   const int64_t stride = quantized_stride(cols), bytes = rows * stride, numbers = rows * int64_t{sizeof(float)};
   const std::shared_ptr<Storage> all = Tensor::empty({bytes + 2 * numbers}, DType::u8, x.device()).storage();
   return {x.shape(), Tensor::over(all, 0, {rows, stride}, {stride, 1}, DType::i8),
-          Tensor::over(all, bytes, {rows}, {1}, DType::f32), Tensor::over(all, bytes + numbers, {rows}, {1}, DType::i32)};
+          Tensor::over(all, bytes, {rows}, {1}, DType::f32),
+          Tensor::over(all, bytes + numbers, {rows}, {1}, DType::i32)};
 }
 
 QuantizedRows quantize_rows(const Tensor& x) {
@@ -261,7 +298,8 @@ QuantizedRows norm_quantize(const Tensor& x, const Tensor& weight, float eps) {
 QuantizedRows add_norm_quantize(const Tensor& x, const Tensor& y, const Tensor& weight, float eps) {
   check_inputs("add_norm_quantize", DType::f32, {{"x", x}, {"y", y}, {"weight", weight}});
   check(x.is_contiguous() && !x.requires_grad(), "add_norm_quantize",
-        "expected a contiguous x without a gradient, which takes the sum, got one with strides {}", to_string(x.strides()));
+        "expected a contiguous x without a gradient, which takes the sum, got one with strides {}",
+        to_string(x.strides()));
   check_shape("add_norm_quantize", {"y", y}, x.shape());
   return quantize("add_norm_quantize", {x, dense(y), {}, x, dense(weight), eps});
 }
@@ -463,17 +501,28 @@ std::vector<Tensor> norm_ternary_linear(const Tensor& x, const Tensor& weight, f
 
 AddedTernary add_norm_ternary_linear(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
                                      TernaryWeights weights, TernaryWeights ahead) {
-  check_inputs("add_norm_ternary_linear", DType::f32, {{"x", x}, {"y", y}, {"weight", weight}});
-  check_shape("add_norm_ternary_linear", {"y", y}, x.shape());
-  const Tensor sum = Tensor::empty(x.shape(), DType::f32, x.device());
-  const Normalized n = {dense(x), dense(y), {}, sum, dense(weight), eps};
-  return {sum, norm_multiply("add_norm_ternary_linear", n, weights, ahead)};
+  const Normalized n = sum_norm("add_norm_ternary_linear", x, y, weight, eps);
+  return {n.sum, norm_multiply("add_norm_ternary_linear", n, weights, ahead)};
+}
+
+Gated norm_gated_ternary_linear(const Tensor& x, const Tensor& weight, float eps, const PackedTernary& gate,
+                                const PackedTernary& up, TernaryWeights ahead) {
+  constexpr const char* kOp = "norm_gated_ternary_linear";
+  return norm_multiply_gated(kOp, plain_norm(kOp, x, weight, eps), gate, up, ahead);
+}
+
+AddedGated add_norm_gated_ternary_linear(const Tensor& x, const Tensor& y, const Tensor& weight, float eps,
+                                         const PackedTernary& gate, const PackedTernary& up, TernaryWeights ahead) {
+  constexpr const char* kOp = "add_norm_gated_ternary_linear";
+  const Normalized n = sum_norm(kOp, x, y, weight, eps);
+  return {n.sum, norm_multiply_gated(kOp, n, gate, up, ahead)};
 }
 
 Tensor gate_norm_ternary_linear(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps,
                                 const PackedTernary& w, TernaryWeights ahead) {
-  const Normalized n = gate_norm("gate_norm_ternary_linear", gate, up, weight, eps);
-  return norm_multiply("gate_norm_ternary_linear", n, {&w}, ahead)[0];
+  constexpr const char* kOp = "gate_norm_ternary_linear";
+  const Normalized n = gate.defined() ? gate_norm(kOp, gate, up, weight, eps) : plain_norm(kOp, up, weight, eps);
+  return norm_multiply(kOp, n, {&w}, ahead)[0];
 }
 
 Tensor ternary_linear_sums(const QuantizedRows& x, const PackedTernary& w) {

@@ -109,6 +109,33 @@ TEST(NormTernary, IsItsCompositionExactly) {
   }
 }
 
+// relu2_gate of what a product gives, whether or not the device gates in it.
+TEST(NormTernary, GatesTheSame) {
+  const auto relu2 = [](const Gated& gated) {
+    return gated.gate.defined() ? relu2_gate(gated.gate, gated.up) : gated.up;
+  };
+  for (const int64_t cols : {1, 17, 640, 40000}) {
+    for (const int64_t n : {1, 15, 64, 65, 200}) {
+      const PackedTernary gate = weights(n, cols, 5), up = weights(n, cols, 6), down = weights(9, n, 7);
+      const Tensor norm = Tensor::full({n}, 1.25, DType::f32, device());
+      for (const int64_t rows : {0, 1, 4, 32, 33, 127, 130}) {
+        if (rows > 33 && cols > 640) continue;
+        SCOPED_TRACE(::testing::Message() << rows << " x " << n << " x " << cols);
+        const Operands o = operands(rows, cols);
+        const std::vector<Tensor> both = norm_ternary_linear(o.x, o.norm, kEps, {&gate, &up});
+        const Gated gated = norm_gated_ternary_linear(o.x, o.norm, kEps, gate, up);
+        expect_same({relu2(gated)}, {relu2_gate(both[0], both[1])});
+        expect_same({gate_norm_ternary_linear(gated.gate, gated.up, norm, kEps, down)},
+                    {gate_norm_ternary_linear(both[0], both[1], norm, kEps, down)});
+        const AddedTernary added = add_norm_ternary_linear(o.x, o.y, o.norm, kEps, {&gate, &up});
+        const AddedGated added_gated = add_norm_gated_ternary_linear(o.x, o.y, o.norm, kEps, gate, up);
+        expect_same({added_gated.sum, relu2(added_gated.results)},
+                    {added.sum, relu2_gate(added.results[0], added.results[1])});
+      }
+    }
+  }
+}
+
 // Rows at any place in memory, and any number of other rows.
 TEST(NormTernary, OfARowAnywhere) {
   const PackedTernary w = weights(48, 640, 1);

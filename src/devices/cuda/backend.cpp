@@ -25,13 +25,14 @@ namespace {
 constexpr int kHopperMajor = 9;
 constexpr int kOldestMajor = 8;  // Ampere: asynchronous copies to shared memory, int8 mma of 16x8x32
 
-Kernels all_kernels(const MixedKernels* mixed) {
+Kernels all_kernels(const MixedKernels* mixed, bool hopper) {
   Kernels all = {};
   static_cast<PointwiseKernels&>(all) = kPointwise;
   static_cast<RowKernels&>(all) = kRows;
   static_cast<MatmulKernels&>(all) = kMatmul;
   static_cast<CodedKernels&>(all) = kCoded;
   static_cast<TernaryKernels&>(all) = kTernary;
+  if (!hopper) all.gated_ternary_rows = 0;  // there products are gated afterwards
   static_cast<AttentionKernels&>(all) = kAttention;
   static_cast<ScoreKernels&>(all) = kScores;
   static_cast<ProbeKernels&>(all) = kProbe;
@@ -86,7 +87,7 @@ class CudaBackend final : public Backend {
         properties_(usable_gpu(ordinal_)),
         pool_(make_current(ordinal_)),
         recorder_(pool_, stream_.get()),
-        table_(all_kernels(has_mixed_kernels(options) ? &kMixed : nullptr)),
+        table_(all_kernels(has_mixed_kernels(options) ? &kMixed : nullptr, properties_.major == kHopperMajor)),
         threads_(options.threads == 0 ? available_cores() : options.threads),
         isa_(fmt::format("sm_{}{}", properties_.major, properties_.minor)) {
     kernels_ = &table_;

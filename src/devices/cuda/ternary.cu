@@ -19,13 +19,37 @@ void multiply(const Exec& exec, const TernaryMatmulArgs& args) {
   ternary_gemm_blocks(args) < multiprocessors(exec) ? ternary_gemv(exec, args) : ternary_gemm(exec, args);
 }
 
-void ternary_matmul(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
+// The results, then what relu2_gate makes of them.
+void multiply_and_gate(const Exec& exec, const TernaryMatmulArgs& args) {
+  const int64_t count = args.rows * args.part[0].n;
+  const Room room(exec, static_cast<size_t>(2 * count) * sizeof(float), "gated_ternary_matmul");
+  if (!room) return;
+  TernaryMatmulArgs both = args;
+  for (int i = 0; i < 2; ++i) both.part[i].y = room.as<float>() + i * count;
+  multiply(exec, both);
+  kPointwise.relu2_gate(exec, {.count = count, .gate = both.part[0].y, .up = both.part[1].y, .y = args.part[0].y});
+}
+
+// Calls act with args whose activations are aligned, if there is anything to multiply.
+template <class Act>
+void with_aligned(const Exec& exec, const TernaryMatmulArgs& args, const char* name, const Act& act) {
   if (args.rows == 0 || column_blocks(args, kTileRows) == 0) return;
-  const AlignedBytes q(exec, args.q, args.rows * args.q_stride, "ternary_matmul");
+  const AlignedBytes q(exec, args.q, args.rows * args.q_stride, name);
   if (!q) return;
   TernaryMatmulArgs aligned = args;
   aligned.q = q.get();
-  multiply(exec, aligned);
+  act(aligned);
+}
+
+void ternary_matmul(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
+  with_aligned(exec, args, "ternary_matmul", [&](const auto& aligned) { multiply(exec, aligned); });
+}
+
+void gated_ternary_matmul(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
+  with_aligned(exec, args, "gated_ternary_matmul", [&](const auto& aligned) {
+    const bool together = aligned.rows > kMostGemvRows && aligned.k > 0 && is_hopper(exec);
+    if (!together || !ternary_wgmma_gate(exec, aligned)) multiply_and_gate(exec, aligned);
+  });
 }
 
 constexpr TernaryKernels kTable = {
@@ -37,6 +61,8 @@ constexpr TernaryKernels kTable = {
     .norm_ternary_rows = kMostNormTernaryRows,
     .norm_ternary_matmul = norm_ternary_matmul,
     .ternary_quantize = ternary_quantize,
+    .gated_ternary_rows = kMostGemvRows + 1,
+    .gated_ternary_matmul = gated_ternary_matmul,
 };
 static_assert(complete(kTable));
 

@@ -31,6 +31,10 @@ void ternary_gemm(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
 // Many rows where is_hopper(exec), k > 0.
 void ternary_wgmma(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
 
+// relu(gate)²·up of two products, of n columns each, to part[0].y, where is_hopper(exec), rows and n > 0. False where k
+// is too long for it: then nothing was done.
+bool ternary_wgmma_gate(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
+
 // The same product with the results of `results`, of which `product` has the operands. False where it is not for this
 // way, being too small for the device or too long in k: then nothing was done.
 bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,

@@ -17,6 +17,7 @@
 #include "devices/cuda/bf16_tile.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mbarrier.cuh"
+#include "devices/cuda/numbers.cuh"
 #include "devices/cuda/tensor_map.h"
 #include "devices/cuda/ternary.h"
 #include "devices/cuda/ternary_layout.cuh"
@@ -30,7 +31,7 @@ constexpr const char* kName = "ternary_wgmma";
 constexpr int kGroups = 2;
 constexpr int kTileWords = kTileBytes / 4;
 constexpr unsigned kMostShares = 4;                             // blocks of a cluster; 8 is what every GPU takes
-constexpr int64_t kMostColumns = (int64_t{1} << 22) / 128 - 1;  // of k where results are bf16: |acc| < 2^22
+constexpr int64_t kMostColumns = (int64_t{1} << 22) / 128 - 1;  // of k, for small_code_sum(): |acc| < 2^22
 
 template <int kColumnGroups_, int kRows_, int kStages_>
 struct WgmmaShape {
@@ -107,8 +108,9 @@ struct Turn {
 };
 
 // The thread that asks for operands. kBlocks blocks of a cluster have the same rows: each brings its part of their
-// activations to all. Rows and columns beyond those that the maps know come as zeros.
-template <class Shape, int kBlocks>
+// activations to all. A tile's weights are of kParts parts, the same columns of each. Rows and columns beyond those
+// that the maps know come as zeros.
+template <class Shape, int kBlocks, int kParts = 1>
 class Supply {
  public:
   __device__ static bool is_thread() { return threadIdx.x == kGroups * kGroupThreads; }
@@ -143,8 +145,12 @@ class Supply {
   __device__ void bring_weights(const Turn<Shape>& turn, const PartBlock& place, int step) {
     Barrier& full = shared_.full[turn.stage];
     full.arrive_expecting(sizeof(Stage<Shape>));
-    copy_box(shared_.stages[turn.stage].weights, maps_.weights[&place.part - args_.part], step * kTileWords,
-             static_cast<int>(place.column / kTileRows), full);
+    const CUtensorMap* const map = &maps_.weights[&place.part - args_.part];
+#pragma unroll
+    for (int i = 0; i < kParts; ++i) {
+      copy_box(shared_.stages[turn.stage].weights[i * (Shape::kTiles / kParts)], map[i], step * kTileWords,
+               static_cast<int>(place.column / kTileRows), full);
+    }
   }
 
   // Rows that any memory holds are fewer than an int counts.
@@ -320,8 +326,8 @@ __device__ void load_ends(RowEnd (&ends)[Shape::kRows], const TernaryMatmulArgs&
 // ---------------------------------------------------------------- many rows
 
 // Items are kBlocks neighbouring tiles of the same rows. They run through the columns first: the rows of activations
-// that are at work at one time, and the packed weights, stay in the L2 cache.
-template <class Shape, int kBlocks>
+// that are at work at one time, and the packed weights, stay in the L2 cache. A tile has kColumns columns of a part.
+template <class Shape, int kBlocks, int kColumns>
 class Items {
  public:
   __device__ Items(const TernaryMatmulArgs& args, unsigned columns, unsigned items)
@@ -346,7 +352,7 @@ class Items {
   template <class Each>
   __device__ void visit_item(unsigned item, const Each& each) const {
     const unsigned column = item % across_ * kBlocks + blockIdx.x % kBlocks;
-    each(part_block<Shape::kColumns>(args_, min(column, columns_ - 1)), int64_t{item / across_} * Shape::kRows,
+    each(part_block<kColumns>(args_, min(column, columns_ - 1)), int64_t{item / across_} * Shape::kRows,
          column < columns_);
   }
 
@@ -366,13 +372,14 @@ struct TurnTile {
 // The outputs of TernaryMatmulArgs.
 template <class Shape>
 struct PlainOutput {
+  static constexpr int kParts = 1;
   struct To {};
   struct Memory {};
 
   __device__ PlainOutput(const To&, Memory&, unsigned) {}
   __device__ static void init(Memory&) {}
   __device__ void begin(const TurnTile&) {}
-  __device__ void prepare() {}
+  __device__ void prepare(int, float) {}
   __device__ void end() {}
 
   template <class Sums>
@@ -381,11 +388,60 @@ struct PlainOutput {
   }
 };
 
+// relu(gate)²·up of two parts, of which a tile has the same columns: a group of columns each, whose sums are in the
+// same lanes.
+template <class Shape>
+class GateOutput {
+ public:
+  static constexpr int kParts = 2;
+  static_assert(Shape::kColumnGroups == kParts);
+  struct To {
+    float up_scale;  // of the weights
+  };
+  struct Memory {
+    float up_factors[kGroups][Shape::kRows];
+  };
+
+  __device__ GateOutput(const To& to, Memory& memory, unsigned group) : to_(to), factors_(memory.up_factors[group]) {}
+
+  __device__ static void init(Memory&) {}
+  __device__ void begin(const TurnTile&) {}
+  __device__ void prepare(int row, float q_scale) { factors_[row] = to_.up_scale / q_scale; }
+  __device__ void end() {}
+
+  template <class Sums>
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
+    const int64_t n = tile.part.n, columns_left = (tile.is_tile ? n : 0) - tile.first_column - Sums::lane_column();
+    float* const to = tile.part.y + (tile.first_row + Sums::lane_row()) * n + tile.first_column + Sums::lane_column();
+    const int rows_left = tile.rows - Sums::lane_row();
+#pragma unroll
+    for (int j = 0; j < Shape::kRows / 8; ++j) {
+#pragma unroll
+      for (int odd = 0; odd < 2; ++odd) {
+        const int row = 8 * j + odd;
+        const RowEnd end = ends[Sums::lane_row() + row];
+        const float up_factor = factors_[Sums::lane_row() + row];
+#pragma unroll
+        for (int upper = 0; upper < 2; ++upper) {
+          const float r = relu(small_code_sum(sums.sum(0, upper, j, odd), end.q_sum) * end.factor);
+          const float up = small_code_sum(sums.sum(1, upper, j, odd), end.q_sum) * up_factor;
+          if (row < rows_left && 8 * upper < columns_left) to[row * n + 8 * upper] = r * r * up;
+        }
+      }
+    }
+  }
+
+ private:
+  const To& to_;
+  float (&factors_)[Shape::kRows];
+};
+
 // Those of MixedTernaryArgs. A thread of each group stores what the group has left in its boxes, and has the residual
 // brought there before, while the group's products of that tile still run.
 template <class Shape>
 class Bf16Output {
  public:
+  static constexpr int kParts = 1;
   struct To {
     CUtensorMap y[kMostTernaryParts], residual[kMostTernaryParts];
     bool adds[kMostTernaryParts];
@@ -416,7 +472,7 @@ class Bf16Output {
   }
 
   // Before the barrier of the group that is before put(): the boxes can be written.
-  __device__ void prepare() {
+  __device__ void prepare(int, float) {
     if (threadIdx.x % kGroupThreads == 0) wait_for_reads();
     __syncwarp();
   }
@@ -461,13 +517,6 @@ class Bf16Output {
     }
   }
 
-  // float(acc), exact: |acc| < 2^22, see kMostColumns. Conversions of integers take the tensor cores' time.
-  __device__ static float number(uint32_t digit_sum, int32_t q_sum) {
-    constexpr float kBase = 12582912.0f;  // 1.5 · 2^23, whose neighbours are 1 apart
-    constexpr uint32_t kBaseBits = 0x4b400000u;
-    return __uint_as_float(digit_sum + (kBaseBits - static_cast<uint32_t>(q_sum))) - kBase;
-  }
-
   // The ends of this lane's rows of two groups of 8.
   template <class Sums>
   __device__ static void load(RowEnd (&to)[2][2], const RowEnd (&ends)[Shape::kRows], int j) {
@@ -498,7 +547,7 @@ class Bf16Output {
         for (int i = 0; i < 4; ++i) {
           const auto value = [&](int odd) {
             const RowEnd& of = end[i / 2][odd];
-            return number(sums.sum(m, i % 2, j + i / 2, odd), of.q_sum) * of.factor;
+            return small_code_sum(sums.sum(m, i % 2, j + i / 2, odd), of.q_sum) * of.factor;
           };
           float low = value(0), high = value(1);
           if constexpr (kAdds) low = low_of_pair(pairs[m][i]) + low, high = high_of_pair(pairs[m][i]) + high;
@@ -527,15 +576,16 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   auto& shared = shared_of_block<SharedInTurn<Shape, Output>>();
   const int steps = static_cast<int>(column_tiles(args.k));
-  const Items<Shape, kBlocks> items(args, columns, item_count);
+  const Items<Shape, kBlocks, Shape::kColumns / Output::kParts> items(args, columns, item_count);
   const unsigned group = group_of_thread();
   if (threadIdx.x == 0) Output::init(shared.output);
   init_barriers<Shape>(shared, kBlocks);
   kBlocks == 1 ? __syncthreads() : sync_cluster();
 
   if (!multiplies<Shape>(group)) {
-    if (!Supply<Shape, kBlocks>::is_thread()) return;
-    Supply<Shape, kBlocks> supply(shared, args, maps);
+    using Supplier = Supply<Shape, kBlocks, Output::kParts>;
+    if (!Supplier::is_thread()) return;
+    Supplier supply(shared, args, maps);
     items.visit_first([&](const PartBlock& place, int64_t, bool) { supply.bring_early(place, 0, steps); });
     wait_for_inputs();
     items.visit(0, 1,
@@ -568,7 +618,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
     });
     turn.advance(static_cast<unsigned>(kGroups * steps));
     ends[row] = {output_factor(place.part, q_scale), q_sum};
-    output.prepare();
+    output.prepare(row, q_scale);
     sync_groups<1>(1 + group);
     output.put(sums, tile, ends);
     sync_groups<1>(1 + group);
@@ -655,7 +705,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
 
 // ---------------------------------------------------------------- launches
 
-template <class Shape, int kBlocks>
+template <class Shape, int kBlocks, int kParts = 1>
 Maps make_maps(const Exec& exec, const TernaryMatmulArgs& args) {
   const int64_t tiles = column_tiles(args.k);
   Maps maps = {};
@@ -666,7 +716,7 @@ Maps make_maps(const Exec& exec, const TernaryMatmulArgs& args) {
     if (part.n == 0) continue;
     maps.weights[i] =
         make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_UINT32, part.packed, tiles * kTileWords, row_tiles(part.n),
-                 tiles * kTileBytes, kTileWords, Shape::kTiles, CU_TENSOR_MAP_SWIZZLE_NONE);
+                 tiles * kTileBytes, kTileWords, Shape::kTiles / kParts, CU_TENSOR_MAP_SWIZZLE_NONE);
   }
   return maps;
 }
@@ -676,18 +726,16 @@ int64_t tiles_of(const TernaryMatmulArgs& args) {
   return column_blocks(args, Shape::kColumns) * ceil_div(args.rows, Shape::kRows);
 }
 
-template <class Shape, int kBlocks>
-int64_t items_of(const TernaryMatmulArgs& args) {
-  return ceil_div(column_blocks(args, Shape::kColumns), kBlocks) * ceil_div(args.rows, Shape::kRows);
-}
-
 template <class Shape, int kBlocks, class Output>
 void launch_in_turn(const Exec& exec, const TernaryMatmulArgs& args, const typename Output::To& to) {
-  const int64_t items = items_of<Shape, kBlocks>(args);
+  // With several parts to a tile, they are all alike.
+  const int64_t columns = column_blocks(args, Shape::kColumns / Output::kParts) / Output::kParts;
+  const int64_t items = ceil_div(columns, kBlocks) * ceil_div(args.rows, Shape::kRows);
   const int64_t at_once = std::min<int64_t>(items, std::max(multiprocessors(exec) / kBlocks, 1));
   launch_clusters(exec, kName, multiply_in_turn<Shape, kBlocks, Output>, at_once * kBlocks, Shape::kThreads,
-                  kSharedBytes<SharedInTurn<Shape, Output>>, kBlocks, args, make_maps<Shape, kBlocks>(exec, args), to,
-                  static_cast<unsigned>(column_blocks(args, Shape::kColumns)), static_cast<unsigned>(items));
+                  kSharedBytes<SharedInTurn<Shape, Output>>, kBlocks, args,
+                  make_maps<Shape, kBlocks, Output::kParts>(exec, args), to, static_cast<unsigned>(columns),
+                  static_cast<unsigned>(items));
 }
 
 template <class Shape>
@@ -728,6 +776,13 @@ void ternary_wgmma(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
   const int64_t most = std::min<int64_t>(kMostShares, column_tiles(args.k));
   const int64_t shares = std::clamp<int64_t>(2 * device / tiles_of<Small>(args), 1, most);
   launch_in_shares<Small>(exec, args, static_cast<unsigned>(shares));
+}
+
+bool ternary_wgmma_gate(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
+  using Wide = WgmmaShape<2, 128, 8>;
+  if (args.k > kMostColumns) return false;
+  launch_in_turn<Wide, 2, GateOutput<Wide>>(exec, args, {args.part[1].weight_scale});
+  return true;
 }
 
 bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
