@@ -785,6 +785,9 @@ bool ternary_wgmma_gate(const Exec& exec, const TernaryMatmulArgs& args) noexcep
   return true;
 }
 
+// Measured on an H100 with 32768 rows: 88 us for 2304 x 768 and 150 for 4096 x 768; with a residual 50 for 768 x 768,
+// 86 % of the bandwidth of copies, and 80 to 95 for 768 x 2048. For these short k pairs of blocks win or lose a few %
+// against single ones, as runs of the same do; 6 stages lose up to 5 %, 5 up to 15.
 bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
                            const MixedTernaryArgs& results) noexcept {
   using Wide = WgmmaShape<2, 128, 7>;

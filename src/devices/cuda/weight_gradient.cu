@@ -350,6 +350,10 @@ Maps maps_of(const Exec& exec, const MixedGradientArgs& args) {
 
 }  // namespace
 
+// Measured on an H100 with 32768 rows: 173 us for three of 768 x 768, 290 for two of 2048 x 768, 67 for 768 x 768, 153
+// for 768 x 2048, where cuBLASLt takes 197, 276, 65 and 139 after codes were made bf16, which takes some 26, 26, 26 and
+// 68. Blocks of 256 columns of q by 128 of e convert twice as much for each product and take 172 us instead of 150 for
+// 2048 x 768; 4 stages do as well as 5. One of 768 x 768 has some 20 us of its start, its parts and their sum.
 bool weight_gradient(const Exec& exec, const MixedGradientArgs& args) noexcept {
   if (!is_hopper(exec) || args.rows == 0) return false;
   const Cut cut = cut_of(exec, args);
