@@ -19,6 +19,8 @@
 #include <limits>
 
 #include "devices/cuda/attention_backward.h"
+#include "devices/cuda/bf16_pair.cuh"
+#include "devices/cuda/block_memory.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/mbarrier.cuh"
@@ -63,12 +65,6 @@ struct BackwardPass {
 
 constexpr float kLog2E = 1.44269504f;
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
-
-__device__ __forceinline__ uint32_t bf16_pair(float low, float high) {
-  uint32_t pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-}
 
 // Planes whose sums are x and y, as far as they go: each has what those before lack.
 template <int kPlanes>
@@ -217,28 +213,6 @@ struct Shared {
 
 template <class Shape>
 constexpr int kPartPanelBytes = kPanelBytes / Shape::kParts;
-
-// Dynamic shared memory, of which Shared finds its alignment.
-template <class Shape>
-constexpr int kSharedBytes = sizeof(Shared<Shape>) + alignof(Shared<Shape>);
-
-template <class Shape>
-__device__ Shared<Shape>& shared_of_block() {
-  extern __shared__ uint8_t room[];
-  return *reinterpret_cast<Shared<Shape>*>(room + (0u - shared_address(room)) % alignof(Shared<Shape>));
-}
-
-// A place in an endless sequence of kCount buffers.
-template <int kCount>
-struct Turn {
-  int at = 0;
-  unsigned round = 0;
-
-  __device__ void advance() {
-    if (++at == kCount) at = 0, ++round;
-  }
-  __device__ unsigned parity() const { return round % 2; }
-};
 
 // kGroups neighbouring tiles of a line, and the tiles [begin, end) that they meet of each of other_lines lines.
 struct Item {
@@ -671,7 +645,7 @@ class GroupGradients {
 template <class Shape>
 __global__ void __launch_bounds__(Shape::kThreads, 1) add_gradients(const __grid_constant__ BackwardPass pass) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-  Shared<Shape>& shared = shared_of_block<Shape>();
+  auto& shared = shared_of_block<Shared<Shape>>();
   if (threadIdx.x == 0) {
     for (int i = 0; i < Shape::kOwns; ++i) {
       shared.own_full[i].init(1);
@@ -706,15 +680,15 @@ constexpr const char* kName = "attention_backward";
 
 template <class Shape>
 void launch(const Exec& exec, const BackwardPass& pass) {
-  static_assert(kSharedBytes<Shape> <= 227 * 1024);
+  static_assert(kSharedBytes<Shared<Shape>> <= 227 * 1024);
   const AttentionBackwardArgs& args = pass.args;
   const auto kernel = add_gradients<Shape>;
-  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes<Shape>),
+  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kSharedBytes<Shared<Shape>>),
              kName);
   const int64_t items =
       args.batch * (Shape::kOfKeys ? args.kv_heads : args.heads) * ceil_div(args.tokens, Shape::kGroups * kTileRows);
   const auto blocks = static_cast<unsigned>(std::min<int64_t>(items, multiprocessors(exec)));
-  launch_early(exec, kName, kernel, blocks, Shape::kThreads, kSharedBytes<Shape>, pass);
+  launch_early(exec, kName, kernel, blocks, Shape::kThreads, kSharedBytes<Shared<Shape>>, pass);
 }
 
 // Where `args` are packed in.

@@ -36,15 +36,6 @@ __device__ __forceinline__ void store_turned(uint4* row, const uint32_t (&from)[
                "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3]));
 }
 
-// The lower in the low half.
-__device__ __forceinline__ uint32_t rounded_pair(float low, float high) {
-  uint32_t pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-}
-__device__ __forceinline__ float low_of_pair(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ __forceinline__ float high_of_pair(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
-
 // What this thread wrote to shared memory, the copy engine sees behind the next barrier.
 __device__ __forceinline__ void publish_to_copies() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "devices/cuda/bf16_pair.cuh"
+#include "devices/cuda/block_memory.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/mbarrier.cuh"
@@ -22,15 +24,6 @@ constexpr int kTileTokens = kGroupRows;
 constexpr int kPanelBytes = kTileTokens * kPanelRowBytes;
 constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
 
-// The low half of the word is the first.
-__device__ __forceinline__ uint32_t bf16_pair(float low, float high) {
-  uint32_t pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-}
-__device__ __forceinline__ float low_of(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ __forceinline__ float high_of(uint32_t pair) { return __uint_as_float(pair & 0xffff0000); }
-
 __device__ __forceinline__ float power_of_two(float x) {
   float power;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
@@ -38,28 +31,6 @@ __device__ __forceinline__ float power_of_two(float x) {
 }
 
 // ---------------------------------------------------------------- shared memory
-
-// Dynamic shared memory, of which Shared finds its alignment.
-template <class Shared>
-constexpr int kSharedBytes = sizeof(Shared) + alignof(Shared);
-
-template <class Shared>
-__device__ Shared& shared_of_block() {
-  extern __shared__ uint8_t room[];
-  return *reinterpret_cast<Shared*>(room + (0u - shared_address(room)) % alignof(Shared));
-}
-
-// A place in an endless sequence of kCount buffers.
-template <int kCount>
-struct Turn {
-  int at = 0;
-  unsigned round = 0;
-
-  __device__ void advance() {
-    if (++at == kCount) at = 0, ++round;
-  }
-  __device__ unsigned parity() const { return round % 2; }
-};
 
 __device__ __forceinline__ uint64_t tile_operand(const uint8_t* tile) {
   return operand_in_shared(shared_address(tile));

@@ -4,11 +4,11 @@
 // next row under way meanwhile.
 #include <cuda_pipeline_primitives.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 
 #include "devices/cuda/early_launch.cuh"
+#include "devices/cuda/resident_blocks.cuh"
 #include "devices/cuda/row_quantize.cuh"
 #include "devices/cuda/rows.h"
 
@@ -215,13 +215,8 @@ void launch_stream(const Exec& exec, const NormQuantizeArgs& args) {
   const auto kernel = normalize_quantize_stream<kHeld, kSecond>;
   const auto threads = static_cast<int>(row_threads(args.cols));
   const size_t bytes = stream_bytes<kHeld, kSecond>(args.cols);
-  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
-             kName);
-  int each = 0;
-  keep_error(exec, cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, threads, bytes), kName);
-  const int64_t resident = int64_t{std::max(each, 1)} * multiprocessors(exec);
-  launch_early(exec, kName, kernel, static_cast<unsigned>(std::min(resident, args.rows)),
-               static_cast<unsigned>(threads), bytes, args);
+  const unsigned blocks = resident_blocks(exec, kName, kernel, threads, bytes, args.rows);
+  launch_early(exec, kName, kernel, blocks, static_cast<unsigned>(threads), bytes, args);
 }
 
 }  // namespace

@@ -13,10 +13,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "devices/cuda/bf16_pair.cuh"
 #include "devices/cuda/convert.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/numbers.cuh"
 #include "devices/cuda/packs.cuh"
+#include "devices/cuda/resident_blocks.cuh"
 #include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
@@ -32,21 +34,15 @@ __device__ inline Octet octet_of(const uint4& halves) {
   const uint32_t pairs[] = {halves.x, halves.y, halves.z, halves.w};
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    x.at[2 * i] = __uint_as_float(pairs[i] << 16);
-    x.at[2 * i + 1] = __uint_as_float(pairs[i] & 0xffff0000u);
+    x.at[2 * i] = low_of(pairs[i]);
+    x.at[2 * i + 1] = high_of(pairs[i]);
   }
   return x;
 }
 
-__device__ inline uint32_t rounded_pair(float low, float high) {
-  uint32_t pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-}
-
 __device__ inline uint4 halves_of(const Octet& x) {
-  return {rounded_pair(x.at[0], x.at[1]), rounded_pair(x.at[2], x.at[3]), rounded_pair(x.at[4], x.at[5]),
-          rounded_pair(x.at[6], x.at[7])};
+  return {bf16_pair(x.at[0], x.at[1]), bf16_pair(x.at[2], x.at[3]), bf16_pair(x.at[4], x.at[5]),
+          bf16_pair(x.at[6], x.at[7])};
 }
 
 __device__ inline float sum_of(const Octet& x) {
@@ -187,12 +183,7 @@ void with_share(const RowShare& share, const Launch& launch) {
 template <class... Parameters>
 unsigned resident_blocks(const Exec& exec, const char* name, void (*kernel)(Parameters...), const RowShare& share,
                          int64_t rows, size_t shared) {
-  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
-             name);
-  int each = 0;
-  keep_error(exec, cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, kernel, kGroupBlock, shared), name);
-  const int64_t resident = int64_t{std::max(each, 1)} * multiprocessors(exec);
-  return static_cast<unsigned>(std::min(resident, ceil_div(rows, kGroupBlock / share.threads)));
+  return resident_blocks(exec, name, kernel, kGroupBlock, shared, ceil_div(rows, kGroupBlock / share.threads));
 }
 
 // ---------------------------------------------------------------- octets of a row

@@ -14,7 +14,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "devices/cuda/bf16_pair.cuh"
 #include "devices/cuda/bf16_tile.cuh"
+#include "devices/cuda/block_memory.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/mbarrier.cuh"
 #include "devices/cuda/numbers.cuh"
@@ -70,16 +72,6 @@ struct Maps {
   CUtensorMap q;
   CUtensorMap weights[kMostTernaryParts];  // rows of tiles, in words
 };
-
-// Dynamic shared memory, of which Memory finds its alignment.
-template <class Memory>
-constexpr int kSharedBytes = sizeof(Memory) + alignof(Memory);
-
-template <class Memory>
-__device__ Memory& shared_of_block() {
-  extern __shared__ uint8_t room[];
-  return *reinterpret_cast<Memory*>(room + (0u - shared_address(room)) % alignof(Memory));
-}
 
 // Each stage is freed by the warps of one group in each of kBlocks blocks.
 template <class Shape>
@@ -550,8 +542,8 @@ class Bf16Output {
             return small_code_sum(sums.sum(m, i % 2, j + i / 2, odd), of.q_sum) * of.factor;
           };
           float low = value(0), high = value(1);
-          if constexpr (kAdds) low = low_of_pair(pairs[m][i]) + low, high = high_of_pair(pairs[m][i]) + high;
-          pairs[m][i] = rounded_pair(low, high);
+          if constexpr (kAdds) low = low_of(pairs[m][i]) + low, high = high_of(pairs[m][i]) + high;
+          pairs[m][i] = bf16_pair(low, high);
         }
         store_turned(boxes_[m].piece(8 * j + row, column), pairs[m]);
       }

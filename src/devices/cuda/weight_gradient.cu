@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "devices/cuda/bf16_tile.cuh"
+#include "devices/cuda/block_memory.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/mbarrier.cuh"
@@ -78,13 +79,6 @@ struct Shared {
   Stage stages[kStages];
   Barrier full[kStages], empty[kStages];
 };
-
-constexpr int kSharedBytes = sizeof(Shared) + alignof(Stage);
-
-__device__ Shared& shared_of_block() {
-  extern __shared__ uint8_t room[];
-  return *reinterpret_cast<Shared*>(room + (0u - shared_address(room)) % alignof(Stage));
-}
 
 // The next stage, in the endless sequence of them.
 struct Turn {
@@ -258,7 +252,7 @@ __device__ float4* part_at(const Product& product, int64_t block, bool begins, u
 }
 
 __device__ void multiply_by_block(const Product& product, const Maps& maps) {
-  Shared& shared = shared_of_block();
+  Shared& shared = shared_of_block<Shared>();
   if (threadIdx.x == 0) {
     for (int i = 0; i < kStages; ++i) {
       shared.full[i].init(1);
@@ -361,7 +355,7 @@ bool weight_gradient(const Exec& exec, const MixedGradientArgs& args) noexcept {
   const Room parts(exec, static_cast<size_t>(2 * kPair * cut.pairs * kRows * kColumns) * sizeof(float), kName);
   if (!parts) return true;
   const Product product = {args, cut, parts.as<float>()};
-  launch_clusters(exec, kName, multiply_codes, cut.pairs * kPair, kThreads, kSharedBytes, kPair, product,
+  launch_clusters(exec, kName, multiply_codes, cut.pairs * kPair, kThreads, kSharedBytes<Shared>, kPair, product,
                   maps_of(exec, args));
   launch_early(exec, kName, add_parts, static_cast<unsigned>(cut.items * kPair * kQuads), kMultipliers, 0, product);
   return true;
