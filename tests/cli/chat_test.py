@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -183,16 +184,20 @@ class Chat(CliTest):
             self.assertIn(text, seen)
             seen = seen[seen.index(text) + len(text):]
 
-        until(b"> ")
-        os.write(terminal, b"/stats\r")
+        def type_at_prompt(keys):
+            """Once the line editor, if there is one, has the terminal: it never sees a Ctrl-D that came before."""
+            until(b"> ")
+            limit = time.monotonic() + 5
+            while termios.tcgetattr(terminal)[3] & termios.ICANON and time.monotonic() < limit:
+                time.sleep(0.001)
+            os.write(terminal, keys)
+
+        type_at_prompt(b"/stats\r")
         until(b"0 messages")
-        until(b"> ")
-        os.write(terminal, b"hellq\x7fo\r")
-        until(b"> ")
-        os.write(terminal, b"/stats\r")
+        type_at_prompt(b"hellq\x7fo\r")
+        type_at_prompt(b"/stats\r")
         until(b"2 messages")
-        until(b"> ")
-        os.write(terminal, b"\x04")
+        type_at_prompt(b"\x04")
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
         os.close(terminal)
 
