@@ -13,39 +13,15 @@ import argparse
 import ctypes
 import json
 import pathlib
-import statistics
 import subprocess
 import sys
-import time
 
 import torch
 
+from cuda_timing import REPETITIONS, graph_seconds
+
 SHAPES = [(2560, 2560), (3840, 2560), (13824, 2560), (2560, 6912), (3200, 3200), (4800, 3200), (3200, 10240), (20480, 3200)]
 MEGABYTES = 512
-REPETITIONS = 15
-
-
-def graph_seconds(launches, count):
-    """The median time of one of `count` launches that launches() makes."""
-    stream = torch.cuda.Stream()
-    with torch.cuda.stream(stream):
-        launches()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        launches()
-
-    def seconds(times):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(times):
-            graph.replay()
-        torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    once = seconds(3) / 3
-    times = max(1, int(0.005 / once) + 1)
-    return statistics.median(seconds(times) / (times * count) for _ in range(REPETITIONS))
 
 
 def copies_of(tensor):

@@ -20,33 +20,18 @@ import time
 
 import torch
 
+from cuda_timing import REPETITIONS, graph_seconds
+
 RECORDED = 100
-REPETITIONS = 15
 SINGLES = 300
 
 
 def graph_microseconds(run):
-    stream = torch.cuda.Stream()
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            run()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    def launches():
         for _ in range(RECORDED):
             run()
 
-    def seconds(times):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        for _ in range(times):
-            graph.replay()
-        torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    once = seconds(3) / 3
-    times = max(1, int(0.005 / once) + 1)
-    return 1e6 * statistics.median(seconds(times) / (times * RECORDED) for _ in range(REPETITIONS))
+    return 1e6 * graph_seconds(launches, RECORDED)
 
 
 def single_microseconds(run):

@@ -8,8 +8,8 @@
 #include "models/head.h"
 #include "models/kv_pool.h"
 #include "ops/checked_indices.h"
-#include "ops/mixed.h"
 #include "ops/checks.h"
+#include "ops/mixed.h"
 #include "tern/ops.h"
 
 namespace tern {

@@ -20,9 +20,9 @@ Tensor project(const BitLinear& linear, const Tensor& x, const DenseWeight& norm
   return linear.forward(n, quantize_rows(n), with_grad);
 }
 
-float score_scale(int64_t head_dim) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim))); }
-
 }  // namespace
+
+float score_scale(int64_t head_dim) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim))); }
 
 std::vector<Tensor> Residual::project(const DenseWeight& norm, float eps,
                                       std::initializer_list<const PackedTernary*> weights,

@@ -12,6 +12,9 @@
 
 namespace tern {
 
+// What scores are multiplied by: one over the root of a head's dimension.
+float score_scale(int64_t head_dim);
+
 // Where a layer of a running model finds the keys and values of its sequences.
 struct KvLayer {
   const PagedKv& kv;

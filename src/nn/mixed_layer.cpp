@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/mixed_layer.h"
 
-#include <cmath>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -39,13 +38,13 @@ class Projections {
 
   // e·codes: the gradient of the input is this, times weight_scale()·q_scale.
   Tensor input_gradient(const Tensor& e) const {
-    const Tensor codes = Tensor::empty({e.size(1), cols()}, DType::bf16, e.device());
+    const Tensor codes = mixed::empty_bf16(e.size(1), cols(), e.device());
     int64_t at = 0;
     for (const Tensor& part : codes_) {
       mixed::codes_into(part, cols(), slice(codes, 0, at, at + part.size(0)));
       at += part.size(0);
     }
-    const Tensor z = Tensor::empty({e.size(0), cols()}, DType::bf16, e.device());
+    const Tensor z = mixed::empty_bf16(e.size(0), cols(), e.device());
     mixed::product_into(z, e, codes);
     return z;
   }
@@ -89,8 +88,11 @@ NormedProjections quantized(const Tensor& x, const Tensor& gate, const DenseWeig
   return {{x, gate, w, n.inv_rms}, Projections(linears, std::move(n.rows))};
 }
 
-Tensor empty_bf16(int64_t rows, int64_t cols, const Device& device) {
-  return Tensor::empty({rows, cols}, DType::bf16, device);
+// x plus the one product of what is normalized.
+Tensor added(const Tensor& x, const NormedProjections& out) {
+  const Tensor y = mixed::empty_bf16(x.size(0), x.size(1), x.device());
+  out.projections.run({&y, 1}, x);
+  return y;
 }
 
 // y = x + Wo·norm(attention(Wqkv·norm(x))), and back.
@@ -103,17 +105,13 @@ class AttentionHalf {
                .heads = a.heads,
                .kv_heads = a.kv_heads,
                .dim = a.head_dim,
-               .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.head_dim)))},
+               .scale = score_scale(a.head_dim)},
         in_(quantized(x, {}, norm, a.eps, {&a.q, &a.k, &a.v})),
         qkv_(make_qkv(x.device())),
         attended_(mixed::attention(qkv_, rope.cos, rope.sin, shape_)),
         out_(quantized(attended_.out, {}, a.sub_norm, a.eps, {&a.o})) {}
 
-  Tensor result() const {
-    const Tensor y = empty_bf16(in_.norm.x.size(0), in_.norm.x.size(1), in_.norm.x.device());
-    out_.projections.run({&y, 1}, in_.norm.x);
-    return y;
-  }
+  Tensor result() const { return added(in_.norm.x, out_); }
 
   // What e of pull_back is scaled by.
   mixed::RowFactor scaled() const { return {out_.projections.q_scale(), 1.0f}; }
@@ -135,7 +133,7 @@ class AttentionHalf {
  private:
   Tensor make_qkv(const Device& device) const {
     const int64_t width = shape_.heads * shape_.dim, kv_width = shape_.kv_heads * shape_.dim;
-    const Tensor all = empty_bf16(shape_.batch * shape_.tokens, width + 2 * kv_width, device);
+    const Tensor all = mixed::empty_bf16(shape_.batch * shape_.tokens, width + 2 * kv_width, device);
     const Tensor parts[] = {slice(all, 1, 0, width), slice(all, 1, width, width + kv_width),
                             slice(all, 1, width + kv_width, width + 2 * kv_width)};
     in_.projections.run(parts);
@@ -156,11 +154,7 @@ class FeedForwardHalf {
   FeedForwardHalf(const DenseWeight& norm, const FeedForward& f, const Tensor& x)
       : in_(quantized(x, {}, norm, f.eps, {&f.gate, &f.up})), out_(make_out(f, x)) {}
 
-  Tensor result() const {
-    const Tensor y = empty_bf16(in_.norm.x.size(0), in_.norm.x.size(1), in_.norm.x.device());
-    out_.projections.run({&y, 1}, in_.norm.x);
-    return y;
-  }
+  Tensor result() const { return added(in_.norm.x, out_); }
 
   // dx, and the same times `scaled`. Gradients in the order norm, gate, up, sub_norm, down.
   mixed::PulledNorm pull_back(const Tensor& dy, const mixed::RowFactor& scaled, std::vector<Tensor>& gradients) const {
@@ -179,7 +173,8 @@ class FeedForwardHalf {
  private:
   NormedProjections make_out(const FeedForward& f, const Tensor& x) const {
     const int64_t width = f.gate.packed().rows;
-    const Tensor both[] = {empty_bf16(x.size(0), width, x.device()), empty_bf16(x.size(0), width, x.device())};
+    const Tensor both[] = {mixed::empty_bf16(x.size(0), width, x.device()),
+                           mixed::empty_bf16(x.size(0), width, x.device())};
     in_.projections.run(both);
     return quantized(both[1], both[0], f.sub_norm, f.eps, {&f.down});
   }

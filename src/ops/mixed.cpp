@@ -10,10 +10,6 @@
 namespace tern::mixed {
 namespace {
 
-Tensor empty_bf16(int64_t rows, int64_t cols, const Device& device) {
-  return Tensor::empty({rows, cols}, DType::bf16, device);
-}
-
 template <class T>
 T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
@@ -29,6 +25,15 @@ Tensor recast(const Tensor& x, DType dtype, const char* op) {
 }
 
 MixedMatrix matrix(const Tensor& x) { return {x.data<bf16>(), x.strides()[0], x.strides()[1]}; }
+
+// q, k and v, or their gradients, side by side in a matrix.
+struct Heads {
+  bf16 *q, *k, *v;
+  int64_t stride;
+
+  Heads(const Tensor& qkv, const AttentionShape& shape)
+      : q(qkv.data<bf16>()), k(q + shape.heads * shape.dim), v(k + shape.kv_heads * shape.dim), stride(qkv.size(1)) {}
+};
 
 MixedNormBackwardArgs norm_args(const NormGradient& norm, const Tensor& d_weight) {
   return {.rows = norm.x.size(0),
@@ -55,6 +60,10 @@ MixedNormBackwardArgs norm_args(const NormGradient& norm, const Tensor& d_weight
 MixedRowFactor row_factor(const RowFactor& by) { return {data_or_null<float>(by.q_scale), by.factor}; }
 
 }  // namespace
+
+Tensor empty_bf16(int64_t rows, int64_t cols, const Device& device) {
+  return Tensor::empty({rows, cols}, DType::bf16, device);
+}
 
 bool is_available(const Device& device) { return device.backend().kernels().mixed != nullptr; }
 
@@ -179,22 +188,21 @@ std::vector<Tensor> master_gradients(const Tensor& e, const QuantizedRows& x, in
 
 Attended attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const AttentionShape& shape) {
   const Device& device = qkv.device();
-  const int64_t width = shape.heads * shape.dim, kv_width = shape.kv_heads * shape.dim, stride = qkv.size(1);
-  const Attended out = {empty_bf16(qkv.size(0), width, device),
+  const Heads in(qkv, shape);
+  const Attended out = {empty_bf16(qkv.size(0), shape.heads * shape.dim, device),
                         Tensor::empty({shape.batch, shape.heads, shape.tokens}, DType::f32, device)};
-  bf16* const q = qkv.data<bf16>();
   call(device, &MixedKernels::attention,
        {.batch = shape.batch,
         .heads = shape.heads,
         .kv_heads = shape.kv_heads,
         .tokens = shape.tokens,
         .dim = shape.dim,
-        .q = q,
-        .k = q + width,
-        .v = q + width + kv_width,
-        .q_stride = stride,
-        .k_stride = stride,
-        .v_stride = stride,
+        .q = in.q,
+        .k = in.k,
+        .v = in.v,
+        .q_stride = in.stride,
+        .k_stride = in.stride,
+        .v_stride = in.stride,
         .cos = cos.data<float>(),
         .sin = sin.data<float>(),
         .scale = shape.scale,
@@ -206,32 +214,30 @@ Attended attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, cons
 Tensor attention_backward(const Tensor& qkv, const Attended& attended, const Tensor& d_out, const Tensor& cos,
                           const Tensor& sin, const AttentionShape& shape, const Tensor& q_scale, float k_factor,
                           float v_factor) {
-  const int64_t width = shape.heads * shape.dim, kv_width = shape.kv_heads * shape.dim, stride = qkv.size(1);
-  const Tensor e = empty_bf16(qkv.size(0), stride, qkv.device());
-  const bf16* const q = qkv.data<bf16>();
-  bf16* const dq = e.data<bf16>();
+  const Tensor e = empty_bf16(qkv.size(0), qkv.size(1), qkv.device());
+  const Heads in(qkv, shape), out(e, shape);
   call(qkv.device(), &MixedKernels::attention_backward,
        {.batch = shape.batch,
         .heads = shape.heads,
         .kv_heads = shape.kv_heads,
         .tokens = shape.tokens,
         .dim = shape.dim,
-        .q = q,
-        .k = q + width,
-        .v = q + width + kv_width,
-        .q_stride = stride,
-        .k_stride = stride,
-        .v_stride = stride,
+        .q = in.q,
+        .k = in.k,
+        .v = in.v,
+        .q_stride = in.stride,
+        .k_stride = in.stride,
+        .v_stride = in.stride,
         .cos = cos.data<float>(),
         .sin = sin.data<float>(),
         .scale = shape.scale,
         .out = attended.out.data<bf16>(),
         .d_out = d_out.data<bf16>(),
         .lse = attended.lse.data<float>(),
-        .dq = dq,
-        .dk = dq + width,
-        .dv = dq + width + kv_width,
-        .d_stride = stride,
+        .dq = out.q,
+        .dk = out.k,
+        .dv = out.v,
+        .d_stride = out.stride,
         .q_scale = q_scale.data<float>(),
         .dq_factor = 1.0f,
         .dk_factor = k_factor,

@@ -17,6 +17,9 @@ bool is_available(const Device& device);
 constexpr bool takes_columns(int64_t cols) { return cols % 8 == 0; }
 constexpr bool takes_head(int64_t dim) { return dim % 16 == 0 && dim <= 128; }
 
+// Not yet written.
+Tensor empty_bf16(int64_t rows, int64_t cols, const Device& device);
+
 // bf16 of f32 x and back, of any shape; the gradient is converted the other way.
 Tensor to_bf16(const Tensor& x);
 Tensor to_f32(const Tensor& x);

@@ -47,6 +47,12 @@ void check_codes(std::span<const int8_t> codes, int64_t row, int64_t cols) {
   }
 }
 
+void check_master(const char* op, const Tensor& w, float scale) {
+  check_inputs(op, DType::f32, {{"w", w}});
+  check_rank(op, {"w", w}, 2);
+  check(scale > 0 && std::isfinite(scale), op, "expected a finite scale above 0, got {}", scale);
+}
+
 // Rows that a thread works on at a time: whole tiles. Of a device with a queue they are a thread's share of the matrix, if
 // there is room for it.
 int64_t block_rows(int64_t rows, int64_t cols, const Backend& backend) {
@@ -157,26 +163,27 @@ struct Product {
       const Shape shape = with_last(x.shape, w->rows);
       const Tensor y = Tensor::over(all, at, shape, contiguous_strides(shape), sums ? DType::i32 : DType::f32);
       at += whole_lines(y.numel() * int64_t{sizeof(float)});
-      args.part[args.parts++] = {.layout = w->layout,
-                                 .packed = w->bytes.data<uint8_t>(),
-                                 .n = w->rows,
-                                 .weight_scale = w->scale,
-                                 .y = sums ? nullptr : y.data<float>(),
-                                 .acc = sums ? y.data<int32_t>() : nullptr,
-                                 .ahead = nullptr};
+      TernaryPart& part = add(*w);
+      if (sums) {
+        part.acc = y.data<int32_t>();
+      } else {
+        part.y = y.data<float>();
+      }
       results.push_back(y);
     }
   }
 
-  // One more matrix, whose products have no place of their own.
-  void add_without_result(const PackedTernary& w) {
-    args.part[args.parts++] = {.layout = w.layout,
-                               .packed = w.bytes.data<uint8_t>(),
-                               .n = w.rows,
-                               .weight_scale = w.scale,
-                               .y = nullptr,
-                               .acc = nullptr,
-                               .ahead = nullptr};
+  // One more matrix, whose products have no place yet.
+  TernaryPart& add(const PackedTernary& w) {
+    TernaryPart& part = args.part[args.parts++];
+    part = {.layout = w.layout,
+            .packed = w.bytes.data<uint8_t>(),
+            .n = w.rows,
+            .weight_scale = w.scale,
+            .y = nullptr,
+            .acc = nullptr,
+            .ahead = nullptr};
+    return part;
   }
 
   // Of those that have the size of the product's own.
@@ -242,7 +249,7 @@ Gated norm_multiply_gated(const char* op, const Normalized& n, const PackedTerna
   check_operands(op, q, up);
   const PackedTernary* const first[] = {&gate};
   Product product(q, first, false);
-  product.add_without_result(up);
+  product.add(up);
   call(q.q.device(), &Kernels::gated_ternary_matmul, product.args);
   return {{}, std::move(product.results[0])};
 }
@@ -338,16 +345,6 @@ float mean_abs(const Tensor& w) {
   return mean_abs(std::span(&w, 1))[0];
 }
 
-namespace {
-
-void check_master(const char* op, const Tensor& w, float scale) {
-  check_inputs(op, DType::f32, {{"w", w}});
-  check_rank(op, {"w", w}, 2);
-  check(scale > 0 && std::isfinite(scale), op, "expected a finite scale above 0, got {}", scale);
-}
-
-}  // namespace
-
 Tensor ternary_codes(const Tensor& w, float scale) {
   check_master("ternary_codes", w, scale);
   const Tensor from = dense(w);
@@ -391,16 +388,17 @@ std::vector<QuantizedTernary> quantize_ternary(std::span<const Tensor> matrices,
   std::vector<QuantizedTernary> out;
   if (matrices.empty()) return out;
   const Device& device = matrices[0].device();
-  const bool together = device.backend().kernels().ternary_quantize != nullptr;
+  if (device.backend().kernels().ternary_quantize == nullptr) {
+    for (size_t i = 0; i < matrices.size(); ++i) {
+      const Tensor codes = ternary_codes(matrices[i], scales[i]);
+      out.push_back({codes, pack_checked_codes(codes, scales[i])});
+    }
+    return out;
+  }
   std::vector<Tensor> operands;
   std::vector<TernaryQuantizeMatrix> all;
   for (size_t i = 0; i < matrices.size(); ++i) {
     const float scale = scales[i];
-    if (!together) {
-      const Tensor codes = ternary_codes(matrices[i], scale);
-      out.push_back({codes, pack_checked_codes(codes, scale)});
-      continue;
-    }
     check_master("quantize_ternary", matrices[i], scale);
     check_inputs("quantize_ternary", DType::f32, {{"w", matrices[0]}, {"w", matrices[i]}});
     const Tensor& from = operands.emplace_back(dense(matrices[i]));
@@ -414,10 +412,8 @@ std::vector<QuantizedTernary> quantize_ternary(std::span<const Tensor> matrices,
                    .codes = made.codes.data<int8_t>(),
                    .packed = made.packed.bytes.data<uint8_t>()});
   }
-  if (together) {
-    call(device, &Kernels::ternary_quantize,
-         {.layout = out[0].packed.layout, .matrices = std::ssize(all), .matrix = all.data()});
-  }
+  call(device, &Kernels::ternary_quantize,
+       {.layout = out[0].packed.layout, .matrices = std::ssize(all), .matrix = all.data()});
   return out;
 }
 
