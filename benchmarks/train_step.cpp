@@ -149,7 +149,7 @@ int main(int argc, char** argv) try {
   for (int i = 0; i < steps; ++i) phases.push_back(bench.parts());
   std::sort(phases.begin(), phases.end(), [](const Phases& a, const Phases& b) { return a.total() < b.total(); });
   const Phases& p = phases[phases.size() / 2];
-  const size_t peak = device.backend().peak_bytes();
+  const size_t peak = device.memory_statistics().peak;
   if (json) {
     const nlohmann::json out = {{"device", device.description()},
                                 {"precision", name_of(device.matmul_precision())},

@@ -24,6 +24,7 @@ core, measured), and of the first of --threads:
   read_gb_per_s           reading --read-mb of memory with all threads, the best of several times
   int8_peak_gops          10^9 multiplications and additions a second of int8 products in registers, the best
   load_s, resident_mb     until the model was ready; memory in use after decoding
+  device_mb               the most that the device had allocated until then, of its own memory on a GPU
   model_mb                of it weights, head, and keys and values as they are held
   bytes_per_token         ternary weights + head + norms + keys and values at the mean length; of a screened head its
                           codes, not the few rows that it reads whole
@@ -79,7 +80,7 @@ struct Run {
   DeviceProbe probe;
   ModelInfo info;
   double load_s = 0;
-  int64_t kv_bytes_per_token = 0, resident_bytes = 0, model_bytes = 0;
+  int64_t kv_bytes_per_token = 0, resident_bytes = 0, device_bytes = 0, model_bytes = 0;
   double bytes_per_token = 0, fallback_share = 0;
   Spread decode;
   std::vector<Prefill> prefills;
@@ -153,6 +154,7 @@ Run measure(const Options& options, int threads) {
   run.decode = decode.rate;
   run.fallback_share = decode.fallback_share;
   run.resident_bytes = resident_bytes();
+  run.device_bytes = static_cast<int64_t>(device.memory_statistics().peak);
   const int64_t longest = options.depth + options.decode;
   run.model_bytes = run.info.resident_bytes + run.kv_bytes_per_token * longest;
   run.bytes_per_token =
@@ -183,6 +185,7 @@ Json figures(const Run& run) {
               {"int8_peak_gops", run.probe.int8_peak_gops},
               {"load_s", run.load_s},
               {"resident_mb", megabytes(run.resident_bytes)},
+              {"device_mb", megabytes(run.device_bytes)},
               {"model_mb", megabytes(run.model_bytes)},
               {"bytes_per_token", run.bytes_per_token},
               {"decode_tokens_per_s", run.decode.median},
@@ -258,8 +261,9 @@ void print_run(const Options& options, const Run& run) {
   print_out("\n{} thread{}, {} ({} layout), {} head, {:.0f} MHz; reads {:.1f} GB/s, int8 peak {:.0f} GOP/s\n",
             run.threads, run.threads == 1 ? "" : "s", run.isa, run.layout, run.head, run.probe.clock_mhz,
             run.probe.read_gb_per_s, run.probe.int8_peak_gops);
-  print_out("ready after {:.2f} s; {:.0f} MB resident, weights with keys and values {:.0f} MB\n", run.load_s,
-            megabytes(run.resident_bytes), megabytes(run.model_bytes));
+  print_out(
+      "ready after {:.2f} s; {:.0f} MB resident, {:.0f} MB on the device, weights with keys and values {:.0f} MB\n",
+      run.load_s, megabytes(run.resident_bytes), megabytes(run.device_bytes), megabytes(run.model_bytes));
   for (const Prefill& prefill : run.prefills) {
     print_out("prefill {:6} {}  {:.0f}% of the int8 peak\n", prefill.prompt, text(prefill.rate),
               100 * run.peak_share(prefill.rate));

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/memory.h"
+
 namespace tern {
 
 class Backend;
@@ -51,6 +53,9 @@ struct DeviceOptions {
   MatmulPrecision matmul_precision = MatmulPrecision::f32;
   // Which of the machine's GPUs, counted from 0; a CPU device takes no notice.
   int ordinal = 0;
+  // Bytes that the device may allocate, a GPU in whole pages of 2 MiB; 0 for as many as there are. An allocation beyond
+  // throws Error, and everything stays usable.
+  size_t memory_limit = 0;
 };
 
 // What a device can do at best, measured with all of its threads.
@@ -98,6 +103,11 @@ class Device {
   // Waits until everything that was asked of the device is done: a GPU works while the host goes on. Throws Error for what
   // failed meanwhile.
   void synchronize() const;
+
+  MemoryStatistics memory_statistics() const;
+  // Gives memory that is free back to the system, once the work before is done: a GPU's, and on a CPU the process's.
+  // What comes after has to ask for it again.
+  void trim_memory() const;
 
   // Throws Error when there is no memory to read.
   DeviceProbe probe(const DeviceProbeOptions& options = {}) const;

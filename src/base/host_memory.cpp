@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "base/huge_arena.h"
 #include "base/platform.h"
@@ -40,6 +43,13 @@ void release_host(void* block, size_t bytes) noexcept {
   if (block == nullptr) return;
   if (in_arena(bytes)) return arena().release(block, bytes);
   std::free(block);
+}
+
+void trim_host() noexcept {
+  arena().trim();
+#ifdef __GLIBC__
+  static_cast<void>(::malloc_trim(0));
+#endif
 }
 
 }  // namespace tern

@@ -14,6 +14,9 @@ void* allocate_host(size_t bytes) noexcept;
 // What allocate_host(bytes) returned, or null.
 void release_host(void* block, size_t bytes) noexcept;
 
+// Gives what is free back to the system, whole pages of it.
+void trim_host() noexcept;
+
 struct HostRelease {
   size_t bytes = 0;
   void operator()(void* block) const noexcept { release_host(block, bytes); }

@@ -106,6 +106,11 @@ void HugeArena::release(void* block, size_t bytes) noexcept {
   if (dirty_ > kMostDirty) give_back_pages();
 }
 
+void HugeArena::trim() noexcept {
+  const std::lock_guard lock(mutex_);
+  give_back_pages();
+}
+
 // The huge pages that are free as a whole.
 void HugeArena::give_back_pages() noexcept {
 #ifdef MADV_DONTNEED

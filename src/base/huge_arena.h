@@ -38,6 +38,8 @@ class HugeArena {
   void* allocate(size_t bytes) noexcept;
   // What allocate(bytes) returned. Of what is free about 64 MiB stay resident for the next blocks.
   void release(void* block, size_t bytes) noexcept;
+  // Gives the pages of all that is free back to the system.
+  void trim() noexcept;
 
  private:
   using Address = uintptr_t;

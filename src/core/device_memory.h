@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "tern/memory.h"
+
 namespace tern {
 
 class DeviceMemory {
@@ -11,9 +13,13 @@ class DeviceMemory {
   virtual ~DeviceMemory() = default;
 
   // Device memory, 64-byte aligned, never null (0 bytes give a valid address). Throws Error, naming the size, when there
-  // is none.
+  // is none, or none within the limit.
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* data, size_t bytes) noexcept = 0;
+
+  virtual MemoryStatistics statistics() const = 0;
+  // Device::trim_memory().
+  virtual void trim() = 0;
 
   virtual void zero(void* to, size_t bytes) = 0;
   // Copies between host and device memory; copy_to_host waits for the kernels before it.

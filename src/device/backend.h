@@ -40,9 +40,6 @@ class Backend : public DeviceMemory {
   // Waits until all work is done. Throws Error for what failed meanwhile.
   virtual void synchronize() {}
 
-  // The most bytes that were allocated at one time; 0 where nobody counts.
-  virtual size_t peak_bytes() const { return 0; }
-
   // Records the kernels that `work` calls in this thread, which do not run yet. `work` copies nothing between host and
   // device. Null, without a call of it, where a device has nothing to gain.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& work) {

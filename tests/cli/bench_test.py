@@ -6,7 +6,7 @@ from support import DATA, CliTest
 
 QUICK = ["--prompt", "7,20", "--decode", 4, "--repetitions", 2, "--read-mb", 16]
 TINY = ["--shape", "tiny", *QUICK]
-FIGURES = ["read_gb_per_s", "int8_peak_gops", "load_s", "resident_mb", "model_mb", "bytes_per_token",
+FIGURES = ["read_gb_per_s", "int8_peak_gops", "load_s", "resident_mb", "device_mb", "model_mb", "bytes_per_token",
            "decode_tokens_per_s", "decode_bandwidth_share", "prefill_tokens_per_s", "prefill_peak_share"]
 
 

@@ -143,6 +143,8 @@ class SearchingBackend final : public Backend {
   int threads() const override { return cpu_.threads(); }
   void* allocate(size_t bytes) override { return cpu_.memory().allocate(bytes); }
   void release(void* data, size_t bytes) noexcept override { cpu_.memory().release(data, bytes); }
+  MemoryStatistics statistics() const override { return cpu_.memory_statistics(); }
+  void trim() override { cpu_.trim_memory(); }
   void zero(void* to, size_t bytes) override { cpu_.memory().zero(to, bytes); }
   void copy_to_device(void* to, const void* from, size_t bytes) override {
     cpu_.memory().copy_to_device(to, from, bytes);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/host_memory.h"
 #include "base/thread_pool.h"
+#include "device/memory_count.h"
 #include "devices/cpu/dispatch.h"
 #include "devices/cpu/tuning.h"
 
@@ -24,7 +25,8 @@ int thread_count(int requested) {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(const DeviceOptions& options) : pool_(thread_count(options.threads)) {
+  explicit CpuBackend(const DeviceOptions& options)
+      : pool_(thread_count(options.threads)), memory_(options.memory_limit) {
     kernels_ = &choose_kernels(options.isa);
     // Untouched pages cost nothing, so every worker has its scratch from the start.
     for (int worker = 0; worker < pool_.threads(); ++worker) {
@@ -46,11 +48,25 @@ class CpuBackend final : public Backend {
   std::string description() const override { return fmt::format("cpu ({}, {} threads)", isa(), threads()); }
 
   void* allocate(size_t bytes) override {
+    check(memory_.add(bytes), "cpu", "expected {} bytes of memory within the limit of {}, of which {} are in use",
+          bytes, memory_.limit(), memory_.live());
     void* data = allocate_host(bytes);
+    if (data == nullptr) memory_.remove(bytes);
     check(data != nullptr, "cpu", "expected {} bytes of memory, the system has none", bytes);
+    memory_.mark_peak();
     return data;
   }
-  void release(void* data, size_t bytes) noexcept override { release_host(data, bytes); }
+  void release(void* data, size_t bytes) noexcept override {
+    release_host(data, bytes);
+    memory_.remove(bytes);
+  }
+  // Free blocks are the process's, for all of its devices.
+  MemoryStatistics statistics() const override {
+    const size_t live = memory_.live();
+    return {.live = live, .peak = memory_.peak(), .reserved = live, .limit = memory_.limit()};
+  }
+  void trim() override { trim_host(); }
+
   void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
   void copy_to_device(void* to, const void* from, size_t bytes) override {
     if (bytes > 0) std::memcpy(to, from, bytes);
@@ -68,6 +84,7 @@ class CpuBackend final : public Backend {
   }
 
   ThreadPool pool_;
+  MemoryCount memory_;
   std::vector<HostBlock> scratch_;
 };
 

@@ -85,7 +85,8 @@ class CudaBackend final : public Backend {
   explicit CudaBackend(const DeviceOptions& options)
       : ordinal_(options.ordinal),
         properties_(usable_gpu(ordinal_)),
-        pool_(make_current(ordinal_)),
+        memory_limit_(options.memory_limit),
+        pool_(make_current(ordinal_), memory_limit_),
         recorder_(pool_, stream_.get()),
         table_(all_kernels(has_mixed_kernels(options) ? &kMixed : nullptr, properties_.major == kHopperMajor)),
         threads_(options.threads == 0 ? available_cores() : options.threads),
@@ -116,6 +117,9 @@ class CudaBackend final : public Backend {
     throw_kept_error();
     make_current(ordinal_);
     void* const data = allocate_block(std::max<size_t>(bytes, 1));
+    check(data != nullptr || memory_limit_ == 0, "cuda",
+          "expected {} bytes of memory within the limit of {}, of which {} are in use", bytes, memory_limit_,
+          pool_.used());
     check(data != nullptr, "cuda", "expected {} bytes of memory, the GPU has none: {} of its {} are in use here", bytes,
           pool_.used(), properties_.totalGlobalMem);
     return data;
@@ -144,7 +148,13 @@ class CudaBackend final : public Backend {
     throw_kept_error();
   }
 
-  size_t peak_bytes() const override { return pool_.most_used(); }
+  MemoryStatistics statistics() const override {
+    return {.live = pool_.used(), .peak = pool_.most_used(), .reserved = pool_.reserved(), .limit = memory_limit_};
+  }
+  void trim() override {
+    synchronize();
+    pool_.trim(stream_.get());
+  }
 
   std::unique_ptr<Recording> record(const std::function<void()>& work) override {
     make_current(ordinal_);
@@ -188,7 +198,8 @@ class CudaBackend final : public Backend {
   }
 
   void check_copy() const {
-    check(!recorder_.is_recording(), "cuda", "expected recorded work to copy nothing between host and device, got a copy");
+    check(!recorder_.is_recording(), "cuda",
+          "expected recorded work to copy nothing between host and device, got a copy");
   }
 
   void throw_kept_error() {
@@ -202,6 +213,7 @@ class CudaBackend final : public Backend {
 
   const int ordinal_;
   const cudaDeviceProp properties_;
+  const size_t memory_limit_;
   MemoryPool pool_;
   Stream stream_;  // goes before the pool, and what it still does before that
   Recorder recorder_;

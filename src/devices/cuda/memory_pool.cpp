@@ -7,10 +7,11 @@
 
 namespace tern::cuda {
 
-MemoryPool::MemoryPool(int ordinal) {
+MemoryPool::MemoryPool(int ordinal, size_t limit) {
   cudaMemPoolProps properties = {};
   properties.allocType = cudaMemAllocationTypePinned;  // the only type there is
   properties.location = {cudaMemLocationTypeDevice, ordinal};
+  properties.maxSize = limit;
   check_call(cudaMemPoolCreate(&pool_, &properties), "making a memory pool");
   uint64_t keep_all = UINT64_MAX;
   check_call(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep_all), "setting up the memory pool");

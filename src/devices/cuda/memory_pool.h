@@ -11,14 +11,14 @@ namespace tern::cuda {
 // What is released stays in the pool for the next allocation until trim(). Safe from several threads.
 class MemoryPool {
  public:
-  // Of the device `ordinal`. Throws Error if the runtime refuses.
-  explicit MemoryPool(int ordinal);
+  // Of the device `ordinal`, with at most `limit` bytes; 0 for as many as there are. Throws Error if the runtime refuses.
+  MemoryPool(int ordinal, size_t limit);
   ~MemoryPool();
   MemoryPool(const MemoryPool&) = delete;
   MemoryPool& operator=(const MemoryPool&) = delete;
 
-  // 256-byte aligned, ready for work that comes later in `stream`; null when the device has none left, even after a
-  // trim: everything else stays usable. Throws Error for any other failure. bytes > 0.
+  // 256-byte aligned, ready for work that comes later in `stream`; null when the device has none left, or none within the
+  // limit, even after a trim: everything else stays usable. Throws Error for any other failure. bytes > 0.
   void* allocate(size_t bytes, cudaStream_t stream);
   // Takes effect in the order of `stream`.
   void release(void* data, cudaStream_t stream) noexcept;
