@@ -10,32 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "tern/matmul_precision.h"
 #include "tern/memory.h"
+#include "tern/ternary_layout.h"
 
 namespace tern {
 
 class Backend;
 class DeviceMemory;
-
-// How a device may hold ternary matrices: 2 bits a weight, or 1.6 (five weights in a byte) for more arithmetic.
-enum class TernaryLayout : uint8_t { two_bit, base3 };
-
-// "two_bit", "base3".
-std::string_view name_of(TernaryLayout layout);
-// The inverse of name_of. Throws Error for an unknown name.
-TernaryLayout ternary_layout_from_name(std::string_view name);
-
-// What training rounds to: operands of dense products of many rows (matmul, linear with f32 weights; gradients of both and
-// of ternary layers), and on Hopper GPUs activations and their gradients. Ternary products are exact, whatever this says.
-enum class MatmulPrecision : uint8_t {
-  f32,   // nothing
-  bf16,  // bfloat16, and sums in f32, on devices with tensor cores for that: training; int8 operands stay exact
-};
-
-// "f32", "bf16".
-std::string_view name_of(MatmulPrecision precision);
-// The inverse of name_of. Throws Error for an unknown name.
-MatmulPrecision matmul_precision_from_name(std::string_view name);
 
 struct DeviceOptions {
   // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend

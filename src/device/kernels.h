@@ -15,9 +15,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tern/device.h"
 #include "tern/dtype.h"
 #include "tern/kv_type.h"
+#include "tern/matmul_precision.h"
+#include "tern/ternary_layout.h"
 
 namespace tern {
 
