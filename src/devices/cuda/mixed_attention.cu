@@ -163,7 +163,7 @@ class GroupQueries {
         keep(item, tile);
         steps -= tile / kStepHalves + 1;
       }
-      if (kQueriesStay || tile < 0) release(shared_.queries_empty[query_turn_.at]);
+      if (kQueriesStay || tile < 0) shared_.queries_empty[query_turn_.at].arrive();
       query_turn_.advance();
       for (; steps > 0; --steps) pass_over();
     }
@@ -183,7 +183,7 @@ class GroupQueries {
     sync_groups<1>(1 + group_);
     if constexpr (!kQueriesStay) {
       load_operands<kPanels>(queries, queries_);
-      release(shared_.queries_empty[query_turn_.at]);
+      shared_.queries_empty[query_turn_.at].arrive();
     }
 #pragma unroll
     for (auto& panel : sums_) {
@@ -431,7 +431,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1) attend(const __grid_consta
       for (Barrier* empty : {&shared.keys_empty[i], &shared.values_empty[i]}) empty->init(Shape::kGroups * kGroupWarps);
     }
     for (Barrier& full : shared.queries_full) full.init(1);
-    for (Barrier& empty : shared.queries_empty) empty.init(Shape::kGroups * kGroupWarps);
+    for (Barrier& empty : shared.queries_empty) empty.init(Shape::kGroups * kGroupThreads);
     publish_barriers();
   }
   __syncthreads();

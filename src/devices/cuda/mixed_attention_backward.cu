@@ -256,9 +256,10 @@ template <class Shape>
 __device__ void bring_lse(QueryShared<Shape>& shared, const BackwardPass& pass) {
   const auto tokens = static_cast<int>(pass.args.tokens);
   for (Turn<Shape::kOwns> own_turn;; own_turn.advance()) {
+    shared.own_empty[own_turn.at].wait(own_turn.parity() ^ 1);
     shared.known[own_turn.at].wait(own_turn.parity());
     const Item item = shared.items[own_turn.at];
-    if (item.ends()) return release(shared.own_full[own_turn.at]);
+    if (item.ends()) return shared.own_full[own_turn.at].arrive();
     const int first = item.first * kTileTokens;
     const float* const lse = pass.args.lse + int64_t{item.line} * tokens;
     float* const to = shared.lse[own_turn.at][0];
@@ -266,7 +267,7 @@ __device__ void bring_lse(QueryShared<Shape>& shared, const BackwardPass& pass) 
       const int token = first + i;
       to[i] = token < tokens ? lse[max(token, 0)] * kLog2E : __int_as_float(0x7f800000);
     }
-    release(shared.own_full[own_turn.at]);
+    shared.own_full[own_turn.at].arrive();
   }
 }
 
@@ -289,7 +290,7 @@ class GroupQueries {
         meet_all(tile + 1);
         keep(item, tile, count);
       } else {
-        release(shared_.own_empty[own_turn_.at]);
+        shared_.own_empty[own_turn_.at].arrive();
       }
       own_turn_.advance();
       for (int met = tile + 1 > 0 ? tile + 1 : 0; met < item.first + Shape::kGroups; ++met) {
@@ -313,7 +314,7 @@ class GroupQueries {
     load_operands<kPanels>(own.d_outs, d_outs_);
     RowOperands<kPanels> outs;
     load_operands<kPanels>(own.outs, outs);
-    release(shared_.own_empty[own_turn_.at]);
+    shared_.own_empty[own_turn_.at].arrive();
     delta_[0] = delta_[1] = 0.0f;
 #pragma unroll
     for (int depth = 0; depth < kColumnDepths; ++depth) {
@@ -494,7 +495,7 @@ class GroupKeys {
         pass_over(group_);
       } else {
         pass_over(pass_.group * (pass_.tiles - first));
-        release(shared_.own_empty[own_turn_.at]);
+        shared_.own_empty[own_turn_.at].arrive();
       }
       own_turn_.advance();
     }
@@ -658,7 +659,7 @@ class GroupKeys {
     Turns<kPanels> turns;
     if constexpr (kDeferred) turns.load(args, token, count);
     finish();
-    release(shared_.own_empty[own_turn_.at]);
+    shared_.own_empty[own_turn_.at].arrive();
     if constexpr (!kDeferred) load_scales(item);
     keep_rows<kPanels>(value_sums_, args, args.dv, first, count, column, args.dv_factor, q_scale_);
     if constexpr (!kDeferred) turns.load(args, token, count);
@@ -682,15 +683,16 @@ class GroupKeys {
 
 // ---------------------------------------------------------------- kernels
 
-// By one thread: barriers of rings that a thread fills, with others the own tiles, and kGroups groups empty.
+// By one thread: barriers of rings that a thread fills, with others the own tiles, and kGroups groups empty. At those of
+// what threads read and write themselves each one arrives, elsewhere one of a warp.
 template <class Shape, class Shared>
 __device__ void init_rings(Shared& shared, int own_bringers) {
-  const auto init = [](auto& full, auto& empty, int bringers) {
+  const auto init = [](auto& full, auto& empty, int bringers, int emptiers) {
     for (Barrier& each : full) each.init(bringers);
-    for (Barrier& each : empty) each.init(Shape::kGroups * kGroupWarps);
+    for (Barrier& each : empty) each.init(Shape::kGroups * emptiers);
   };
-  init(shared.own_full, shared.own_empty, own_bringers);
-  init(shared.full, shared.empty, 1);
+  init(shared.own_full, shared.own_empty, own_bringers, kGroupThreads);
+  init(shared.full, shared.empty, 1, kGroupWarps);
   publish_barriers();
 }
 
@@ -700,7 +702,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1) add_query_gradients(const 
   auto& shared = shared_of_block<QueryShared<Shape>>();
   if (threadIdx.x == 0) {
     for (Barrier& known : shared.known) known.init(1);
-    init_rings<Shape>(shared, 2);
+    init_rings<Shape>(shared, 1 + kWarp);
   }
   __syncthreads();
   wait_for_inputs();
