@@ -39,14 +39,16 @@ struct Operand {
   Content content;
   int64_t batch_stride, extent_stride, depth_stride;
 
-  Operand(const MatrixInput& x, int64_t extent, int64_t depth)
+  Operand(const MatrixInput& x, int64_t batch, int64_t extent, int64_t depth)
       : data(static_cast<const std::byte*>(x.data)),
         content(x.dtype == DType::i8 ? Content::codes : Content::floats),
         batch_stride(x.batch_stride * size()),
         extent_stride(extent * size()),
         depth_stride(depth * size()) {
     const int64_t near = std::min(extent, depth), far = std::max(extent, depth);
-    const bool quads = near == 1 && far % kQuad == 0 && x.batch_stride % kQuad == 0 && is_aligned(data, 16);
+    // The stride of a batch of one matrix means nothing.
+    const bool aligned = is_aligned(data, 16) && (batch == 1 || x.batch_stride % kQuad == 0);
+    const bool quads = near == 1 && far % kQuad == 0 && aligned;
     if (content == Content::floats && quads) content = Content::quads;
   }
 
@@ -56,8 +58,8 @@ struct Operand {
   int64_t size() const { return content == Content::codes ? 1 : int64_t{sizeof(float)}; }
 };
 
-Operand rows_of(const MatrixInput& a) { return {a, a.row_stride, a.col_stride}; }
-Operand columns_of(const MatrixInput& b) { return {b, b.col_stride, b.row_stride}; }
+Operand rows_of(const MatmulArgs& args) { return {args.a, args.batch, args.a.row_stride, args.a.col_stride}; }
+Operand columns_of(const MatmulArgs& args) { return {args.b, args.batch, args.b.col_stride, args.b.row_stride}; }
 
 __device__ inline int at_most(int64_t count, int most) { return count < most ? static_cast<int>(count) : most; }
 
@@ -304,7 +306,7 @@ int64_t tiles_of(const MatmulArgs& args, int64_t rows, int64_t columns) {
 
 template <class Shape>
 void launch(const Exec& exec, const MatmulArgs& args) {
-  const Operand a = rows_of(args.a), b = columns_of(args.b);
+  const Operand a = rows_of(args), b = columns_of(args);
   const auto of_b = [&](auto* along, auto* across) { return b.along_depth() ? along : across; };
   const auto kernel = a.along_depth() ? of_b(matmul_tiles<Shape, true, true>, matmul_tiles<Shape, true, false>)
                                       : of_b(matmul_tiles<Shape, false, true>, matmul_tiles<Shape, false, false>);
