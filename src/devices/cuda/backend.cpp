@@ -16,6 +16,7 @@
 #include "devices/cuda/check.h"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/memory_pool.h"
+#include "devices/cuda/pinned_staging.h"
 #include "devices/cuda/recording.h"
 #include "devices/cuda/tables.h"
 
@@ -137,9 +138,10 @@ class CudaBackend final : public Backend {
   }
   void copy_to_host(void* to, const void* from, size_t bytes) override {
     check_copy();
-    if (bytes > 0)
-      check_call(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_.get()), "copying from the GPU");
-    synchronize();
+    make_current(ordinal_);
+    if (bytes == 0) return synchronize();
+    staging_.copy_to_host(to, from, bytes, stream_.get());
+    throw_kept_error();
   }
 
   void synchronize() override {
@@ -216,6 +218,7 @@ class CudaBackend final : public Backend {
   const size_t memory_limit_;
   MemoryPool pool_;
   Stream stream_;  // goes before the pool, and what it still does before that
+  PinnedStaging staging_;
   Recorder recorder_;
   const Kernels table_;
   std::optional<Bf16Products> bf16_products_;  // where the precision is bf16
