@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -33,6 +34,17 @@ TEST(Tensor, ZerosOfEveryDtype) {
     std::vector<std::byte> bytes(15 * size_of(dtype), std::byte{1});
     x.copy_to_host(bytes);
     EXPECT_EQ(bytes, std::vector<std::byte>(bytes.size(), std::byte{0}));
+  }
+}
+
+// Around the sizes where a device may copy in another way.
+TEST(Tensor, ComesAndGoesWhateverItsSize) {
+  for (const int64_t near : {0, 16 << 10, 64 << 10, 1 << 20, 3 << 20}) {
+    for (const int64_t bytes : {std::max<int64_t>(near - 1, 0), near, near + 1}) {
+      std::vector<uint8_t> values(static_cast<size_t>(bytes));
+      for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(i * 2654435761u >> 13);
+      EXPECT_EQ(Tensor::from(values, {bytes}, cpu()).to_vector<uint8_t>(), values) << bytes;
+    }
   }
 }
 
