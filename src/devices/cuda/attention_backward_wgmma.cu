@@ -383,12 +383,12 @@ class GroupGradients {
           meet(turn.at, tile == other, part * Shape::kStep);
         } else {
           finish();
-          release(shared_.empty[turn.at]);
+          shared_.empty[turn.at].arrive();
         }
         turn.advance();
       });
       finish();
-      release(shared_.own_empty[own_turn.at]);
+      shared_.own_empty[own_turn.at].arrive();
       own_turn.advance();
       if (tile < work.tiles()) keep(item.line, tile, work.group());
     }
@@ -419,17 +419,12 @@ class GroupGradients {
     }
   }
 
-  __device__ void release(Barrier& empty) const {
-    __syncwarp();
-    if (lane_ == 0) empty.arrive();
-  }
-
   // The products that run late.
   __device__ __forceinline__ void finish() {
     if constexpr (kLate) {
       wait_for_products<0>();
       settle_sums();
-      if (late_ >= 0) release(shared_.empty[late_]);
+      if (late_ >= 0) shared_.empty[late_].arrive();
       late_ = -1;
     }
   }
@@ -456,7 +451,7 @@ class GroupGradients {
     if constexpr (kLate) {
       wait_for_products<2>();
       settle_weights();
-      if (late_ >= 0) release(shared_.empty[late_]);
+      if (late_ >= 0) shared_.empty[late_].arrive();
       late_ = stage;
     }
     wait_for_products<1>();
@@ -468,7 +463,7 @@ class GroupGradients {
     settle(gradients);
     derive(stage, weights, gradients);
     add_rows(gradients, other, bf16_gradients_, sums_);
-    if constexpr (!kLate) release(shared_.empty[stage]);
+    if constexpr (!kLate) shared_.empty[stage].arrive();
   }
 
   // The own rows times the other ones.
@@ -647,13 +642,14 @@ __global__ void __launch_bounds__(Shape::kThreads, 1) add_gradients(const __grid
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   auto& shared = shared_of_block<Shared<Shape>>();
   if (threadIdx.x == 0) {
+    // Each thread arrives where it is done: those of keys read marks themselves.
     for (int i = 0; i < Shape::kOwns; ++i) {
       shared.own_full[i].init(1);
-      shared.own_empty[i].init(Shape::kGroups * kGroupWarps);
+      shared.own_empty[i].init(Shape::kGroups * kGroupThreads);
     }
     for (int i = 0; i < Shape::kStages; ++i) {
       shared.full[i].init(1);
-      shared.empty[i].init(Shape::kGroups * kGroupWarps);
+      shared.empty[i].init(Shape::kGroups * kGroupThreads);
     }
     publish_barriers();
   }

@@ -509,7 +509,7 @@ class GroupKeys {
   __device__ __forceinline__ void pass_over(int stages) {
     for (; stages > 0; --stages, turn_.advance()) {
       wait_for_stage();
-      release(shared_.empty[turn_.at]);
+      shared_.empty[turn_.at].arrive();
     }
   }
 
@@ -641,7 +641,7 @@ class GroupKeys {
     settle_all<kPanels>(value_sums_);
     settle_all(rounded_weights_);
     settle_all(rounded_gradients_);
-    if (late_ >= 0) release(shared_.empty[late_]);
+    if (late_ >= 0) shared_.empty[late_].arrive();
   }
 
   __device__ __forceinline__ void load_scales(const Item& item) {
@@ -686,13 +686,13 @@ class GroupKeys {
 // By one thread: barriers of rings that a thread fills, with others the own tiles, and kGroups groups empty. At those of
 // what threads read and write themselves each one arrives, elsewhere one of a warp.
 template <class Shape, class Shared>
-__device__ void init_rings(Shared& shared, int own_bringers) {
+__device__ void init_rings(Shared& shared, int own_bringers, int emptiers_of_group) {
   const auto init = [](auto& full, auto& empty, int bringers, int emptiers) {
     for (Barrier& each : full) each.init(bringers);
     for (Barrier& each : empty) each.init(Shape::kGroups * emptiers);
   };
   init(shared.own_full, shared.own_empty, own_bringers, kGroupThreads);
-  init(shared.full, shared.empty, 1, kGroupWarps);
+  init(shared.full, shared.empty, 1, emptiers_of_group);
   publish_barriers();
 }
 
@@ -702,7 +702,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1) add_query_gradients(const 
   auto& shared = shared_of_block<QueryShared<Shape>>();
   if (threadIdx.x == 0) {
     for (Barrier& known : shared.known) known.init(1);
-    init_rings<Shape>(shared, 1 + kWarp);
+    init_rings<Shape>(shared, 1 + kWarp, kGroupWarps);
   }
   __syncthreads();
   wait_for_inputs();
@@ -722,7 +722,7 @@ template <class Shape>
 __global__ void __launch_bounds__(Shape::kThreads, 1) add_key_gradients(const __grid_constant__ BackwardPass pass) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   auto& shared = shared_of_block<KeyShared<Shape>>();
-  if (threadIdx.x == 0) init_rings<Shape>(shared, 1);
+  if (threadIdx.x == 0) init_rings<Shape>(shared, 1, kGroupThreads);
   __syncthreads();
   wait_for_inputs();
   const unsigned group = group_of_thread();
