@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
+#include "support/cpus.h"
 #include "support/fails_with.h"
 #include "support/test_device.h"
 #include "tern/ops.h"
@@ -144,6 +146,128 @@ TEST(Paged, OneOpOrTwoGiveTheSameBits) {
         EXPECT_EQ(one.mixed, two.mixed) << name;
         EXPECT_TRUE(one.pages == two.pages) << name;
       }
+    }
+  }
+}
+
+// One token of each of some sequences after as many tokens as `lengths` say.
+struct Decoding {
+  int64_t heads, kv_heads, dim, page_tokens;
+  std::vector<int64_t> lengths;
+};
+
+std::string name_of(const Decoding& of) {
+  std::string text =
+      std::to_string(of.heads) + "/" + std::to_string(of.kv_heads) + " heads of " + std::to_string(of.dim) + ":";
+  for (const int64_t length : of.lengths) text += " " + std::to_string(length);
+  return text;
+}
+
+// One number each of q, k and v of the step and of earlier values, unless 0.
+struct Blemish {
+  float q = 0, k = 0, v = 0, before = 0;
+};
+
+void put(std::vector<float>& values, size_t at, float blemish) {
+  if (blemish != 0 && !values.empty()) values[at % values.size()] = blemish;
+}
+
+std::vector<float> many_waves(int64_t count, float step) {
+  std::vector<float> values(static_cast<size_t>(count));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = 2 * std::sin(step * static_cast<float>(i + 1));
+  return values;
+}
+
+// The step's results; bytes become those of the pages.
+std::vector<float> decode(KvType type, const Decoding& of, const Blemish& blemish, bool in_one,
+                          std::vector<uint8_t>& bytes) {
+  const int64_t longest = *std::max_element(of.lengths.begin(), of.lengths.end()) + 1, width = of.kv_heads * of.dim;
+  const auto sequences = static_cast<int64_t>(of.lengths.size());
+  std::vector<std::vector<int32_t>> pages;
+  int32_t count = 0;
+  std::vector<PagedRows> before, step;
+  for (const int64_t length : of.lengths) {
+    pages.emplace_back();
+    for (int64_t token = 0; token <= length; token += of.page_tokens) pages.back().push_back(count++);
+  }
+  for (auto& table : pages) {
+    for (int32_t& page : table) page = count - 1 - page;
+  }
+  int64_t earlier = 0;
+  for (size_t i = 0; i < pages.size(); ++i) {
+    if (of.lengths[i] > 0) before.push_back({of.lengths[i], 0, pages[i]});
+    step.push_back({1, of.lengths[i], pages[i]});
+    earlier += of.lengths[i];
+  }
+  PagedKv kv = make_paged_kv(type, count, 2, of.kv_heads, of.dim, of.page_tokens, common_device());
+  kv.bytes = Tensor::zeros(kv.bytes.shape(), DType::u8, common_device());
+  const Tensor cos = waves({longest, of.dim / 2}, 0.7f), sin = waves(cos.shape(), 0.3f);
+  const auto rows_of = [&](std::vector<float> values, int64_t columns) {
+    return Tensor::from(values, {static_cast<int64_t>(values.size()) / columns, columns}, common_device());
+  };
+  if (!before.empty()) {
+    std::vector<float> values = many_waves(earlier * width, 0.029f);
+    put(values, 7919, blemish.before);
+    kv_append(kv, 1, make_paged_pass(kv, before, of.heads, cos, sin),
+              rows_of(many_waves(earlier * width, 0.013f), width), rows_of(values, width));
+  }
+  std::vector<float> q = many_waves(sequences * of.heads * of.dim, 0.37f), k = many_waves(sequences * width, 0.11f),
+                     v = many_waves(sequences * width, 0.23f);
+  put(q, 1009, blemish.q);
+  put(k, 503, blemish.k);
+  put(v, 211, blemish.v);
+  const PagedPass pass = make_paged_pass(kv, step, of.heads, cos, sin);
+  const Tensor queries = rows_of(q, of.heads * of.dim), keys = rows_of(k, width), values = rows_of(v, width);
+  if (!in_one) kv_append(kv, 1, pass, keys, values);
+  const Tensor mixed = in_one ? append_and_attend(kv, 1, pass, queries, keys, values, 0.3f)
+                              : paged_attention(kv, 1, pass, queries, 0.3f);
+  bytes = kv.bytes.to_vector<uint8_t>();
+  return mixed.to_vector<float>();
+}
+
+void expect_same_steps(KvType type, const Decoding& of, const Blemish& blemish = {}) {
+  std::vector<uint8_t> one_bytes, two_bytes;
+  const std::vector<float> one = decode(type, of, blemish, true, one_bytes),
+                           two = decode(type, of, blemish, false, two_bytes);
+  EXPECT_TRUE(testing::same_bits(one, two)) << tern::name_of(type) << " " << name_of(of);
+  EXPECT_TRUE(one_bytes == two_bytes) << tern::name_of(type) << " " << name_of(of);
+}
+
+// A device may attend to one row of each sequence by kernels of its own, which know what is stored along with it.
+TEST(Paged, StepsOfDecodingGiveTheSameBits) {
+  std::vector<int64_t> many(70, 90);
+  for (size_t i = 0; i < 20; ++i) many[3 * i] = static_cast<int64_t>(i * 37 % 400);
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::int8}) {
+    for (const int64_t length : {0, 1, 2, 62, 63, 64, 65, 127, 128, 129, 511, 512, 1000, 1024, 2050}) {
+      expect_same_steps(type, {20, 5, 128, 32, {length}});
+    }
+    expect_same_steps(type, {20, 5, 128, 16, {0, 1, 63, 64, 65, 127, 129, 1000}});
+    expect_same_steps(type, {20, 5, 128, 32, {700, 0}});
+    expect_same_steps(type, {20, 5, 128, 32, {5, 300, 64}});
+    expect_same_steps(type, {20, 5, 128, 32, many});
+    for (const int64_t length : {0, 63, 64, 300, 4500}) {
+      expect_same_steps(type, {1, 1, 128, 5, {length}});
+      expect_same_steps(type, {8, 1, 128, 32, {length}});
+      expect_same_steps(type, {9, 1, 128, 32, {length}});
+      expect_same_steps(type, {6, 2, 64, 16, {length}});
+      expect_same_steps(type, {6, 2, 96, 16, {length}});
+    }
+    expect_same_steps(type, {8, 1, 64, 16, many});
+    expect_same_steps(type, {6, 2, 128, 16, many});
+  }
+}
+
+TEST(Paged, StepsOfDecodingWithWhatIsNotFiniteGiveTheSameBits) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInf = std::numeric_limits<float>::infinity();
+  const Blemish blemishes[] = {
+      {.q = kNan}, {.q = -kInf}, {.k = kInf},      {.k = 1e30f},
+      {.v = kNan}, {.v = -kInf}, {.before = kInf}, {.q = kInf, .k = kNan, .v = kInf, .before = -kInf}};
+  for (const KvType type : {KvType::f32, KvType::f16}) {
+    for (const Blemish& blemish : blemishes) {
+      expect_same_steps(type, {20, 5, 128, 32, {300}}, blemish);
+      expect_same_steps(type, {20, 5, 128, 32, {70, 0, 513}}, blemish);
+      expect_same_steps(type, {6, 2, 64, 16, {1100}}, blemish);
+      expect_same_steps(type, {6, 2, 64, 16, std::vector<int64_t>(140, 66)}, blemish);
     }
   }
 }

@@ -115,7 +115,7 @@ class SplitRows {
         most = fmaxf(most,
                      fmaxf(fmaxf(magnitude(quad.x), magnitude(quad.y)), fmaxf(magnitude(quad.z), magnitude(quad.w))));
       }
-      return max_of_lanes<kLanes>(most);
+      return kLanes == kWarp ? max_of_warp(most) : max_of_lanes<kLanes>(most);
     };
     const float most = fold([](float x) { return fabsf(x); });
     if (!__any_sync(kAllLanes, most == INFINITY)) return most;

@@ -35,6 +35,21 @@ __device__ __forceinline__ void end_cluster() {
   asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
 }
 
+// sync_cluster() in two halves, between which a block does what does not depend on the others. start_in_cluster() is the
+// first half for barriers that were just published and nothing else, which makes it cheap.
+__device__ __forceinline__ void start_in_cluster() {
+  __syncwarp();
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void arrive_at_cluster() {
+  __syncwarp();
+  asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void wait_for_cluster() {
+  __syncwarp();
+  asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
 // The address in the shared memory of the cluster's `block` of what lies at `address` in each one's own.
 __device__ __forceinline__ uint32_t address_in_block(uint32_t address, unsigned block) {
   uint32_t there;
@@ -98,6 +113,14 @@ class Barrier {
 // Initial barriers become visible to copies and to the other blocks of the cluster.
 __device__ __forceinline__ void publish_barriers() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
+// Two floats to the shared memory of a block of the cluster, whose barrier, in the same block, counts their bytes. Both
+// addresses are of address_in_block.
+__device__ __forceinline__ void send_to_block(uint32_t to, float x, float y, uint32_t barrier) {
+  asm volatile("st.async.weak.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 [%0], {%1, %2}, [%3];" ::"r"(to),
+               "f"(x), "f"(y), "r"(barrier)
+               : "memory");
 }
 
 // ---------------------------------------------------------------- copies to shared memory
