@@ -13,7 +13,7 @@ fails is kept as its error and makes the exit code 1. Peers, where they are ther
   train    tokens per second; --torch-train, a script that trains models of the same shapes in PyTorch and prints a line
            "NAME params P tok/s T …" for each
   kernels  a step of training, kernel by kernel (kernel_table.py)
-  loss     loss curves of 3 seeds beside PyTorch's (peers/loss_curve.py), where there is --data: text files
+  loss     loss curves of 6 seeds beside PyTorch's (peers/loss_curve.py), where there is --data: text files
 """
 import argparse
 import datetime
@@ -27,7 +27,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SEEDS = "0,1,2"
+SEEDS = "0,1,2,3,4,5"
 TRAINING = {
     "17M": ["--vocab", 8192, "--hidden", 384, "--layers", 8, "--heads", 6, "--kv-heads", 6, "--ffn", 1024, "--batch", 64, "--tokens", 512],
     "110M": ["--vocab", 32768, "--hidden", 768, "--layers", 12, "--heads", 12, "--kv-heads", 12, "--ffn", 2048, "--batch", 32, "--tokens", 1024],
