@@ -13,7 +13,7 @@ fails is kept as its error and makes the exit code 1. Peers, where they are ther
   train    tokens per second; --torch-train, a script that trains models of the same shapes in PyTorch and prints a line
            "NAME params P tok/s T …" for each
   kernels  a step of training, kernel by kernel (kernel_table.py)
-  loss     loss curves of 3 seeds beside PyTorch's (peers/loss_curve.py), where there is --data: text files
+  loss     loss curves of 6 seeds beside PyTorch's (peers/loss_curve.py), where there is --data: text files
 """
 import argparse
 import datetime
@@ -27,7 +27,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SEEDS = "0,1,2"
+SEEDS = "0,1,2,3,4,5"
 # Out-of-memory errors of the runtime are what some tests want, and the kernels of cuBLASLt (nvjet) are not ours.
 SANITIZERS = {"memcheck": ["--report-api-errors", "no"], "racecheck": ["--kernel-name-exclude", "kernel_substring=nvjet"]}
 TRAINING = {

@@ -14,9 +14,10 @@ BitLinear by fake quantization in bf16 autocast, as such models are trained ther
 --precision f32, a smaller model (--hidden 64 --batch 4 and so on) and --no-compile both differ by the rounding of f32 alone.
 
 `compare` takes the mean loss of the steps of WINDOWS. A curve of Tern passes a window when its mean over the seeds is not
-above the largest of PyTorch's seeds, and is within their range when it is not below the least, either. It also tells the
-mean difference of the same seeds and its standard error. Nothing has been compared where a seed's first losses differ:
-they are of the same weights and the same batch.
+above the largest of PyTorch's seeds, and is within their range when it is not below the least, either; by chance alone one
+curve in 5 of 3 seeds and one in 25 of 6 would not pass. It also tells the mean difference of the same seeds and its standard
+error. Runs of a seed whose learning rates differ in the seventh digit end 0.02 apart. Nothing has been compared where a
+seed's first losses differ: they are of the same weights and the same batch.
 """
 import argparse
 import array
