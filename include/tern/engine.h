@@ -129,6 +129,7 @@ struct EngineOptions {
 // Sums over the engine's life, and how it stands after the last step.
 struct EngineStatistics {
   int64_t steps = 0, submitted = 0, finished = 0;  // finished: for whatever reason
+  int64_t early_steps = 0;                         // those whose pass the device had begun before they were planned
   int64_t prompt_tokens = 0;                       // tokens of prompts and of what was preempted that the model took in
   int64_t cached_tokens = 0;                       // such tokens found in the pool instead
   int64_t generated_tokens = 0;

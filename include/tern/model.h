@@ -223,6 +223,9 @@ class Model {
   // max_position_embeddings or its pages, a sequence or a written page that is there twice, and a pool of another
   // model.
   Tensor hidden_states(std::span<const SequenceStep> steps, KvPool& pool) const;
+  // The same for one token each, whose ids i64 [sequences] are on the device and not looked at by the host: they must
+  // be in the vocabulary.
+  Tensor hidden_states(const Tensor& ids, std::span<KvSequence* const> sequences, KvPool& pool) const;
 
   // The head, which logits() and its kin use; training (training_logits, and loss of a model with masters) is always
   // exact. set_head makes the codes, 0.25 to 1 byte a weight; not while the model runs.

@@ -3,10 +3,32 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "tern/memory.h"
 
 namespace tern {
+
+// Bytes on their way to the host. Until wait() returns, or this goes, the memory that they come from stays as it is.
+class HostCopy {
+ public:
+  virtual ~HostCopy() = default;
+  // Waits for them. Throws Error for what failed meanwhile.
+  virtual std::span<const std::byte> wait() = 0;
+};
+
+// Bytes that are there.
+class DoneHostCopy final : public HostCopy {
+ public:
+  explicit DoneHostCopy(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
+  std::span<const std::byte> wait() override { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
 
 class DeviceMemory {
  public:
@@ -25,6 +47,14 @@ class DeviceMemory {
   // Copies between host and device memory; copy_to_host waits for the kernels before it.
   virtual void copy_to_device(void* to, const void* from, size_t bytes) = 0;
   virtual void copy_to_host(void* to, const void* from, size_t bytes) = 0;
+
+  // What is there after the kernels before it. A device that works while the host does gives it without waiting, and does
+  // what comes behind it meanwhile.
+  virtual std::unique_ptr<HostCopy> start_copy_to_host(const void* from, size_t bytes) {
+    std::vector<std::byte> host(bytes);
+    copy_to_host(host.data(), from, bytes);
+    return std::make_unique<DoneHostCopy>(std::move(host));
+  }
 };
 
 }  // namespace tern

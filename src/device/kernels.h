@@ -628,6 +628,26 @@ struct SurvivingScoresArgs {
   FoundScore* found;  // room for rows·most
 };
 
+// The token of each row with the greatest score, the lowest id among equals, of values x[row] · w[id] that lie between
+// low and high: the bits that linear gives. Few are computed: of the leader, which has the greatest lower bound, and of
+// the tokens whose upper bounds reach its score, or nearly; where a bound is NaN, always.
+struct BestScore {
+  int64_t id;        // -1: there is no leader, or a value that was computed is NaN or +Inf, and the rest means nothing
+  int64_t computed;  // how many values
+  float value;
+};
+struct BestScoresArgs {
+  int64_t rows, n, k;
+  const float *low, *high;  // [rows, n]
+  const float* x;           // [rows, k]
+  const void* w;            // [n, k]
+  DType w_dtype;
+  const ScoreQuery* query;  // of which allowed, penalized and penalty are read
+  const uint64_t* bits;
+  BestScore* best;  // [rows]
+  int64_t* ids;     // [rows]: the same ids, 0 in place of -1
+};
+
 // Of each row, whose one leader has the score s: the weight of a token is exp((score - s) / temperature), in double.
 // drawn[r] is the first token with number · total < through; `before` and `through` are the sums of the weights of the
 // tokens before it, without and with its own, `total` that of all. The sums are taken in any order; where they do not
@@ -745,6 +765,7 @@ struct ScoreKernels {
   Kernel<LeadingScoresArgs> leading_scores;
   Kernel<LinearPairsArgs> linear_pairs;
   Kernel<SurvivingScoresArgs> surviving_scores;
+  Kernel<BestScoresArgs> best_scores;
   Kernel<DrawnScoresArgs> drawn_scores;
 };
 
@@ -790,7 +811,7 @@ constexpr bool complete(const AttentionKernels& t) {
   return t.attention && t.attention_backward && t.kv_block_bytes && t.kv_append && t.paged_attention;
 }
 constexpr bool complete(const ScoreKernels& t) {
-  return t.leading_scores && t.linear_pairs && t.surviving_scores && t.drawn_scores;
+  return t.leading_scores && t.linear_pairs && t.surviving_scores && t.best_scores && t.drawn_scores;
 }
 constexpr bool complete(const ProbeKernels& t) { return t.read_words && t.int8_peak; }
 

@@ -318,6 +318,7 @@ void Engine::State::hand_over_finished() {
 // True when there is more to do.
 bool Engine::State::publish_statistics() {
   const PageKeeper& keeper = scheduler.keeper();
+  sums.early_steps = pass.early();
   sums.cached_tokens = scheduler.cached_tokens();
   sums.preemptions = scheduler.preemptions();
   sums.evicted_pages = keeper.evicted_pages();

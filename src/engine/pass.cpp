@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "engine/hidden_rows.h"
 #include "engine/prompt_lookup.h"
@@ -103,15 +104,40 @@ void Pass::compute(std::span<Sequence* const> sequences, PickStatistics& statist
   }
   for (size_t i = 0; i < sequences.size(); ++i) steps.push_back({feeds[i], &sequences[i]->kept.kv});
 
-  const Tensor hidden = model_.hidden_states(steps, keeper_.pool());
+  const Tensor hidden = hidden_states(sequences, steps);
   if (rows.empty()) return;
-  std::vector<Pick> picks = pick_tokens(model_, hidden_rows(hidden, rows), requests, statistics);
+  WithBest with_best;
+  if (speculation_ == Speculation::none && NextStep::is_open_to(sequences, model_.config(), keeper_.pool())) {
+    with_best = [&](const Tensor& ids) { start_next_step(sequences, ids); };
+  }
+  const int64_t fallbacks = statistics.fallbacks;
+  std::vector<Pick> picks = pick_tokens(model_, hidden_rows(hidden, rows), requests, statistics, with_best);
+  if (statistics.fallbacks != fallbacks) next_step_.reset();  // the device went on with any token
+  if (next_step_) next_step_->set_ids(picks);
   auto next = picks.begin();
   for (Sequence* sequence : sequences) {
     if (!sequence->draws) continue;
     const auto end = next + std::ssize(sequence->draft) + 1;
     sequence->picks.assign(std::make_move_iterator(next), std::make_move_iterator(end));
     next = end;
+  }
+}
+
+// Those of the pass that is under way, where it is the one.
+Tensor Pass::hidden_states(std::span<Sequence* const> sequences, std::span<const SequenceStep> steps) {
+  const std::optional<NextStep> under_way = std::exchange(next_step_, std::nullopt);
+  if (!under_way || !under_way->is(sequences, steps)) return model_.hidden_states(steps, keeper_.pool());
+  for (const SequenceStep& step : steps) step.kv->length += std::ssize(step.ids);
+  ++early_;
+  return under_way->hidden();
+}
+
+// Guesses what the next step will be: a favour, too.
+void Pass::start_next_step(std::span<Sequence* const> sequences, const Tensor& ids) {
+  try {
+    next_step_.emplace(model_, keeper_.pool(), sequences, ids);
+  } catch (...) {
+    next_step_.reset();
   }
 }
 

@@ -49,11 +49,13 @@ void add_logprobs(std::span<const float> logits, int count, Pick& pick) {
 // One call of pick_tokens: rows that a cheap path may decide, then the others by the whole head.
 class Picking {
  public:
-  Picking(const Model& model, const Tensor& hidden, std::span<const PickRequest> requests, PickStatistics& statistics)
+  Picking(const Model& model, const Tensor& hidden, std::span<const PickRequest> requests, PickStatistics& statistics,
+          const WithBest& with_best)
       : model_(model),
         hidden_(hidden),
         requests_(requests),
         statistics_(statistics),
+        with_best_(with_best),
         exact_(model.head() == HeadType::full || model.head() == HeadType::screened),
         searches_(searches_scores(model.device())),
         picks_(requests.size()) {}
@@ -169,7 +171,8 @@ class Picking {
     const LogitBounds bounds = model_.head_bounds(hidden);
     const std::vector<FoundScores> found =
         search_scores(bounds.low, bounds.high, {hidden, model_.head_weight()}, searches_for(rows),
-                      most_found(model_.config().vocab_size), statistics_.rescored);
+                      most_found(model_.config().vocab_size), statistics_.rescored,
+                      rows.size() == requests_.size() ? with_best_ : WithBest());
     return take_found(rows, found, true);
   }
 
@@ -249,6 +252,7 @@ class Picking {
   const Tensor& hidden_;
   std::span<const PickRequest> requests_;
   PickStatistics& statistics_;
+  const WithBest& with_best_;
   bool exact_, searches_;
   std::vector<Pick> picks_;
 };
@@ -256,7 +260,7 @@ class Picking {
 }  // namespace
 
 std::vector<Pick> pick_tokens(const Model& model, const Tensor& hidden, std::span<const PickRequest> requests,
-                              PickStatistics& statistics) {
+                              PickStatistics& statistics, const WithBest& with_best) {
   const ModelConfig& config = model.config();
   check(hidden.rank() == 2 && hidden.size(0) == std::ssize(requests), "pick",
         "expected a hidden row for each of {} requests, got {}", requests.size(), to_string(hidden.shape()));
@@ -264,7 +268,7 @@ std::vector<Pick> pick_tokens(const Model& model, const Tensor& hidden, std::spa
         "expected f32 hidden rows of {} elements, got {} {}", config.hidden_size, name_of(hidden.dtype()),
         to_string(hidden.shape()));
   for (const PickRequest& request : requests) check_request(request, config.vocab_size);
-  return Picking(model, hidden, requests, statistics).run();
+  return Picking(model, hidden, requests, statistics, with_best).run();
 }
 
 }  // namespace tern

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/sampler.h"
+#include "ops/scores.h"
 #include "tern/engine.h"
 #include "tern/model.h"
 
@@ -33,7 +34,10 @@ struct PickStatistics {
 // log-probabilities whatever the other rows are. Adds to `statistics`. Throws Error when there are not as many requests
 // as rows, a mask has not one bit a token, a top_logprobs is out of range, or a row's allowed logits are NaN, +Inf or
 // all -Inf.
+//
+// Where the device finds the tokens of all rows by itself, with_best is called before it is waited for, with what it
+// will find (ops/scores.h).
 std::vector<Pick> pick_tokens(const Model& model, const Tensor& hidden, std::span<const PickRequest> requests,
-                              PickStatistics& statistics);
+                              PickStatistics& statistics, const WithBest& with_best = {});
 
 }  // namespace tern

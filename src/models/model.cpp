@@ -149,6 +149,25 @@ Tensor Model::hidden_states(std::span<const SequenceStep> steps, KvPool& pool) c
   return hidden;
 }
 
+Tensor Model::hidden_states(const Tensor& ids, std::span<KvSequence* const> sequences, KvPool& pool) const {
+  constexpr const char* kOp = "hidden_states";
+  check(pool.defined(), kOp, "expected a pool of this model, got none");
+  check(ids.dtype() == DType::i64 && ids.shape() == Shape{std::ssize(sequences)} && ids.device() == device(), kOp,
+        "expected i64 ids [{}] on the model's device, got {} {}", sequences.size(), name_of(ids.dtype()),
+        to_string(ids.shape()));
+  constexpr int32_t kAnyId[] = {0};
+  std::vector<SequenceStep> steps;
+  for (KvSequence* sequence : sequences) steps.push_back({kAnyId, sequence});
+  check_steps(config(), device(), steps, pool.state_->kv, pool.state_->references);
+  std::vector<PagedRows> rows;
+  for (const KvSequence* sequence : sequences) rows.push_back({1, sequence->length, sequence->pages});
+  const PagedKv& kv = pool.state_->kv;
+  Tensor hidden = pool.state_->recorded.run(*architecture_, kv, ids, rows);
+  if (!hidden.defined()) hidden = architecture_->hidden(ids, kv, architecture_->paged_pass(kv, rows));
+  for (KvSequence* sequence : sequences) ++sequence->length;
+  return hidden;
+}
+
 Tensor Model::training_logits(const Tensor& ids) const {
   check_ids(*architecture_, ids);
   check_in_vocabulary(*architecture_, ids);

@@ -12,8 +12,10 @@
 namespace tern {
 namespace {
 
-constexpr size_t kMostPasses = 128;   // an engine meets every number of sequences up to its limit; each takes some 100 KB
-constexpr int64_t kFewestPages = 16;  // room of a sequence, which doubles as it grows: each size is a recording of its own
+constexpr size_t kMostPasses =
+    128;  // an engine meets every number of sequences up to its limit; each takes some 100 KB
+constexpr int64_t kFewestPages =
+    16;  // room of a sequence, which doubles as it grows: each size is a recording of its own
 
 int64_t page_room(std::span<const PagedRows> sequences) {
   int64_t most = kFewestPages;
@@ -34,12 +36,54 @@ Tensor part(const Tensor& inputs, int64_t at, const Shape& shape, DType dtype) {
   return Tensor::over(inputs.storage(), at, shape, contiguous_strides(shape), dtype);
 }
 
+// The block from the tables on.
+std::vector<std::byte> table_bytes(const InputLayout& layout, std::span<const PagedRows> sequences) {
+  std::vector<std::byte> bytes(static_cast<size_t>(layout.bytes() - layout.tables()));
+  std::byte* const pages = bytes.data() + (layout.pages() - layout.tables());
+  for (int64_t i = 0; i < layout.sequences; ++i) {
+    const PagedRows& s = sequences[static_cast<size_t>(i)];
+    const PagedSequence table = {.row = i, .rows = 1, .length = s.length, .table = i * layout.pages_each};
+    std::memcpy(bytes.data() + i * int64_t{sizeof table}, &table, sizeof table);
+    std::memcpy(pages + table.table * int64_t{sizeof(int32_t)}, s.pages.data(), s.pages.size_bytes());
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, std::span<const int64_t> ids,
                            std::span<const PagedRows> sequences) {
-  if (!device_records_) return {};
-  if (std::any_of(sequences.begin(), sequences.end(), [](const PagedRows& s) { return s.rows != 1; })) return {};
+  Pass* const pass = find(model, kv, sequences);
+  if (pass == nullptr) return {};
+  const std::vector<std::byte> tables = table_bytes({std::ssize(sequences), page_room(sequences)}, sequences);
+  const auto first = std::as_bytes(ids);
+  std::vector<std::byte> bytes(first.begin(), first.end());
+  bytes.insert(bytes.end(), tables.begin(), tables.end());
+  model.device().memory().copy_to_device(pass->inputs.raw(), bytes.data(), bytes.size());
+  return replay(*pass);
+}
+
+Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, const Tensor& ids,
+                           std::span<const PagedRows> sequences) {
+  Pass* const pass = find(model, kv, sequences);
+  if (pass == nullptr) return {};
+  const InputLayout layout = {std::ssize(sequences), page_room(sequences)};
+  const std::vector<std::byte> tables = table_bytes(layout, sequences);
+  std::byte* const to = static_cast<std::byte*>(pass->inputs.raw()) + layout.tables();
+  model.device().memory().copy_to_device(to, tables.data(), tables.size());
+  copy_into(ids, part(pass->inputs, 0, ids.shape(), DType::i64));
+  return replay(*pass);
+}
+
+Tensor RecordedPasses::replay(const Pass& pass) {
+  pass.recording->replay();
+  return converted(pass.hidden, DType::f32);  // the recording's own is overwritten by the next step
+}
+
+RecordedPasses::Pass* RecordedPasses::find(const Architecture& model, const PagedKv& kv,
+                                           std::span<const PagedRows> sequences) {
+  if (!device_records_) return nullptr;
+  if (std::any_of(sequences.begin(), sequences.end(), [](const PagedRows& s) { return s.rows != 1; })) return nullptr;
   if (weights_.lock() != model.weights_identity() || passes_.size() > kMostPasses) {
     passes_.clear();
     weights_ = model.weights_identity();
@@ -47,21 +91,8 @@ Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, std::sp
   const Key key = {std::ssize(sequences), page_room(sequences)};
   const auto [at, is_new] = passes_.try_emplace(key);
   Pass& pass = at->second;
-  if (is_new || (!pass.recording && !record(model, kv, key, pass))) return {};
-
-  const InputLayout layout = {key.first, key.second};
-  std::vector<std::byte> bytes(static_cast<size_t>(layout.bytes()));
-  std::memcpy(bytes.data(), ids.data(), ids.size_bytes());
-  for (int64_t i = 0; i < layout.sequences; ++i) {
-    const PagedRows& s = sequences[static_cast<size_t>(i)];
-    const PagedSequence table = {.row = i, .rows = 1, .length = s.length, .table = i * layout.pages_each};
-    std::memcpy(bytes.data() + layout.tables() + i * int64_t{sizeof table}, &table, sizeof table);
-    std::memcpy(bytes.data() + layout.pages() + table.table * int64_t{sizeof(int32_t)}, s.pages.data(),
-                s.pages.size_bytes());
-  }
-  model.device().memory().copy_to_device(pass.inputs.raw(), bytes.data(), bytes.size());
-  pass.recording->replay();
-  return converted(pass.hidden, DType::f32);  // the recording's own is overwritten by the next step
+  if (is_new || (!pass.recording && !record(model, kv, key, pass))) return nullptr;
+  return &pass;
 }
 
 bool RecordedPasses::record(const Architecture& model, const PagedKv& kv, const Key& key, Pass& pass) {

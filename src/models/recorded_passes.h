@@ -20,6 +20,8 @@ class RecordedPasses {
   // has several rows, the device records nothing, or so many sequences are met for the first time.
   Tensor run(const Architecture& model, const PagedKv& kv, std::span<const int64_t> ids,
              std::span<const PagedRows> sequences);
+  // The same of ids i64 [sequences] on the device.
+  Tensor run(const Architecture& model, const PagedKv& kv, const Tensor& ids, std::span<const PagedRows> sequences);
 
  private:
   struct Pass {
@@ -30,10 +32,14 @@ class RecordedPasses {
   // Sequences, and pages that each has room for.
   using Key = std::pair<int64_t, int64_t>;
 
+  // The hidden states of its inputs.
+  static Tensor replay(const Pass& pass);
+  // The recording for these sequences; null where there is none to be had.
+  Pass* find(const Architecture& model, const PagedKv& kv, std::span<const PagedRows> sequences);
   // Whether `pass` holds a recording now.
   bool record(const Architecture& model, const PagedKv& kv, const Key& key, Pass& pass);
 
-  bool device_records_ = true;  // as far as is known
+  bool device_records_ = true;         // as far as is known
   std::weak_ptr<const void> weights_;  // of the recordings
   std::map<Key, Pass> passes_;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "ops/call.h"
@@ -163,8 +164,52 @@ Tensor leading_scores(const Tensor& values, const Queries& queries, const Tensor
   return leaders;
 }
 
+// Whether only the best of all tokens is asked for.
+bool asks_for_best(const ScoreSearch& search) {
+  return search.leaders == 1 && search.drop == 0 && search.temperature == 0;
+}
+
+// The best token of each row of values between low and high, contiguous.
+std::vector<FoundScores> find_best(const Tensor& low, const Tensor& high, const ExactValues& exact,
+                                   const Queries& queries, int64_t& computed, const WithBest& with_best) {
+  const Device& device = low.device();
+  const Tensor uploaded = queries.upload(device), x = dense(exact.x), w = dense(exact.w);
+  const int64_t rows = low.size(0);
+  check_shape(kOp, {"x", x}, {rows, w.size(1)});
+  std::vector<BestScore> best(static_cast<size_t>(rows));
+  const auto bytes = std::as_writable_bytes(std::span(best));
+  const Tensor results = Tensor::empty({std::ssize(bytes)}, DType::u8, device);
+  const Tensor ids = Tensor::empty({rows}, DType::i64, device);
+  call(device, &Kernels::best_scores,
+       {.rows = rows,
+        .n = low.size(1),
+        .k = w.size(1),
+        .low = low.data<float>(),
+        .high = high.data<float>(),
+        .x = x.data<float>(),
+        .w = w.raw(),
+        .w_dtype = w.dtype(),
+        .query = queries.queries(uploaded),
+        .bits = queries.bits(uploaded),
+        .best = static_cast<BestScore*>(results.raw()),
+        .ids = ids.data<int64_t>()});
+  const std::unique_ptr<HostCopy> copy = device.memory().start_copy_to_host(results.raw(), bytes.size());
+  if (with_best) with_best(ids);
+  std::ranges::copy(copy->wait(), bytes.begin());
+  std::vector<FoundScores> found(best.size());
+  for (size_t row = 0; row < found.size(); ++row) {
+    computed += best[row].computed;
+    if (best[row].id < 0) continue;
+    found[row].decided = true;
+    found[row].least = -std::numeric_limits<double>::infinity();
+    found[row].tokens = {{static_cast<int32_t>(row), static_cast<int32_t>(best[row].id), best[row].value}};
+  }
+  return found;
+}
+
 std::vector<FoundScores> search(const Tensor& low, const Tensor& high, const std::optional<ExactValues>& exact,
-                                std::span<const ScoreSearch> searches, int64_t most, int64_t& computed) {
+                                std::span<const ScoreSearch> searches, int64_t most, int64_t& computed,
+                                const WithBest& with_best) {
   check_inputs(kOp, DType::f32, {{"low", low}, {"high", high}});
   check_searches(kOp, low, searches);
   check_shape(kOp, {"high", high}, low.shape());
@@ -172,6 +217,9 @@ std::vector<FoundScores> search(const Tensor& low, const Tensor& high, const std
   const int64_t rows = low.size(0), n = low.size(1);
   if (rows == 0) return {};
   const Queries queries(searches, n);
+  if (exact && std::all_of(searches.begin(), searches.end(), asks_for_best)) {
+    return find_best(dense(low), dense(high), *exact, queries, computed, with_best);
+  }
   const Tensor uploaded = queries.upload(device), to = dense(high);
   const Tensor leaders = leading_scores(dense(low), queries, uploaded);
   const Results results(device, rows, n, most, queries.weighs());
@@ -218,12 +266,13 @@ bool searches_scores(const Device& device) { return device.backend().kernels().l
 
 std::vector<FoundScores> search_scores(const Tensor& values, std::span<const ScoreSearch> searches, int64_t most) {
   int64_t ignored = 0;
-  return search(values, values, std::nullopt, searches, most, ignored);
+  return search(values, values, std::nullopt, searches, most, ignored, {});
 }
 
 std::vector<FoundScores> search_scores(const Tensor& low, const Tensor& high, const ExactValues& exact,
-                                       std::span<const ScoreSearch> searches, int64_t most, int64_t& computed) {
-  return search(low, high, exact, searches, most, computed);
+                                       std::span<const ScoreSearch> searches, int64_t most, int64_t& computed,
+                                       const WithBest& with_best) {
+  return search(low, high, exact, searches, most, computed, with_best);
 }
 
 std::vector<DrawnScore> draw_scores(const Tensor& values, std::span<const ScoreSearch> searches) {

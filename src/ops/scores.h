@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -38,11 +39,17 @@ struct ExactValues {
   Tensor x, w;
 };
 
+// Called with the best token of each row, i64 [rows] on the device, before anybody waits for it: more work may follow
+// for which they are all that is missing. Of a row that turns out not to be decided it is any token.
+using WithBest = std::function<void(const Tensor& ids)>;
+
 // For each row of values f32 [rows, n]; or of values between low and high, some of which are then computed: how many is
-// added to `computed`. A row with more than `most` tokens is not decided. Waits for the device.
+// added to `computed`. A row with more than `most` tokens is not decided. Waits for the device. Where no search asks
+// for more than the best token, `with_best` is called, if there is one, and nothing else is found.
 std::vector<FoundScores> search_scores(const Tensor& values, std::span<const ScoreSearch> searches, int64_t most);
 std::vector<FoundScores> search_scores(const Tensor& low, const Tensor& high, const ExactValues& exact,
-                                       std::span<const ScoreSearch> searches, int64_t most, int64_t& computed);
+                                       std::span<const ScoreSearch> searches, int64_t most, int64_t& computed,
+                                       const WithBest& with_best = {});
 
 // For each row of values f32 [rows, n], with one leader asked for: where its number falls among the weights of all
 // tokens. Waits for the device.

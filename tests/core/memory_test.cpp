@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
+#include "core/device_memory.h"
 #include "support/fails_with.h"
 #include "support/test_device.h"
 #include "tern/tensor.h"
@@ -94,6 +98,32 @@ TEST(Memory, CountsFromSeveralThreads) {
   for (std::thread& thread : threads) thread.join();
   device.synchronize();
   EXPECT_EQ(device.memory_statistics().live, before);
+}
+
+// Whatever their size and place, several at a time, with work behind them.
+TEST(Memory, CopiesToTheHostComeWhenTheyAreWaitedFor) {
+  const Device device = fresh_device();
+  DeviceMemory& memory = device.memory();
+  std::vector<uint8_t> values(100'003);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(i * 2654435761u >> 13 | 1);
+  for (const size_t bytes : {0, 1, 255, 256, 2047, 2048, 2049, 100'000}) {
+    const Tensor source = Tensor::from(values, {std::ssize(values)}, device);
+    std::vector<std::unique_ptr<HostCopy>> copies;
+    for (size_t at = 0; at < 4; ++at) {
+      copies.push_back(memory.start_copy_to_host(static_cast<const std::byte*>(source.raw()) + at, bytes));
+      const Tensor other = block(kMiB, device);
+    }
+    for (size_t at = 4; at-- > 0;) {
+      const std::span<const std::byte> got = copies[at]->wait();
+      EXPECT_TRUE(std::ranges::equal(got, std::as_bytes(std::span(values)).subspan(at, bytes)))
+          << bytes << " from " << at;
+    }
+    copies.clear();
+    memory.zero(source.raw(), values.size());
+    EXPECT_EQ(source.to_vector<uint8_t>(), std::vector<uint8_t>(values.size()));
+  }
+  const Tensor source = block(8, device);
+  memory.start_copy_to_host(source.raw(), 8);  // which nobody waits for
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ TEST(Tensor, ZerosOfEveryDtype) {
 
 // Around the sizes where a device may copy in another way.
 TEST(Tensor, ComesAndGoesWhateverItsSize) {
-  for (const int64_t near : {0, 16 << 10, 64 << 10, 1 << 20, 3 << 20}) {
+  for (const int64_t near : {0, 256, 2048, 16 << 10, 64 << 10, 1 << 20, 3 << 20}) {
     for (const int64_t bytes : {std::max<int64_t>(near - 1, 0), near, near + 1}) {
       std::vector<uint8_t> values(static_cast<size_t>(bytes));
       for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(i * 2654435761u >> 13);

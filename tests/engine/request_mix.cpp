@@ -15,23 +15,9 @@
 namespace tern::testing {
 namespace {
 
-Model make_tiny(uint64_t seed, int64_t window, int64_t layers, const Device& device) {
-  ModelConfig config;
-  config.vocab_size = 259;  // one more than the tokenizer has
-  config.hidden_size = 32;
-  config.intermediate_size = 48;
-  config.num_hidden_layers = layers;
-  config.num_attention_heads = 4;
-  config.num_key_value_heads = 2;
-  config.max_position_embeddings = window;
-  config.initializer_range = 0.5;
-  config.eos_token_ids = {1};
-  return Model::create(config, device, seed);
-}
-
 // Flips a few masters: another model that mostly says the same.
 Model disturbed(const Model& source, int64_t window, const Device& device) {
-  Model model = make_tiny(7, window, 2, device);
+  Model model = tiny_model(7, window, 2, device);
   const std::vector<Parameter> from = source.parameters(), to = model.parameters();
   std::mt19937_64 random(3);
   for (size_t i = 0; i < from.size(); ++i) {
@@ -76,15 +62,29 @@ std::vector<int32_t> random_prompt(std::mt19937_64& random, int64_t longest) {
 
 }  // namespace
 
+Model tiny_model(uint64_t seed, int64_t window, int64_t layers, const Device& device) {
+  ModelConfig config;
+  config.vocab_size = 259;  // one more than the tokenizer has
+  config.hidden_size = 32;
+  config.intermediate_size = 48;
+  config.num_hidden_layers = layers;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.max_position_embeddings = window;
+  config.initializer_range = 0.5;
+  config.eos_token_ids = {1};
+  return Model::create(config, device, seed);
+}
+
 Model tiny_model(uint64_t seed, int64_t window, int64_t layers) {
-  return make_tiny(seed, window, layers, test_device(2));
+  return tiny_model(seed, window, layers, test_device(2));
 }
 
 Tokenizer byte_tokenizer() { return Tokenizer::train({}, {.vocab_size = 258}); }
 
 RequestMix::RequestMix(int threads) : tokenizer_(byte_tokenizer()) {
   const Device device = Device::open("cpu", {threads, {}});
-  model_ = make_tiny(5, kWindow, 2, device);
+  model_ = tiny_model(5, kWindow, 2, device);
   draft_model_ = disturbed(model_, kWindow, device);
 }
 

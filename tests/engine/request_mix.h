@@ -13,6 +13,7 @@ namespace tern::testing {
 
 // A random model over the 256 bytes and two special tokens, with a window of `window` tokens.
 Model tiny_model(uint64_t seed, int64_t window, int64_t layers = 2);
+Model tiny_model(uint64_t seed, int64_t window, int64_t layers, const Device& device);
 Tokenizer byte_tokenizer();
 
 class RequestMix {

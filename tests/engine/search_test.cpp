@@ -187,6 +187,66 @@ TEST_P(Search, FindsThemByBounds) {
   EXPECT_GE(computed, tried);
 }
 
+// The best tokens alone: there is one for each row, on the device first.
+TEST_P(Search, FindsTheBestByBounds) {
+  const int64_t n = GetParam();
+  const Device device = testing::searching_device(2);
+  Random random(static_cast<uint32_t>(n) + 3);
+  int64_t tried = 0, decided = 0, computed = 0;
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    for (const int64_t k : {1, 24, 300, 5000}) {
+      if (n > (k == 5000 ? 1000 : k == 24 ? 1 << 20 : 10000)) continue;
+      const int64_t rows = random.pick(1, 3, 8);
+      Floats w(static_cast<size_t>(n * k)), x(static_cast<size_t>(rows * k));
+      for (float& v : w) v = random.normal();
+      for (float& v : x) v = random.normal();
+      for (int64_t row = 1; row < n; ++row) {  // equal rows of weights: ties
+        if (random.one_in(20)) std::copy_n(w.begin() + (row - 1) * k, k, w.begin() + row * k);
+      }
+      if (random.one_in(3)) w[random.below(n) * static_cast<size_t>(k)] = random.pick(kNan, kInf, -kInf);
+      const ExactValues exact = {Tensor::from(x, {rows, k}, device), cast(Tensor::from(w, {n, k}, device), dtype)};
+      const Floats logits = linear(exact.x, exact.w).to_vector<float>();
+      Floats low = logits, high = logits;
+      const float width = random.pick(0.0f, 0.5f, 100.0f);
+      for (size_t i = 0; i < logits.size(); ++i) {
+        low[i] -= width * std::abs(random.normal());
+        high[i] += width * std::abs(random.normal());
+        if (random.one_in(1000)) low[i] = random.pick(kNan, -kInf);
+        if (random.one_in(1000)) high[i] = random.pick(kNan, kInf);
+      }
+      std::vector<Sampler> samplers;
+      std::vector<std::vector<uint64_t>> masks;
+      std::vector<ScoreSearch> searches;
+      for (int64_t row = 0; row < rows; ++row) {
+        samplers.emplace_back(SamplingOptions{.repetition_penalty = random.pick(1.0, 1.3, 0.8)});
+        std::vector<int32_t> seen;
+        for (int64_t i = random.below(60); i > 0; --i) seen.push_back(static_cast<int32_t>(random.below(n)));
+        samplers.back().observe(seen);
+        masks.push_back(some_mask(n, random));
+      }
+      for (size_t i = 0; i < samplers.size(); ++i) searches.push_back(search_for(samplers[i], masks[i]));
+      std::vector<int64_t> ids;
+      const std::vector<FoundScores> found =
+          search_scores(Tensor::from(low, {rows, n}, device), Tensor::from(high, {rows, n}, device), exact, searches,
+                        most_found(n), computed, [&](const Tensor& best) { ids = best.to_vector<int64_t>(); });
+      ASSERT_EQ(std::ssize(ids), rows);
+      for (size_t i = 0; i < found.size(); ++i) {
+        const auto row = logits.begin() + static_cast<std::ptrdiff_t>(i) * n;
+        ++tried;
+        if (expect_candidates(samplers[i], found[i], true, Floats(row, row + n), masks[i])) {
+          ++decided;
+          EXPECT_EQ(ids[i], found_candidates(samplers[i], found[i], true)->at(0).id);
+        } else {
+          EXPECT_EQ(ids[i], 0);
+        }
+      }
+      ASSERT_FALSE(::testing::Test::HasFailure()) << "k " << k << ", " << name_of(dtype);
+    }
+  }
+  EXPECT_GT(decided, tried / 3);
+  EXPECT_GE(computed, decided);
+}
+
 // Without a filter: the token that the host draws from all weights, for every number that does not fall on an edge.
 TEST_P(Search, DrawsTheTokenThatTheHostDraws) {
   const int64_t n = GetParam();

@@ -105,6 +105,50 @@ inline void surviving_scores(const Exec&, const SurvivingScoresArgs& args) noexc
   }
 }
 
+inline void best_scores(const Exec& exec, const BestScoresArgs& args) noexcept {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const ScoreQuery& query = args.query[row];
+    BestScore& best = args.best[row];
+    best = {-1, 0, 0.0f};
+    double greatest = -kInfinity;
+    bool spoiled = false;
+    const auto compute = [&](int64_t id) {
+      float value = 0;
+      plain_kernels()->linear_rows(exec, {.count = 1,
+                                          .k = args.k,
+                                          .x = args.x + row * args.k,
+                                          .w = args.w,
+                                          .w_dtype = args.w_dtype,
+                                          .ids = &id,
+                                          .y = &value});
+      ++best.computed;
+      spoiled |= !(static_cast<double>(value) < kInfinity);
+      return value;
+    };
+    int64_t leader = -1;
+    double most = -kInfinity;
+    for (int64_t i = 0; i < args.n; ++i) {
+      const double s = score(query, args.bits, args.low[row * args.n + i], i);
+      if (s > most) leader = i, most = s;
+    }
+    args.ids[row] = 0;
+    if (leader < 0) continue;
+    const double floor = score(query, args.bits, compute(leader), leader);
+    for (int64_t i = 0; i < args.n; ++i) {
+      const double s = score(query, args.bits, args.high[row * args.n + i], i);
+      if (s == -kInfinity || s < floor) continue;
+      const float value = compute(i);
+      if (!(score(query, args.bits, value, i) > greatest)) continue;
+      greatest = score(query, args.bits, value, i);
+      best.id = i;
+      best.value = value;
+    }
+    if (spoiled) best.id = -1;
+    args.ids[row] = std::max<int64_t>(best.id, 0);
+  }
+}
+
 inline void drawn_scores(const Exec&, const DrawnScoresArgs& args) noexcept {
   for (int64_t row = 0; row < args.rows; ++row) {
     const ScoreQuery& query = args.query[row];
@@ -132,7 +176,7 @@ class SearchingBackend final : public Backend {
  public:
   explicit SearchingBackend(Device cpu) : cpu_(std::move(cpu)), table_(cpu_.backend().kernels()) {
     plain_kernels() = &cpu_.backend().kernels();
-    static_cast<ScoreKernels&>(table_) = {leading_scores, linear_pairs, surviving_scores, drawn_scores};
+    static_cast<ScoreKernels&>(table_) = {leading_scores, linear_pairs, surviving_scores, best_scores, drawn_scores};
     kernels_ = &table_;
     exec_ = cpu_.backend().exec();
   }

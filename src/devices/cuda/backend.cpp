@@ -14,10 +14,12 @@
 #include "base/thread_pool.h"
 #include "devices/cuda/bf16_products.h"
 #include "devices/cuda/check.h"
+#include "devices/cuda/host_copies.h"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/memory_pool.h"
 #include "devices/cuda/pinned_staging.h"
 #include "devices/cuda/recording.h"
+#include "devices/cuda/small_copies.h"
 #include "devices/cuda/tables.h"
 
 namespace tern::cuda {
@@ -88,6 +90,8 @@ class CudaBackend final : public Backend {
         properties_(usable_gpu(ordinal_)),
         memory_limit_(options.memory_limit),
         pool_(make_current(ordinal_), memory_limit_),
+        copy_stream_{stream_.get(), properties_.major >= kHopperMajor},
+        host_copies_(stream_.get()),
         recorder_(pool_, stream_.get()),
         table_(all_kernels(has_mixed_kernels(options) ? &kMixed : nullptr, properties_.major == kHopperMajor)),
         threads_(options.threads == 0 ? available_cores() : options.threads),
@@ -133,8 +137,11 @@ class CudaBackend final : public Backend {
   // Pageable memory is staged before the call returns, so `from` is the caller's again.
   void copy_to_device(void* to, const void* from, size_t bytes) override {
     check_copy();
-    if (bytes > 0)
-      check_call(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_.get()), "copying to the GPU");
+    if (bytes == 0) return;
+    make_current(ordinal_);
+    check_call(bytes <= kMostSmallBytes ? store_small(copy_stream_, to, from, bytes)
+                                        : cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_.get()),
+               "copying to the GPU");
   }
   void copy_to_host(void* to, const void* from, size_t bytes) override {
     check_copy();
@@ -142,6 +149,13 @@ class CudaBackend final : public Backend {
     if (bytes == 0) return synchronize();
     staging_.copy_to_host(to, from, bytes, stream_.get());
     throw_kept_error();
+  }
+  std::unique_ptr<HostCopy> start_copy_to_host(const void* from, size_t bytes) override {
+    if (bytes > kMostSmallBytes) return Backend::start_copy_to_host(from, bytes);
+    check_copy();
+    make_current(ordinal_);
+    throw_kept_error();
+    return host_copies_.start(from, bytes);
   }
 
   void synchronize() override {
@@ -219,6 +233,8 @@ class CudaBackend final : public Backend {
   MemoryPool pool_;
   Stream stream_;  // goes before the pool, and what it still does before that
   PinnedStaging staging_;
+  const CopyStream copy_stream_;
+  HostCopies host_copies_;
   Recorder recorder_;
   const Kernels table_;
   std::optional<Bf16Products> bf16_products_;  // where the precision is bf16

@@ -3,6 +3,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/numbers.cuh"
 #include "devices/cuda/pointwise.h"
 #include "devices/cuda/strided.cuh"
@@ -72,6 +73,7 @@ __device__ void map_at(int64_t i, const Layout<kInputs>& layout, const Fn& fn, Y
 template <int kWidth, class Fn, class Y, class... X>
 __global__ void __launch_bounds__(kPackThreads)
     map_strided(Layout<static_cast<int>(sizeof...(X))> layout, Fn fn, Y* y, const X*... x) {
+  wait_for_inputs();
   for (int64_t i = thread_of_grid(); i < layout.count(); i += threads_of_grid()) {
     map_at<kWidth>(i, layout, fn, y, std::index_sequence_for<X...>{}, x...);
   }
@@ -84,13 +86,12 @@ void map(const Exec& exec, const char* name, const Dims& shape, const Fn& fn, Y*
   constexpr int kWidth = kPackWidth<Y, X...>, kInputs = static_cast<int>(sizeof...(X));
   const auto launch = [&](auto width) {
     const Layout<kInputs> layout(shape, {inputs.strides...}, width);
-    map_strided<decltype(width)::value>
-        <<<blocks_for(layout.count(), kPackThreads), kPackThreads, 0, stream_of(exec)>>>(layout, fn, y, inputs.data...);
+    launch_early(exec, name, map_strided<decltype(width)::value, Fn, Y, X...>, blocks_for(layout.count(), kPackThreads),
+                 kPackThreads, 0, layout, fn, y, inputs.data...);
   };
   const bool packs =
       hold_packs<kWidth>(y) && splits_into_packs(shape, {{inputs.data, sizeof(X), inputs.strides}...}, kWidth);
   packs ? launch(std::integral_constant<int, kWidth>{}) : launch(std::integral_constant<int, 1>{});
-  launched(exec, name);
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 // formulas of codes, multiples and scales are the CPU's, so that equal inputs get equal codes.
 #include "devices/cuda/coded_entries.h"
 #include "devices/cuda/coded_layout.cuh"
+#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/warp.cuh"
 #include "devices/cuda/weight_elements.cuh"
@@ -10,8 +11,9 @@
 namespace tern::cuda {
 namespace {
 
-constexpr int kWarps = 8;  // of a block
+constexpr int kWarps = 8;  // of a block that codes weights
 constexpr int kThreads = kWarp * kWarps;
+constexpr int kRowWarps = 32, kRowThreads = kWarp * kRowWarps;  // of one that codes a row of activations
 constexpr int kQuad = 4;
 
 // The root of a sum of squares of f32 numbers that are each within one rounding of exactly known ones, rounded up. The
@@ -149,9 +151,9 @@ __device__ int32_t code_activation_quad(const CodeActivationsArgs& args, const f
   return total;
 }
 
-// Adds the sums of a block's warps; the first thread has the total.
+// Adds the sums of a block's warps; those of the first warp have the total.
 __device__ void fold_block(SquareSums& sums) {
-  __shared__ double error[kWarps], value[kWarps];
+  __shared__ double error[kRowWarps], value[kRowWarps];
   sums.fold();
   __syncthreads();  // the sums of the row before have been read
   if (threadIdx.x % kWarp == 0) {
@@ -159,19 +161,20 @@ __device__ void fold_block(SquareSums& sums) {
     value[threadIdx.x / kWarp] = sums.value;
   }
   __syncthreads();
-  if (threadIdx.x != 0) return;
-  for (int warp = 1; warp < kWarps; ++warp) {
-    sums.error += error[warp];
-    sums.value += value[warp];
-  }
+  if (threadIdx.x >= kWarp) return;
+  sums.error = error[threadIdx.x];
+  sums.value = value[threadIdx.x];
+  sums.fold();
 }
 
 // A block codes a row, as many blocks of columns at a time as it has groups of 16 lanes.
-__global__ void __launch_bounds__(kThreads) code_activation_rows(CodeActivationsArgs args) {
-  constexpr int kAtOnce = kThreads / kCodedQuads;
+__global__ void __launch_bounds__(kRowThreads) code_activation_rows(CodeActivationsArgs args) {
+  constexpr int kAtOnce = kRowThreads / kCodedQuads;
   const int in_block = threadIdx.x % kCodedQuads;
   const int64_t blocks = args.q_stride / kCodedBlock;
   const float limit = args.planes == 2 ? 127.0f * 128.0f : 127.0f;
+  let_next_start();
+  wait_for_inputs();
   for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
     SquareSums sums;
     for (int64_t first = 0; first < blocks; first += kAtOnce) {
@@ -206,8 +209,7 @@ void code_rows(const Exec& exec, const CodeRowsArgs& args) noexcept {
 
 void code_activations(const Exec& exec, const CodeActivationsArgs& args) noexcept {
   if (args.rows == 0) return;
-  code_activation_rows<<<blocks_for(args.rows, 1), kThreads, 0, stream_of(exec)>>>(args);
-  launched(exec, "code_activations");
+  launch_early(exec, "code_activations", code_activation_rows, blocks_for(args.rows, 1), kRowThreads, 0, args);
 }
 
 }  // namespace tern::cuda

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products with coded weights, and bounds on the exact ones. The warps of a block share a group of 32 weight rows, one
-// to each lane, and take its blocks of 64 columns in turns, with up to four rows of activations, which all lanes read
-// together. Dot products within blocks are of bytes; one warp for each row of activations then adds them up in chain
-// order, so that y has the CPU's bits for equal codes.
+// Products with coded weights, and bounds on the exact ones. A warp takes a group of 32 weight rows, one to each lane,
+// block of columns after block, with up to eight rows of activations, which the warps of a block share. Dot products
+// within blocks are of bytes; a lane adds them up in chain order, so that y has the CPU's bits for equal codes.
 #include "devices/cuda/aligned_bytes.h"
 #include "devices/cuda/coded_entries.h"
 #include "devices/cuda/coded_layout.cuh"
+#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/tables.h"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kWarps = 4;  // of a block
+constexpr int kWarps = 8, kThreads = 32 * kWarps;  // of a block
 
 // γ(n) of the roundings that y and linear make, with u = 2^-24 and γ(n) = n·u / (1 - n·u).
 struct Rounding {
@@ -74,24 +74,11 @@ __device__ void finish(const CodedLinearArgs& args, const Rounding& rounding, in
   if (args.high) args.high[at] = y + margin;
 }
 
-// This lane's row of a block, numbered through all groups, as it is packed. Each weight is read once: not to be kept.
-template <int kBits>
-__device__ void load_words(const uint32_t* words, int64_t block, int lane, uint32_t (&packed)[coded_words(kBits)]) {
-#pragma unroll
-  for (int piece = 0; piece < coded_pieces(kBits); ++piece) {
-    const uint4 four = __ldcs(reinterpret_cast<const uint4*>(words + coded_piece_at(kBits, block, piece, lane)));
-    packed[4 * piece] = four.x;
-    packed[4 * piece + 1] = four.y;
-    packed[4 * piece + 2] = four.z;
-    packed[4 * piece + 3] = four.w;
-  }
-}
-
-__device__ int32_t dot_block(const uint32_t (&quads)[kCodedQuads], const int8_t* q) {
+__device__ int32_t dot_block(const uint32_t (&quads)[kCodedQuads], const uint4 (&q)[kCodedBlock / 16]) {
   int32_t sum = 0;
 #pragma unroll
   for (int i = 0; i < kCodedQuads; i += 4) {
-    const uint4 four = __ldg(reinterpret_cast<const uint4*>(q + i * 4));
+    const uint4 four = q[i / 4];
     sum = __dp4a(static_cast<int>(quads[i]), static_cast<int>(four.x), sum);
     sum = __dp4a(static_cast<int>(quads[i + 1]), static_cast<int>(four.y), sum);
     sum = __dp4a(static_cast<int>(quads[i + 2]), static_cast<int>(four.z), sum);
@@ -100,70 +87,131 @@ __device__ int32_t dot_block(const uint32_t (&quads)[kCodedQuads], const int8_t*
   return sum;
 }
 
-// Blocks of columns that the warps take between two barriers.
-constexpr int kTurn = 8 * kWarps;
+// Some blocks of columns of the rows of activations, in shared memory.
+template <int kPlanes, int kRows>
+struct Activations {
+  static constexpr int kBlocks = kRows <= 4 ? 64 : 32;
 
-// A block's term of a sum: Σ q·(2u + 1 - 2^bits), and what it is in units of.
-struct Term {
-  float products, unit;
-};
+  uint4 q[kRows][kPlanes][kBlocks][kCodedBlock / 16];
+  float scale[kRows][kBlocks];
+  int32_t sums[kRows][kBlocks];  // of q
 
-// A tile is one group by kRows rows of activations. Tiles of the same group follow each other, so that its codes come
-// from memory once. Rows beyond the last repeat it.
-template <int kBits, int kPlanes, int kRows>
-__global__ void __launch_bounds__(32 * kWarps) coded_tiles(CodedLinearArgs args, CodedParts<const uint8_t> parts,
-                                                           Rounding rounding, int64_t row_tiles, int64_t tiles) {
-  static_assert(kRows <= kWarps);
-  constexpr int kAtOnce = kRows > 1 ? 1 : 2;  // blocks that a warp has on their way
-  __shared__ Term terms[kRows][kTurn][kCodedRows];
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int64_t blocks = coded_blocks(args.k);
-  for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const int64_t group = tile / row_tiles, first_row = tile % row_tiles * kRows;
-    int64_t row_blocks[kRows];  // the number of a row's first block, counted through all rows
+  // Those from block `first` on, by all of a block. Rows beyond the last repeat it.
+  __device__ void bring(const CodedLinearArgs& args, int64_t first_row, int first, int blocks) {
+    const int count = min(blocks - first, kBlocks);
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
-      row_blocks[r] = (first_row + r < args.rows ? first_row + r : args.rows - 1) * blocks;
+      const int64_t row = min(first_row + r, args.rows - 1);
+#pragma unroll
+      for (int plane = 0; plane < kPlanes; ++plane) {
+        const auto* const from =
+            reinterpret_cast<const uint4*>(args.q + (row * kPlanes + plane) * args.q_stride + first * kCodedBlock);
+        uint4* const to = q[r][plane][0];
+        for (int i = threadIdx.x; i < count * (kCodedBlock / 16); i += kThreads) to[i] = from[i];
+      }
+      for (int i = threadIdx.x; i < count; i += kThreads) {
+        scale[r][i] = args.scale[row * blocks + first + i];
+        sums[r][i] = args.sums[row * blocks + first + i];
+      }
     }
-    float sum = 0.0f;  // of this warp's row
-    for (int64_t first = 0; first < blocks; first += kTurn) {
-      const int count = static_cast<int>(blocks - first < kTurn ? blocks - first : kTurn);
-      for (int begin = warp; begin < count; begin += kAtOnce * kWarps) {
-        uint32_t packed[kAtOnce][coded_words(kBits)];
+  }
+
+  // Σ q·(2u + 1 - 2^bits) of a block.
+  template <int kBits>
+  __device__ float products(const uint32_t (&quads)[kCodedQuads], int row, int block) const {
+    int32_t total = dot_block(quads, q[row][0][block]);
+    if constexpr (kPlanes == 2) total = 128 * total + dot_block(quads, q[row][1][block]);
+    return static_cast<float>(2 * total + coded_offset(kBits) * sums[row][block]);
+  }
+};
+
+// A lane's row of a block of columns, as it is packed.
+template <int kBits>
+struct PackedBlock {
+  uint32_t words[coded_words(kBits)];
+  int8_t multiple;
+};
+
+// A lane's row, block after block.
+template <int kBits>
+class PackedRow {
+ public:
+  __device__ PackedRow(const CodedParts<const uint8_t>& parts, int64_t first_block, int lane)
+      : words_(reinterpret_cast<const uint4*>(parts.words + coded_piece_at(kBits, first_block, 0, lane))),
+        multiples_(parts.multiples + first_block * kCodedRows + lane) {}
+
+  // Asks for the next. Each is read once: not to be kept.
+  __device__ void load(PackedBlock<kBits>& to) {
 #pragma unroll
-        for (int j = 0; j < kAtOnce; ++j) {
-          const int i = begin + j * kWarps;
-          if (i < count) load_words<kBits>(parts.words, group * blocks + first + i, lane, packed[j]);
-        }
+    for (int piece = 0; piece < coded_pieces(kBits); ++piece) {
+      const uint4 four = __ldcs(words_ + piece * kCodedRows);
+      to.words[4 * piece] = four.x;
+      to.words[4 * piece + 1] = four.y;
+      to.words[4 * piece + 2] = four.z;
+      to.words[4 * piece + 3] = four.w;
+    }
+    to.multiple = __ldcs(multiples_);
+    words_ += coded_pieces(kBits) * kCodedRows;
+    multiples_ += kCodedRows;
+  }
+
+ private:
+  const uint4* words_;
+  const int8_t* multiples_;
+};
+
+// A tile is kWarps groups by kRows rows of activations. Tiles of the same groups follow each other, so that their codes
+// come from memory once. Warps beyond the last group repeat it.
+//
+// With four warps for a group, each with blocks of columns of its own and their terms added up by one of them behind a
+// barrier, 128256 x 2560 in 6 bits took 69 us on an H200, where reading them takes 55.
+template <int kBits, int kPlanes, int kRows>
+__global__ void __launch_bounds__(kThreads, kRows == 1 ? 4 : 2)
+    coded_products(CodedLinearArgs args, CodedParts<const uint8_t> parts, Rounding rounding, int64_t row_tiles,
+                   int64_t tiles) {
+  using Rows = Activations<kPlanes, kRows>;
+  constexpr int kStages = 2;  // blocks that a warp has on their way
+  __shared__ Rows rows;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int blocks = static_cast<int>(coded_blocks(args.k));
+  const int groups = static_cast<int>(coded_groups(args.n));
+  for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    const int own_group = static_cast<int>(tile / row_tiles) * kWarps + warp, group = min(own_group, groups - 1);
+    const int64_t first_row = tile % row_tiles * kRows;
+    PackedRow<kBits> row(parts, int64_t{group} * blocks, lane);
+    PackedBlock<kBits> packed[kStages];
 #pragma unroll
-        for (int j = 0; j < kAtOnce; ++j) {
-          const int i = begin + j * kWarps;
+    for (int s = 0; s < kStages; ++s) {
+      if (s < blocks) row.load(packed[s]);
+    }
+    if (tile == blockIdx.x) wait_for_inputs();
+    float sums[kRows] = {};
+    for (int first = 0; first < blocks; first += Rows::kBlocks) {
+      __syncthreads();  // all are done with the activations before
+      rows.bring(args, first_row, first, blocks);
+      __syncthreads();
+      const int count = min(blocks - first, Rows::kBlocks);
+      for (int begin = 0; begin < count; begin += kStages) {
+#pragma unroll
+        for (int s = 0; s < kStages; ++s) {
+          const int i = begin + s;
           if (i >= count) break;
-          const int64_t b = first + i;
           uint32_t quads[kCodedQuads];
-          unpack_quads<kBits>(packed[j], quads);
-          const auto multiple = static_cast<float>(parts.multiples[(group * blocks + b) * kCodedRows + lane]);
+          unpack_quads<kBits>(packed[s].words, quads);
+          const auto multiple = static_cast<float>(packed[s].multiple);
+          if (first + i + kStages < blocks) row.load(packed[s]);
 #pragma unroll
           for (int r = 0; r < kRows; ++r) {
-            const int64_t at = row_blocks[r] + b;
-            const int8_t* const q = args.q + (row_blocks[r] * kPlanes + b) * kCodedBlock;
-            int32_t total = dot_block(quads, q);
-            if constexpr (kPlanes == 2) total = 128 * total + dot_block(quads, q + args.q_stride);
-            total = 2 * total + coded_offset(kBits) * args.sums[at];
-            terms[r][i][lane] = {static_cast<float>(total), multiple * args.scale[at]};
+            sums[r] = fmaf(rows.template products<kBits>(quads, r, i), multiple * rows.scale[r][i], sums[r]);
           }
         }
       }
-      __syncthreads();
-      if (warp < kRows) {
-#pragma unroll 8
-        for (int i = 0; i < count; ++i) sum = fmaf(terms[warp][i][lane].products, terms[warp][i][lane].unit, sum);
-      }
-      __syncthreads();
     }
-    const int64_t row = first_row + warp, column = group * kCodedRows + lane;
-    if (warp < kRows && row < args.rows && column < args.n) {
-      finish(args, rounding, row, column, parts.factors[column] * sum);
+    const int64_t column = int64_t{group} * kCodedRows + lane;
+    if (own_group >= groups || column >= args.n) continue;
+#pragma unroll
+    for (int r = 0; r < kRows; ++r) {
+      if (first_row + r < args.rows) finish(args, rounding, first_row + r, column, parts.factors[column] * sums[r]);
     }
   }
 }
@@ -171,18 +219,20 @@ __global__ void __launch_bounds__(32 * kWarps) coded_tiles(CodedLinearArgs args,
 template <int kBits, int kPlanes, int kRows>
 void launch(const Exec& exec, const CodedLinearArgs& args) {
   const CodedParts<const uint8_t> parts(args.packed, args.n, args.k, kBits);
-  const int64_t row_tiles = ceil_div(args.rows, kRows), tiles = row_tiles * coded_groups(args.n);
-  coded_tiles<kBits, kPlanes, kRows>
-      <<<blocks_for(tiles, 1), 32 * kWarps, 0, stream_of(exec)>>>(args, parts, rounding_of(args.k), row_tiles, tiles);
-  launched(exec, "coded_linear");
+  const int64_t row_tiles = ceil_div(args.rows, kRows);
+  const int64_t tiles = row_tiles * ceil_div(coded_groups(args.n), kWarps);
+  launch_early(exec, "coded_linear", coded_products<kBits, kPlanes, kRows>, blocks_for(tiles, 1), kThreads, 0, args,
+               parts, rounding_of(args.k), row_tiles, tiles);
 }
 
 template <int kBits, int kPlanes>
 void launch(const Exec& exec, const CodedLinearArgs& args) {
   if (args.rows == 1) {
     launch<kBits, kPlanes, 1>(exec, args);
-  } else {
+  } else if (args.rows <= 4) {
     launch<kBits, kPlanes, 4>(exec, args);
+  } else {
+    launch<kBits, kPlanes, 8>(exec, args);
   }
 }
 

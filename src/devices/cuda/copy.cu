@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "devices/cuda/convert.cuh"
+#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/pointwise.h"
 #include "devices/cuda/strided.cuh"
 
@@ -20,6 +21,7 @@ struct Conversion {
 
 template <int kWidth, class From, class To>
 __global__ void __launch_bounds__(kPackThreads) copy_elements(Layout<2> layout, const From* x, To* y) {
+  wait_for_inputs();
   for (int64_t i = thread_of_grid(); i < layout.count(); i += threads_of_grid()) {
     const Offsets<2> offsets = layout.offsets(i);
     store_pack(y + offsets.at[1], map_pack<kWidth>(Conversion<To>{}, layout.load<kWidth>(0, x + offsets.at[0])));
@@ -31,9 +33,9 @@ void copy_typed(const Exec& exec, const CopyArgs& args) {
   constexpr int kWidth = kPackWidth<From, To>;
   const auto launch = [&](auto width) {
     const Layout<2> layout(args.shape, {&args.x_strides, &args.y_strides}, width);
-    copy_elements<decltype(width)::value>
-        <<<blocks_for(layout.count(), kPackThreads), kPackThreads, 0, stream_of(exec)>>>(
-            layout, static_cast<const From*>(args.x), static_cast<To*>(args.y));
+    launch_early(exec, "copy", copy_elements<decltype(width)::value, From, To>,
+                 blocks_for(layout.count(), kPackThreads), kPackThreads, 0, layout, static_cast<const From*>(args.x),
+                 static_cast<To*>(args.y));
   };
   const bool packs = splits_into_packs(
       args.shape, {{args.x, sizeof(From), &args.x_strides}, {args.y, sizeof(To), &args.y_strides}}, kWidth);
@@ -110,11 +112,11 @@ void with_bits(size_t size, const Fn& fn) {
   }
 }
 
-// Between equal types.
+// Between equal types. What is small is sooner copied by a kernel.
 void move(const Exec& exec, const CopyArgs& args) {
-  const size_t size = size_of(args.x_dtype);
-  if (args.shape.rank == 1 && args.x_strides.at[0] == 1 && args.y_strides.at[0] == 1) {
-    const size_t bytes = static_cast<size_t>(args.shape.at[0]) * size;
+  constexpr size_t kLeastBytes = 1 << 20;
+  const size_t size = size_of(args.x_dtype), bytes = static_cast<size_t>(args.shape.at[0]) * size;
+  if (args.shape.rank == 1 && args.x_strides.at[0] == 1 && args.y_strides.at[0] == 1 && bytes >= kLeastBytes) {
     return keep_error(exec, cudaMemcpyAsync(args.y, args.x, bytes, cudaMemcpyDeviceToDevice, stream_of(exec)), "copy");
   }
   with_bits(size, [&](auto bits) {

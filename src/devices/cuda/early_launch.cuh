@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Launches that overlap: the blocks of a kernel may start while the kernel before it still ends, do what does not depend
-// on it (ask for weights, set up), and wait. Programmatic dependent launch, compute capability 9.0; ordinary launches on
-// older GPUs.
+// Launches that overlap: the blocks of a kernel may start while the kernel before it still ends, do what does not
+// depend on it (ask for weights, set up), and wait. Programmatic dependent launch, compute capability 9.0; ordinary
+// launches on older GPUs.
 //
 // Every block of a kernel that is launched so calls wait_for_inputs() before it reads what another kernel may have
 // written and before it writes anything: then all kernels before it are done, too, since they have waited themselves.
-// Only constants are read earlier: weights, and keys and values of earlier passes, since every pass begins with a copy or an
-// ordinary launch (its tables, its embeddings), which starts when all before it is done.
+// Only constants are read earlier: weights, and keys and values of earlier passes, since every pass begins with an
+// ordinary launch, of its embeddings, which starts when all before it is done.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -32,10 +32,10 @@ __device__ __forceinline__ void let_next_start() {
 #endif
 }
 
-// kernel<<<blocks, threads, shared>>>(args...) that may start early.
+// kernel<<<blocks, threads, shared, stream>>>(args...) that may start early.
 template <class... Parameters, class... Args>
-void launch_early(const Exec& exec, const char* name, void (*kernel)(Parameters...), unsigned blocks, unsigned threads,
-                  size_t shared, Args&&... args) {
+cudaError_t launch_early(cudaStream_t stream, bool early_launches, void (*kernel)(Parameters...), unsigned blocks,
+                         unsigned threads, size_t shared, Args&&... args) {
   cudaLaunchAttribute early = {};
   early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   early.val.programmaticStreamSerializationAllowed = 1;
@@ -43,10 +43,19 @@ void launch_early(const Exec& exec, const char* name, void (*kernel)(Parameters.
   config.gridDim = blocks;
   config.blockDim = threads;
   config.dynamicSmemBytes = shared;
-  config.stream = stream_of(exec);
+  config.stream = stream;
   config.attrs = &early;
-  config.numAttrs = launches_overlap(exec) ? 1 : 0;
-  keep_error(exec, cudaLaunchKernelEx(&config, kernel, std::forward<Args>(args)...), name);
+  config.numAttrs = early_launches ? 1 : 0;
+  return cudaLaunchKernelEx(&config, kernel, std::forward<Args>(args)...);
+}
+
+template <class... Parameters, class... Args>
+void launch_early(const Exec& exec, const char* name, void (*kernel)(Parameters...), unsigned blocks, unsigned threads,
+                  size_t shared, Args&&... args) {
+  keep_error(exec,
+             launch_early(stream_of(exec), launches_overlap(exec), kernel, blocks, threads, shared,
+                          std::forward<Args>(args)...),
+             name);
 }
 
 // The same by clusters of `cluster` blocks, with as much shared memory as a block can have.

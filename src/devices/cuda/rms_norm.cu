@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Root-mean-square normalization of rows, and its gradient.
+#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/row_sums.cuh"
 #include "devices/cuda/rows.h"
 
@@ -11,6 +12,7 @@ __global__ void __launch_bounds__(kMostRowThreads) normalize(const __grid_consta
   BlockReducer reduce(memory);
   const int64_t cols = args.cols;
   const Row<const float> weight(args.weight, cols);
+  wait_for_inputs();
   for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
     const Row<const float> x(args.x + row * cols, cols);
     const Row<float> y(args.y + row * cols, cols);
@@ -102,7 +104,8 @@ void weight_gradient(const Exec& exec, const RmsNormBackwardArgs& args, const ch
 }  // namespace
 
 void rms_norm(const Exec& exec, const RmsNormArgs& args) noexcept {
-  launch_rows(exec, "rms_norm", args.rows, args.cols, normalize, args);
+  if (args.rows == 0) return;
+  launch_early(exec, "rms_norm", normalize, blocks_for(args.rows, 1), row_threads(args.cols), 0, args);
 }
 
 void rms_norm_backward(const Exec& exec, const RmsNormBackwardArgs& args) noexcept {

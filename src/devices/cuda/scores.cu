@@ -11,6 +11,8 @@
 #include "devices/cuda/launch.h"
 #include "devices/cuda/matmul_entries.h"
 #include "devices/cuda/row_sums.cuh"
+#include "devices/cuda/score_bits.cuh"
+#include "devices/cuda/score_entries.h"
 #include "devices/cuda/tables.h"
 #include "devices/cuda/warp.cuh"
 
@@ -20,34 +22,6 @@ namespace {
 constexpr int kEach = 16;  // elements of a thread in a walk
 
 // ---------------------------------------------------------------- scores of a row
-
-// What is allowed and penalized in a row.
-class RowBits {
- public:
-  __device__ RowBits(const ScoreQuery& query, const uint64_t* bits)
-      : allowed_(query.allowed < 0 ? nullptr : bits + query.allowed),
-        penalized_(query.penalized < 0 ? nullptr : bits + query.penalized),
-        penalty_(query.penalty) {}
-
-  __device__ bool penalizes() const { return penalized_ != nullptr; }
-  __device__ bool allowed(uint32_t i) const { return allowed_ == nullptr || bit(allowed_, i); }
-  __device__ bool penalized(uint32_t i) const { return penalized_ != nullptr && bit(penalized_, i); }
-
-  // Of an allowed token with this value: exact, and the nearest floats on either side.
-  __device__ double score(float value, uint32_t i) const {
-    const auto x = static_cast<double>(value);
-    if (!penalized(i)) return x;
-    return x > 0.0 ? x / penalty_ : x * penalty_;
-  }
-  __device__ float score_below(float value, uint32_t i) const { return __double2float_rd(score(value, i)); }
-  __device__ float score_above(float value, uint32_t i) const { return __double2float_ru(score(value, i)); }
-
- private:
-  __device__ static bool bit(const uint64_t* bits, uint32_t i) { return (bits[i / 64] >> (i % 64) & 1) != 0; }
-
-  const uint64_t *allowed_, *penalized_;
-  double penalty_;
-};
 
 // kEach elements of a row for each thread of a block, from `begin` on, in registers: quads a block's width apart where
 // quads are aligned, else elements.
@@ -132,13 +106,6 @@ constexpr int kHeld = kMostGroups / kLeaderThreads;
 int64_t shares_each(int64_t n) { return ceil_div(n, int64_t{kMostGroups} * kEach); }
 
 __host__ __device__ inline int64_t group_span(int64_t shares) { return shares * kGroupThreads * kEach; }
-
-// Order of unsigned integers that is that of floats; 0 for NaN and -Inf. Zeros are one.
-__device__ uint32_t key_of(float x) {
-  if (!(x > -INFINITY)) return 0;
-  const uint32_t bits = __float_as_uint(x + 0.0f);
-  return bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
-}
 
 // The key of a group's greatest score.
 template <bool kQuads>
@@ -528,6 +495,7 @@ void drawn_scores(const Exec& exec, const DrawnScoresArgs& args) noexcept {
 constexpr ScoreKernels kTable = {.leading_scores = leading_scores,
                                  .linear_pairs = linear_pairs,
                                  .surviving_scores = surviving_scores,
+                                 .best_scores = best_scores,
                                  .drawn_scores = drawn_scores};
 static_assert(complete(kTable));
 

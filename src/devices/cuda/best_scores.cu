@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// The best token of a row whose scores are known by bounds, in three kernels that overlap: the greatest lower bound of
+// each slice of the row; then each block takes a part of the row, computes the leader's score for itself, which costs
+// less than to wait for another block's, and the scores of those of its tokens that may reach it; then the parts' best.
+#include <cfloat>
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "devices/cuda/dot_tile.cuh"
+#include "devices/cuda/early_launch.cuh"
+#include "devices/cuda/launch.h"
+#include "devices/cuda/linear_bf16_weights.h"
+#include "devices/cuda/score_bits.cuh"
+#include "devices/cuda/score_entries.h"
+#include "devices/cuda/span_sums.cuh"
+#include "devices/cuda/warp.cuh"
+
+namespace tern::cuda {
+namespace {
+
+using Key = unsigned long long;
+
+// ---------------------------------------------------------------- the leader
+
+constexpr int kSliceThreads = 256, kSlice = 4 * kSliceThreads;  // tokens of a block
+
+// Greater for a greater score, of equals for a lower id; 0 for NaN and -Inf.
+__device__ Key leader_key(float score, uint32_t id) {
+  const uint32_t key = key_of(score);
+  return key == 0 ? 0 : Key{key} << 32 | ~id;
+}
+__device__ uint32_t id_of_leader(Key key) { return ~static_cast<uint32_t>(key); }
+
+// The greatest key of a block's threads, into `greatest`, which is shared and was 0 before a barrier.
+__device__ void keep_greatest(Key key, Key& greatest) {
+  key = fold_lanes(key, [](Key a, Key b) { return a > b ? a : b; });
+  if (threadIdx.x % kWarp == 0) atomicMax(&greatest, key);
+}
+
+// keys [rows, slices].
+__global__ void __launch_bounds__(kSliceThreads)
+    greatest_lows(BestScoresArgs args, int64_t slices, Key* __restrict__ keys) {
+  __shared__ Key greatest;
+  let_next_start();
+  wait_for_inputs();
+  for (int64_t at = blockIdx.x; at < args.rows * slices; at += gridDim.x) {
+    const int64_t row = at / slices, first = at % slices * kSlice;
+    const float* const low = args.low + row * args.n;
+    const RowBits bits(args.query[row], args.bits);
+    if (threadIdx.x == 0) greatest = 0;
+    __syncthreads();
+    Key key = 0;
+#pragma unroll
+    for (int64_t i = first + threadIdx.x; i < first + kSlice; i += kSliceThreads) {
+      const auto id = static_cast<uint32_t>(i);
+      if (i < args.n && bits.allowed(id)) key = max(key, leader_key(bits.score_below(low[i], id), id));
+    }
+    keep_greatest(key, greatest);
+    __syncthreads();
+    if (threadIdx.x == 0) keys[at] = greatest;
+    __syncthreads();
+  }
+}
+
+// ---------------------------------------------------------------- exact values
+
+constexpr int kThreads = 512, kWarps = kThreads / kWarp;
+constexpr int kPart = 2 * kThreads;  // tokens of a block
+
+// Tokens of a row whose values are computed by a block, in shared memory (weight_pairs.cuh).
+struct BlockPairs {
+  const uint32_t* ids;
+  float* values;
+  int64_t size;
+  const float* row;
+
+  __device__ int64_t count() const { return size; }
+  __device__ bool has(int64_t) const { return true; }
+  __device__ const float* x(int64_t) const { return row; }
+  __device__ int64_t id(int64_t i) const { return ids[i]; }
+  __device__ void put(int64_t i, float y) const { values[i] = y; }
+};
+
+// How linear computes them.
+template <bool kWhole>
+struct OnTensorCores {
+  using Weight = bf16;
+  using Memory = SpanSums<kWarps>::Memory;
+
+  __device__ static void multiply(Memory& memory, const BlockPairs& pairs, const Weight* w, int64_t k) {
+    pair_tiles<kWhole, kWarps>(memory, pairs, 0, kGroupRows, w, static_cast<int>(k));
+  }
+};
+
+template <bool kWhole, class T>
+struct ByLanes {
+  using Weight = T;
+  struct Memory {};
+
+  __device__ static void multiply(Memory&, const BlockPairs& pairs, const Weight* w, int64_t k) {
+    pair_dots<kWhole>(pairs, 0, kWarps, w, k);
+  }
+};
+
+// ---------------------------------------------------------------- the best
+
+// Order of unsigned integers that is that of scores; 0 for NaN and -Inf. Zeros are one.
+__device__ Key score_key(double score) {
+  if (!(score > -INFINITY)) return 0;
+  const auto bits = static_cast<Key>(__double_as_longlong(score + 0.0));
+  return bits >> 63 != 0 ? ~bits : bits | Key{1} << 63;
+}
+
+// A token, or the best of some.
+struct Entrant {
+  Key key = 0;  // 0: none
+  uint32_t id = 0;
+  float value = 0.0f;
+
+  __device__ bool beats(const Entrant& other) const { return key > other.key || (key == other.key && id < other.id); }
+};
+
+// What a block has found in its part of a row.
+struct PartResult {
+  Entrant best;
+  int32_t computed = 0, spoiled = 0;
+
+  __device__ void add(const PartResult& other) {
+    if (other.best.beats(best)) best = other.best;
+    computed += other.computed;
+    spoiled |= other.spoiled;
+  }
+  // Over the lanes of a warp, in all of them.
+  __device__ void fold() {
+#pragma unroll
+    for (int distance = kWarp / 2; distance > 0; distance /= 2) {
+      const auto theirs = [&](auto x) { return __shfl_xor_sync(kAllLanes, x, distance); };
+      add({{theirs(best.key), theirs(best.id), theirs(best.value)}, theirs(computed), theirs(spoiled)});
+    }
+  }
+};
+
+template <class Products>
+struct BlockMemory {
+  typename Products::Memory products;
+  uint32_t ids[1 + kPart];  // the leader, and what may be better
+  float values[1 + kPart];
+  Key leader;
+  int count;
+};
+
+// A block's part of a row.
+template <class Products>
+class Part {
+ public:
+  __device__ Part(BlockMemory<Products>& memory, const BestScoresArgs& args, const typename Products::Weight* w,
+                  int64_t row, int64_t part)
+      : memory_(memory),
+        args_(args),
+        w_(w),
+        row_(row),
+        first_(part * kPart + threadIdx.x),
+        bits_(args.query[row], args.bits) {
+    // Asked for before anything is waited for.
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) high_[e] = id(e) < args.n ? args.high[row * args.n + id(e)] : -INFINITY;
+  }
+
+  // For the first warp of the block. keys [slices].
+  __device__ PartResult run(const Key* keys, int64_t slices) {
+    const Key key = greatest_of(keys, slices);
+    if (key == 0) return {{}, 0, 1};
+    leader_ = id_of_leader(key);
+    // The leader's score is about in the middle of its bounds: so it is computed together with those that reach an
+    // eighth below it. Others that may reach the score itself are few, if any.
+    const int64_t at = row_ * args_.n + leader_;
+    const float middle = 0.5f * (args_.low[at] + args_.high[at]), guess = middle - 0.125f * (args_.high[at] - middle);
+    const float expected = limit_of(guess);
+    PartResult result = compute(expected, INFINITY);
+    const float limit = limit_of(memory_.values[0]);
+    if (!(memory_.values[0] < INFINITY)) return {{}, 0, 1};
+    if (!(expected <= limit)) result.add(compute(limit, expected));
+    return result;
+  }
+
+ private:
+  static constexpr int kEach = kPart / kThreads;
+
+  __device__ int64_t id(int e) const { return first_ + e * kThreads; }
+
+  __device__ Key greatest_of(const Key* keys, int64_t slices) {
+    if (threadIdx.x == 0) memory_.leader = 0;
+    __syncthreads();
+    Key key = 0;
+    for (int64_t i = threadIdx.x; i < slices; i += kThreads) key = max(key, keys[i]);
+    keep_greatest(key, memory_.leader);
+    __syncthreads();
+    return memory_.leader;
+  }
+
+  // At most the score of the leader with this value, and above -Inf.
+  __device__ float limit_of(float value) const {
+    return fmaxf(nextafterf(bits_.score_below(value, leader_), -INFINITY), -FLT_MAX);
+  }
+
+  // Computes the leader and the tokens whose bounds are not below `limit`, but for those that are not below `end`.
+  __device__ PartResult compute(float limit, float end) {
+    if (threadIdx.x == 0) {
+      memory_.ids[0] = leader_;
+      memory_.count = 1;
+    }
+    __syncthreads();
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const auto token = static_cast<uint32_t>(id(e));
+      if (id(e) >= args_.n || token == leader_ || !bits_.allowed(token)) continue;
+      const float above = bits_.score_above(high_[e], token);
+      const bool is_later = end < INFINITY && !(above < end);
+      if (!(above < limit) && !is_later) memory_.ids[atomicAdd(&memory_.count, 1)] = token;
+    }
+    __syncthreads();
+    const int count = memory_.count;
+    Products::multiply(memory_.products, {memory_.ids, memory_.values, count, args_.x + row_ * args_.k}, w_, args_.k);
+    __syncthreads();
+    PartResult result;
+    if (threadIdx.x >= kWarp) return result;
+    for (int i = threadIdx.x; i < count; i += kWarp) {
+      const float exact = memory_.values[i];
+      const Key key = score_key(bits_.score(exact, memory_.ids[i]));
+      result.add({{key, memory_.ids[i], exact}, i > 0 ? 1 : 0, exact < INFINITY ? 0 : 1});
+    }
+    result.fold();
+    return result;
+  }
+
+  BlockMemory<Products>& memory_;
+  const BestScoresArgs& args_;
+  const typename Products::Weight* w_;
+  int64_t row_, first_;
+  RowBits bits_;
+  uint32_t leader_ = 0;
+  float high_[kEach];
+};
+
+// results [rows, parts].
+template <class Products>
+__global__ void __launch_bounds__(kThreads)
+    best_of_survivors(BestScoresArgs args, const typename Products::Weight* __restrict__ w, int64_t slices,
+                      int64_t parts, const Key* __restrict__ keys, PartResult* __restrict__ results) {
+  __shared__ BlockMemory<Products> memory;
+  let_next_start();
+  wait_for_inputs();
+  for (int64_t at = blockIdx.x; at < args.rows * parts; at += gridDim.x) {
+    const int64_t row = at / parts;
+    const PartResult result = Part<Products>(memory, args, w, row, at % parts).run(keys + row * slices, slices);
+    if (threadIdx.x == 0) results[at] = result;
+    __syncthreads();
+  }
+}
+
+// A warp for each row.
+__global__ void __launch_bounds__(kWarp)
+    best_of_parts(BestScoresArgs args, int64_t parts, const PartResult* __restrict__ results) {
+  wait_for_inputs();
+  for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
+    PartResult all;
+#pragma unroll 4
+    for (int64_t part = threadIdx.x; part < parts; part += kWarp) all.add(results[row * parts + part]);
+    all.fold();
+    if (threadIdx.x != 0) continue;
+    const bool found = all.spoiled == 0 && all.best.key != 0;
+    args.best[row] = {found ? int64_t{all.best.id} : -1, all.computed + 1, all.best.value};
+    args.ids[row] = found ? all.best.id : 0;
+  }
+}
+
+}  // namespace
+
+void best_scores(const Exec& exec, const BestScoresArgs& args) noexcept {
+  if (args.rows == 0) return;
+  constexpr const char* kName = "best_scores";
+  const int64_t slices = ceil_div(args.n, kSlice), parts = ceil_div(args.n, kPart);
+  const Room keys(exec, static_cast<size_t>(args.rows * slices) * sizeof(Key), kName);
+  const Room results(exec, static_cast<size_t>(args.rows * parts) * sizeof(PartResult), kName);
+  if (!keys || !results) return;
+  launch_early(exec, kName, greatest_lows, blocks_for(args.rows * slices, 1), kSliceThreads, 0, args, slices,
+               keys.as<Key>());
+  const auto find = [&]<class Products>(std::type_identity<Products>) {
+    launch_early(exec, kName, best_of_survivors<Products>, blocks_for(args.rows * parts, 1), kThreads, 0, args,
+                 static_cast<const typename Products::Weight*>(args.w), slices, parts,
+                 static_cast<const Key*>(keys.as<Key>()), results.as<PartResult>());
+  };
+  if (suits_tensor_cores(args.w_dtype, args.k)) {
+    whole_lines(args.x, args.w, args.k) ? find(std::type_identity<OnTensorCores<true>>())
+                                        : find(std::type_identity<OnTensorCores<false>>());
+  } else {
+    with_weights(args.w_dtype, args.w, [&]<class T>(const T* w) {
+      whole_runs(args.x, w, args.k) ? find(std::type_identity<ByLanes<true, T>>())
+                                    : find(std::type_identity<ByLanes<false, T>>());
+    });
+  }
+  launch_early(exec, kName, best_of_parts, blocks_for(args.rows, 1), kWarp, 0, args, parts,
+               static_cast<const PartResult*>(results.as<PartResult>()));
+}
+
+}  // namespace tern::cuda
