@@ -116,8 +116,10 @@ class CudaBackend final : public Backend {
     throw_kept_error();
     make_current(ordinal_);
     void* const data = allocate_block(std::max<size_t>(bytes, 1));
-    check(data != nullptr, "cuda", "expected {} bytes of memory, the GPU has none: {} of its {} are in use here", bytes,
-          pool_.used(), properties_.totalGlobalMem);
+    if (data == nullptr) {
+      fail("cuda", "expected {} bytes of memory, the GPU has none: {} of its {} are in use here", bytes, pool_.used(),
+           properties_.totalGlobalMem);
+    }
     return data;
   }
   void release(void* data, size_t) noexcept override { release_block(data); }
@@ -188,7 +190,8 @@ class CudaBackend final : public Backend {
   }
 
   void check_copy() const {
-    check(!recorder_.is_recording(), "cuda", "expected recorded work to copy nothing between host and device, got a copy");
+    check(!recorder_.is_recording(), "cuda",
+          "expected recorded work to copy nothing between host and device, got a copy");
   }
 
   void throw_kept_error() {
