@@ -31,10 +31,15 @@ struct Phases {
   double total() const { return quantize + forward + backward + optimizer; }
 };
 
-tern::Tensor some_ids(int64_t batch, int64_t tokens, int64_t vocabulary, int step, const tern::Device& device) {
-  std::vector<int64_t> ids;
-  for (int64_t i = 0; i < batch * tokens; ++i) ids.push_back((i * 7919 + step * 104729) % vocabulary);
-  return tern::Tensor::from(ids, {batch, tokens}, device);
+// Sequences of some tokens, each the target of the one before it.
+tern::TokenBatch some_tokens(int64_t batch, int64_t tokens, int64_t vocabulary, int64_t which) {
+  tern::TokenBatch made{batch, {}, {}};
+  for (int64_t i = 0; i < batch * tokens; ++i) {
+    const auto token = [&](int64_t at) { return (at * 7919 + which * 104729) % vocabulary; };
+    made.ids.push_back(token(i));
+    made.targets.push_back(token(i + 1));
+  }
+  return made;
 }
 
 class Bench {
@@ -43,9 +48,9 @@ class Bench {
       : device_(device),
         model_(tern::Model::create(config, device, 1)),
         optimizer_(model_.parameters()),
-        batch_(batch),
-        tokens_(tokens),
-        recompute_(recompute) {}
+        recompute_(recompute) {
+    for (int64_t i = 0; i < kBatches; ++i) batches_.push_back(some_tokens(batch, tokens, config.vocab_size, i));
+  }
 
   // Seconds of so many steps.
   double run(int steps) {
@@ -62,6 +67,8 @@ class Bench {
   int64_t parameters() const { return model_.info().parameters; }
 
  private:
+  static constexpr int64_t kBatches = 4;
+
   // The time when the device has done what it was asked for.
   double idle() const {
     device_.synchronize();
@@ -70,11 +77,11 @@ class Bench {
 
   template <class Time>
   Phases step(const Time& time) {
-    const tern::Tensor ids = some_ids(batch_, tokens_, model_.config().vocab_size, ++steps_, device_);
+    const tern::TokenBatch& tokens = batches_[static_cast<size_t>(++steps_ % kBatches)];
     const double start = time();
     model_.requantize();
     const double quantized = time();
-    const tern::Tensor loss = model_.loss(ids, {.recompute = recompute_});
+    const tern::Tensor loss = model_.loss(tokens, {.recompute = recompute_});
     const double forward = time();
     tern::backward(loss);
     const double backward = time();
@@ -85,9 +92,9 @@ class Bench {
   const tern::Device device_;
   tern::Model model_;
   tern::Adamw optimizer_;
-  const int64_t batch_, tokens_;
   const bool recompute_;
-  int steps_ = 0;
+  std::vector<tern::TokenBatch> batches_;  // on the host, as a run draws them
+  int64_t steps_ = 0;
 };
 
 // Calls a function of the CUDA driver that takes nothing, where the process has the driver.

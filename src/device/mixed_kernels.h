@@ -18,6 +18,21 @@
 
 namespace tern {
 
+// Rows of an f32 table by their ids, in bf16: y[i] = table[ids[i]].
+struct MixedGatherArgs {
+  int64_t count, cols;
+  const float* table;  // [*, cols]
+  const int64_t* ids;
+  bf16* y;
+};
+// ScatterAddRowsArgs of rows in bf16, into a table of so many rows.
+struct MixedScatterArgs {
+  int64_t count, cols, table_rows;
+  const bf16* x;
+  const int64_t* ids;
+  float* y;
+};
+
 // NormQuantizeArgs of h = x, or of relu(gate)²·x as (r·r)·x, in bf16: y = h · inv · weight, never stored, then codes.
 // The codes of a row are those that NormQuantizeArgs gives it, but for the order of Σh². inv_rms [rows] is kept for the
 // gradient.
@@ -33,8 +48,24 @@ struct MixedNormQuantizeArgs {
   float* inv_rms;
 };
 
+// y = x · inv · weight in bf16, with inv as there.
+struct MixedNormArgs {
+  int64_t rows, cols;
+  const bf16* x;
+  const float* weight;
+  float eps;
+  bf16* y;
+  float* inv_rms;
+};
+
+// Heads of dim columns side by side, those of row r rotated by position r % tokens (RopeArgs) and rounded.
+struct MixedRotation {
+  int64_t tokens, dim;     // dim a multiple of 16, at most 128
+  const float *cos, *sin;  // [tokens, dim/2]
+};
+
 // TernaryMatmulArgs with bf16 results: y[r, j] = bf16((residual ? residual[r, j] : 0) + float(acc)·(weight_scale /
-// q_scale[r])).
+// q_scale[r])); then those of parts that are rotated are, n being a multiple of dim.
 struct MixedTernaryPart {
   const uint8_t* packed;  // TernaryLayout of the device
   int64_t n;
@@ -42,6 +73,7 @@ struct MixedTernaryPart {
   bf16* y;  // [rows, n]
   int64_t y_stride;
   const bf16* residual;  // [rows, n] contiguous, or null
+  bool rotated;
 };
 struct MixedTernaryArgs {
   int64_t rows, k, q_stride;
@@ -50,30 +82,33 @@ struct MixedTernaryArgs {
   const int32_t* sums;
   int parts;
   MixedTernaryPart part[kMostTernaryParts];
+  MixedRotation rotation;
 };
 
 // What the gradients of a product's result are divided and multiplied by, see above: e[r] = dy[r]·(factor /
-// q_scale[r]).
+// q_scale[r]). Without q_scale they are left alone.
 struct MixedRowFactor {
   const float* q_scale;  // [rows]
   float factor;
 };
 
-// Pulls back h = x (or relu(gate)²·x), y = h · inv · weight: dy[r] = z[r]·(weight_scale·q_scale[r]).
+// Pulls back h = x (or relu(gate)²·x), y = h · inv · weight: dy[r] = z[r]·(weight_scale·q_scale[r]), or times
+// weight_scale alone where q_scale is null.
 //   g = dy·weight, c = Σ(g·h)·inv²/cols, dh = inv·(g - h·c), d_weight[j] = Σ_r dy·(h·inv), overwritten.
-// Without a gate: d = (add ? add : 0) + dh is written to `d` (may be add), and d·(e_of.factor / e_of.q_scale[r]) to
-// `e`; either may be null. With a gate: d_gate = (dh·x)·(2·relu(gate)) and d_x = dh·(r·r) go to e_gate and e_x,
-// multiplied by e_of's factor / q_scale[r], of d_x times x_factor, with row stride e_stride; d, e, add are null.
+// Without a gate: (add ? add[r]·add_q_scale[r] : 0) + dh, where a null add_q_scale is ones, times what e_of says, is
+// written to `d` (may be add). With a gate: d_gate = (dh·x)·(2·relu(gate)) and d_x = dh·(r·r) go to e_gate and e_x,
+// times what e_of says, of d_x times x_factor, with row stride e_stride; d and add are null.
 struct MixedNormBackwardArgs {
   int64_t rows, cols;
   const bf16 *x, *gate;
   const float *weight, *inv_rms;
   const bf16* z;
   int64_t z_stride;
-  const float* q_scale;  // of the product that gave z
+  const float* q_scale;  // of the product that gave z, or null
   float weight_scale;
   const bf16* add;
-  bf16 *d, *e;
+  const float* add_q_scale;
+  bf16* d;
   bf16 *e_gate, *e_x;
   int64_t e_stride;
   float x_factor;
@@ -81,19 +116,32 @@ struct MixedNormBackwardArgs {
   float* d_weight;  // [cols], or null
 };
 
-// y[r, j] = x[r, j]·(factor / q_scale[r]).
-struct MixedScaleRowsArgs {
-  int64_t rows, cols;
-  const bf16* x;
-  MixedRowFactor by;
-  bf16* y;
+// y[i] *= *factor, which is on the device. Where that is 1, y is not touched.
+struct MixedScaleArgs {
+  int64_t count;  // a multiple of 8
+  DType dtype;    // f32 or bf16
+  void* y;
+  const float* factor;
 };
 
-// y[r, j] = x[r, j] of small integers, exact.
-struct MixedCodesArgs {
-  int64_t rows, cols, x_stride;
+// y[r, j] = x[r, j] of small integers, exact, of matrices with the same columns one below the other.
+struct MixedCodesPart {
+  int64_t rows;
   const int8_t* x;
-  bf16* y;  // [rows, cols]
+};
+struct MixedCodesArgs {
+  int64_t cols, x_stride;
+  int parts;  // 1 to kMostTernaryParts
+  MixedCodesPart part[kMostTernaryParts];
+  bf16* y;  // [Σ rows, cols]
+};
+
+// TernaryQuantizeArgs by the means of the matrices' magnitudes, whose sums are on the device, as AbsSumArgs gives them:
+// what is rounded of matrix i is w / max(float(abs_sum[i] / (rows·cols)), least_scale), its inverse_scale is not read.
+struct MixedQuantizeArgs {
+  TernaryQuantizeArgs to;
+  const double* abs_sum;
+  float least_scale;
 };
 
 // c = alpha · a·b (+ c where accumulate, which is for c in f32), sums in f32: tensor cores. a [m, k], b [k, n] in bf16,
@@ -112,8 +160,8 @@ struct MixedMatmulArgs {
   bool accumulate;
 };
 
-// The gradients d_master of matrices that share their input: with e_p the n columns of e [rows, Σ n] that are part p's, in
-// order, c_p [n, cols] = alpha · e_pᵀ·q, overwritten, sums in f32: tensor cores.
+// The gradients d_master of matrices that share their input: with e_p the n columns of e [rows, Σ n] that are part p's,
+// in order, c_p [n, cols] = alpha · e_pᵀ·q, overwritten, sums in f32: tensor cores.
 struct MixedGradientPart {
   int64_t n;
   float* c;  // null: not wanted
@@ -129,22 +177,19 @@ struct MixedGradientArgs {
 };
 
 // AttentionArgs of q_tokens == kv_tokens tokens, dim a multiple of 16, at most 128. Row t of sequence b is row
-// b·tokens + t of each operand, whose head h is at column h·dim; out is contiguous. First q and k are rotated in place
-// by the position t (RopeArgs; cos, sin [tokens, dim/2]) and rounded; the probabilities are rounded to bf16 for their
-// product with v.
+// b·tokens + t of each operand, whose head h is at column h·dim; out is contiguous. The probabilities are rounded to
+// bf16 for their product with v.
 struct MixedAttentionArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
-  bf16 *q, *k;
-  const bf16* v;
+  const bf16 *q, *k, *v;
   int64_t q_stride, k_stride, v_stride;  // of rows
-  const float *cos, *sin;
   float scale;
   bf16* out;   // [batch·tokens, heads·dim]
   float* lse;  // [batch, heads, tokens]
 };
 
-// Its gradients, of q and k before they were rotated: q and k here are the rotated ones. Of dq, dk and dv what is
-// written is times (their factor / q_scale[row]), and rows have stride d_stride.
+// Its gradients, of q and k before they were rotated by cos, sin as MixedRotation has them: q and k here are the
+// rotated ones. Of dq, dk and dv what is written is times (their factor / q_scale[row]), and rows have stride d_stride.
 struct MixedAttentionBackwardArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   const bf16 *q, *k, *v;
@@ -170,11 +215,15 @@ struct MixedCrossEntropyArgs {
 };
 
 struct MixedKernels {
+  Kernel<MixedGatherArgs> gather_rows;
+  Kernel<MixedScatterArgs> scatter_add_rows;
   Kernel<MixedNormQuantizeArgs> norm_quantize;
+  Kernel<MixedNormArgs> norm;
   Kernel<MixedTernaryArgs> ternary_matmul;
   Kernel<MixedNormBackwardArgs> norm_backward;
-  Kernel<MixedScaleRowsArgs> scale_rows;
+  Kernel<MixedScaleArgs> scale;
   Kernel<MixedCodesArgs> codes;
+  Kernel<MixedQuantizeArgs> quantize;
   Kernel<MixedMatmulArgs> matmul;
   Kernel<MixedGradientArgs> weight_gradient;
   Kernel<MixedAttentionArgs> attention;
@@ -183,8 +232,9 @@ struct MixedKernels {
 };
 
 constexpr bool complete(const MixedKernels& t) {
-  return t.norm_quantize && t.ternary_matmul && t.norm_backward && t.scale_rows && t.codes && t.matmul &&
-         t.weight_gradient && t.attention && t.attention_backward && t.cross_entropy;
+  return t.gather_rows && t.scatter_add_rows && t.norm_quantize && t.norm && t.ternary_matmul && t.norm_backward &&
+         t.scale && t.codes && t.quantize && t.matmul && t.weight_gradient && t.attention && t.attention_backward &&
+         t.cross_entropy;
 }
 
 }  // namespace tern

@@ -42,8 +42,9 @@ class Architecture : public std::enable_shared_from_this<Architecture> {
   // Lists every weight once, in the same order each time.
   virtual void visit(WeightVisitor& visitor) = 0;
 
-  // Final hidden states, normalized, f32 [batch, tokens, hidden], for ids i64 [batch, tokens] that are known to be in the
-  // vocabulary, each row a whole sequence. Waits for nothing.
+  // Final hidden states, normalized, [batch, tokens, hidden], for ids i64 [batch, tokens] that are known to be in the
+  // vocabulary, each row a whole sequence: f32, or with a graph perhaps bf16, where that is trained in mixed precision.
+  // Waits for nothing.
   virtual Tensor hidden(const Tensor& ids, Graph graph) const = 0;
 
   // The same bits without a graph, for sequences that go on: f32 [rows, hidden] for ids i64 [rows], which are the rows

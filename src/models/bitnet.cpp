@@ -94,18 +94,29 @@ class BitNet final : public Architecture {
     return takes_mixed_layer(device(), c.hidden_size, c.intermediate_size, c.head_dim());
   }
 
-  // hidden(ids, graph) with activations in bf16.
+  // hidden(ids, graph) with activations in bf16, as is the result.
   Tensor mixed_hidden(const Tensor& ids, Graph graph) const {
     const int64_t batch = ids.size(0), tokens = ids.size(1), width = config().hidden_size;
-    const Tensor embedded = cast(checked::embedding(embedding_.get(true), ids), DType::f32);
-    Tensor x = mixed::to_bf16(reshape(embedded, {batch * tokens, width}));
+    MixedStream stream = {mixed::embedding(embedding_.get(true), ids), {}};
     for (const Layer& layer : layers_) {
-      const auto run = [self = shared_from_this(), this, &layer, batch](const Tensor& in, bool) {
+      const auto run = [self = shared_from_this(), this, &layer, batch](const MixedStream& in) {
         return mixed_layer({layer.input_norm, layer.attention, layer.post_norm, layer.feed_forward}, in, rope_, batch);
       };
-      x = graph == Graph::recomputed ? recomputed(x, run) : run(x, true);
+      stream = graph == Graph::recomputed ? recomputed_stream(stream, run) : run(stream);
     }
-    return normalized(reshape(mixed::to_f32(x), {batch, tokens, width}), norm_, true);
+    return reshape(mixed::rms_norm(stream.x, norm_.get(true), eps(), stream.q_scale), {batch, tokens, width});
+  }
+
+  // recomputed() of what runs a layer: its scales are the same both times.
+  template <class Run>
+  static MixedStream recomputed_stream(const MixedStream& in, const Run& run) {
+    const auto q_scale = std::make_shared<Tensor>();
+    const Tensor x = recomputed(in.x, [run, below = in.q_scale, q_scale](const Tensor& again, bool) {
+      MixedStream out = run({again, below});
+      *q_scale = std::move(out.q_scale);
+      return std::move(out.x);
+    });
+    return {x, *q_scale};
   }
 
   // [0, tokens) in every row.

@@ -84,6 +84,8 @@ class TernaryCollector final : public WeightVisitor {
   std::vector<BitLinear*> list;
 };
 
+Tensor in_f32(const Tensor& hidden) { return hidden.dtype() == DType::f32 ? hidden : mixed::to_f32(hidden); }
+
 // The mean loss of `counted` targets, none of which needs a check, nor do the ids.
 Tensor checked_loss(const Architecture& model, const Tensor& ids, const Tensor& targets, int64_t counted,
                     const LossOptions& options) {
@@ -95,7 +97,7 @@ Tensor checked_loss(const Architecture& model, const Tensor& ids, const Tensor& 
   if (with_grad && mixed::takes_head_loss(hidden, head)) {
     return mixed::linear_cross_entropy(hidden, head, targets, counted);
   }
-  return checked::linear_cross_entropy(hidden, head, targets, counted);
+  return checked::linear_cross_entropy(in_f32(hidden), head, targets, counted);
 }
 
 }  // namespace
@@ -172,7 +174,7 @@ Tensor Model::training_logits(const Tensor& ids) const {
   check_ids(*architecture_, ids);
   check_in_vocabulary(*architecture_, ids);
   const bool with_grad = weights() == Weights::masters;
-  const Tensor hidden = architecture_->hidden(ids, with_grad ? Graph::whole : Graph::none);
+  const Tensor hidden = in_f32(architecture_->hidden(ids, with_grad ? Graph::whole : Graph::none));
   return with_grad ? linear(hidden, architecture_->head().get(true)) : tern::head_logits(*architecture_, hidden);
 }
 

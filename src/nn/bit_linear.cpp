@@ -27,6 +27,14 @@ void BitLinear::requantize(std::span<BitLinear* const> layers) {
   for (const auto& [scheme, same] : by_scheme) {
     std::vector<Tensor> masters;
     for (const BitLinear* layer : same) masters.push_back(layer->master_.detach());
+    if (const std::shared_ptr<LateTernary> late = scheme->late(masters)) {
+      for (size_t i = 0; i < same.size(); ++i) {
+        same[i]->codes_ = late->codes(i);
+        same[i]->late_ = late;
+        same[i]->late_at_ = i;
+      }
+      continue;
+    }
     std::vector<QuantizedTernary> quantized = scheme->codes(masters, scheme->scales(masters));
     for (size_t i = 0; i < same.size(); ++i) {
       same[i]->codes_ = std::move(quantized[i].codes);
@@ -36,8 +44,8 @@ void BitLinear::requantize(std::span<BitLinear* const> layers) {
 }
 
 Tensor BitLinear::forward(const Tensor& x, const QuantizedRows& xq, bool with_grad) const {
-  if (with_grad && has_master()) return ternary_linear_ste(x, xq, master_, codes_, packed_);
-  return ternary_linear(xq, packed_);
+  if (with_grad && has_master()) return ternary_linear_ste(x, xq, master_, codes_, packed());
+  return ternary_linear(xq, packed());
 }
 
 }  // namespace tern

@@ -3,9 +3,12 @@
 // weight.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <span>
 
 #include "core/codes.h"
+#include "ops/late_ternary.h"
 #include "quant/scheme.h"
 #include "tern/ops.h"
 
@@ -25,23 +28,27 @@ class BitLinear {
   // master that requires a gradient, differentiable by the straight-through estimator when with_grad is set.
   Tensor forward(const Tensor& x, const QuantizedRows& xq, bool with_grad) const;
 
-  // Brings codes and packed bytes in line with the master. Nothing without one.
+  // Brings codes and packed bytes in line with the master, without waiting for a GPU that can do that. Nothing without
+  // one.
   void requantize();
   // The same for many layers on one device, whose scales are measured together.
   static void requantize(std::span<BitLinear* const> layers);
 
   bool has_master() const { return master_.defined(); }
   const Tensor& master() const { return master_; }
-  const PackedTernary& packed() const { return packed_; }
+  // Waits for the scales behind requantize(), the first time.
+  const PackedTernary& packed() const { return late_ ? late_->packed(late_at_) : packed_; }
   // The master's codes i8 [out, in]; undefined without one.
   const Tensor& code_matrix() const { return codes_; }
   // Codes i8 [out, in], read back from the packed bytes, and the scale.
-  TernaryCodes codes() const { return {unpack_ternary(packed_), packed_.scale}; }
+  TernaryCodes codes() const { return {unpack_ternary(packed()), packed().scale}; }
 
  private:
   const WeightScheme* scheme_ = nullptr;
   Tensor master_, codes_;
   PackedTernary packed_;
+  std::shared_ptr<LateTernary> late_;  // has packed_ in its place where there is one
+  size_t late_at_ = 0;
 };
 
 }  // namespace tern

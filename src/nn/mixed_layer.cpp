@@ -26,10 +26,11 @@ class Projections {
   }
 
   // [rows, Σ n] or, with several results, one for each.
-  void run(std::span<const Tensor> results, const Tensor& residual = {}) const {
+  void run(std::span<const Tensor> results, const Tensor& residual = {},
+           const mixed::HeadRotation& rotation = {}) const {
     std::vector<const PackedTernary*> weights;
     for (const PackedTernary& w : packed_) weights.push_back(&w);
-    mixed::ternary_linear(x_, weights, results, residual);
+    mixed::ternary_linear(x_, weights, results, residual, rotation);
   }
 
   const Tensor& q_scale() const { return x_.scale; }
@@ -38,14 +39,8 @@ class Projections {
 
   // e·codes: the gradient of the input is this, times weight_scale()·q_scale.
   Tensor input_gradient(const Tensor& e) const {
-    const Tensor codes = mixed::empty_bf16(e.size(1), cols(), e.device());
-    int64_t at = 0;
-    for (const Tensor& part : codes_) {
-      mixed::codes_into(part, cols(), slice(codes, 0, at, at + part.size(0)));
-      at += part.size(0);
-    }
     const Tensor z = mixed::empty_bf16(e.size(0), cols(), e.device());
-    mixed::product_into(z, e, codes);
+    mixed::product_into(z, e, mixed::codes_in_bf16(codes_));
     return z;
   }
 
@@ -108,21 +103,22 @@ class AttentionHalf {
                .scale = score_scale(a.head_dim)},
         in_(quantized(x, {}, norm, a.eps, {&a.q, &a.k, &a.v})),
         qkv_(make_qkv(x.device())),
-        attended_(mixed::attention(qkv_, rope.cos, rope.sin, shape_)),
+        attended_(mixed::attention(qkv_, shape_)),
         out_(quantized(attended_.out, {}, a.sub_norm, a.eps, {&a.o})) {}
 
   Tensor result() const { return added(in_.norm.x, out_); }
 
-  // What e of pull_back is scaled by.
-  mixed::RowFactor scaled() const { return {out_.projections.q_scale(), 1.0f}; }
+  // What the gradient of the result is divided by.
+  const Tensor& q_scale() const { return out_.projections.q_scale(); }
 
-  // dx, given dy and e = dy times scaled(). Gradients in the order norm, q, k, v, sub_norm, o.
-  Tensor pull_back(const Tensor& dy, const Tensor& e, std::vector<Tensor>& gradients) const {
+  // dx divided by `below`, where that is defined, given e = dy / q_scale(). Gradients in the order norm, q, k, v,
+  // sub_norm, o.
+  Tensor pull_back(const Tensor& e, const Tensor& below, std::vector<Tensor>& gradients) const {
     const mixed::PulledNorm mixed_heads = mixed::pull_back(out_.norm.gradient(out_.projections, e), {});
     const Projections& qkv = in_.projections;
     const Tensor e_qkv = mixed::attention_backward(qkv_, attended_, mixed_heads.d, rope_.cos, rope_.sin, shape_,
                                                    qkv.q_scale(), qkv.factor(1), qkv.factor(2));
-    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(qkv, e_qkv), dy);
+    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(qkv, e_qkv), {e, q_scale()}, {below, 1.0f});
     gradients.push_back(in.d_weight);
     qkv.append_master_gradients(e_qkv, gradients);
     gradients.push_back(mixed_heads.d_weight);
@@ -136,7 +132,7 @@ class AttentionHalf {
     const Tensor all = mixed::empty_bf16(shape_.batch * shape_.tokens, width + 2 * kv_width, device);
     const Tensor parts[] = {slice(all, 1, 0, width), slice(all, 1, width, width + kv_width),
                             slice(all, 1, width + kv_width, width + 2 * kv_width)};
-    in_.projections.run(parts);
+    in_.projections.run(parts, {}, {2, rope_.cos, rope_.sin, shape_.tokens});
     return all;
   }
 
@@ -156,18 +152,20 @@ class FeedForwardHalf {
 
   Tensor result() const { return added(in_.norm.x, out_); }
 
-  // dx, and the same times `scaled`. Gradients in the order norm, gate, up, sub_norm, down.
-  mixed::PulledNorm pull_back(const Tensor& dy, const mixed::RowFactor& scaled, std::vector<Tensor>& gradients) const {
-    const Tensor e_down = mixed::scale_rows(dy, {out_.projections.q_scale(), 1.0f});
+  // What the gradient of the result is divided by.
+  const Tensor& q_scale() const { return out_.projections.q_scale(); }
+
+  // dx divided by `below`, given e = dy / q_scale(). Gradients in the order norm, gate, up, sub_norm, down.
+  Tensor pull_back(const Tensor& e, const Tensor& below, std::vector<Tensor>& gradients) const {
     const Projections& both = in_.projections;
     const mixed::PulledGate gated =
-        mixed::pull_back_gate(out_.norm.gradient(out_.projections, e_down), {both.q_scale(), 1.0f}, both.factor(1));
-    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(both, gated.e), dy, scaled);
+        mixed::pull_back_gate(out_.norm.gradient(out_.projections, e), {both.q_scale(), 1.0f}, both.factor(1));
+    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(both, gated.e), {e, q_scale()}, {below, 1.0f});
     gradients.push_back(in.d_weight);
     both.append_master_gradients(gated.e, gradients);
     gradients.push_back(gated.d_weight);
-    out_.projections.append_master_gradients(e_down, gradients);
-    return in;
+    out_.projections.append_master_gradients(e, gradients);
+    return in.d;
   }
 
  private:
@@ -189,24 +187,24 @@ bool takes_mixed_layer(const Device& device, int64_t hidden, int64_t intermediat
          mixed::takes_head(head_dim);
 }
 
-Tensor mixed_layer(const LayerWeights& layer, const Tensor& x, const RopeTable& rope, int64_t batch) {
+MixedStream mixed_layer(const LayerWeights& layer, const MixedStream& in, const RopeTable& rope, int64_t batch) {
   const SelfAttention& a = layer.attention;
   const FeedForward& f = layer.feed_forward;
-  auto attention = std::make_shared<AttentionHalf>(layer.input_norm, a, x.detach(), rope, batch);
+  auto attention = std::make_shared<AttentionHalf>(layer.input_norm, a, in.x.detach(), rope, batch);
   auto feed_forward = std::make_shared<FeedForwardHalf>(layer.post_norm, f, attention->result());
-  const Tensor y = feed_forward->result();
-  record(y, "mixed_layer",
-         {x, layer.post_norm.leaf(), f.gate.master(), f.up.master(), f.sub_norm.leaf(), f.down.master(),
+  const MixedStream out = {feed_forward->result(), feed_forward->q_scale()};
+  record(out.x, "mixed_layer",
+         {in.x, layer.post_norm.leaf(), f.gate.master(), f.up.master(), f.sub_norm.leaf(), f.down.master(),
           layer.input_norm.leaf(), a.q.master(), a.k.master(), a.v.master(), a.sub_norm.leaf(), a.o.master()},
-         [attention, feed_forward](const Tensor& dy) mutable {
+         [attention, feed_forward, below = in.q_scale](const Tensor& e) mutable {
            std::vector<Tensor> gradients(1);
-           const mixed::PulledNorm between = feed_forward->pull_back(dy, attention->scaled(), gradients);
+           const Tensor between = feed_forward->pull_back(e, attention->q_scale(), gradients);
            feed_forward.reset();
-           gradients[0] = attention->pull_back(between.d, between.e, gradients);
+           gradients[0] = attention->pull_back(between, below, gradients);
            attention.reset();
            return gradients;
          });
-  return y;
+  return out;
 }
 
 }  // namespace tern

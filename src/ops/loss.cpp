@@ -140,17 +140,17 @@ int64_t head_rows_at_once(int64_t classes) {
 }
 
 Tensor record_head_loss(const Tensor& losses, int64_t counted, const Tensor& hidden, const Tensor& weight,
-                        Tensor d_hidden, Tensor d_weight) {
+                        Tensor d_hidden, Tensor d_weight, void (*scale)(const Tensor& y, const Tensor& factor)) {
   const Tensor loss = mean_loss(losses, static_cast<double>(counted));
   // Handed over, not held: whoever gets them may add to them in place.
   record(loss, "linear_cross_entropy", {hidden, weight},
-         [d_hidden = std::move(d_hidden), d_weight = std::move(d_weight),
-          shape = hidden.shape()](const Tensor& dy) mutable {
+         [d_hidden = std::move(d_hidden), d_weight = std::move(d_weight), shape = hidden.shape(),
+          scale](const Tensor& dy) mutable {
            if (d_hidden.defined()) {
-             scale_in_place(d_hidden, dy);
+             scale(d_hidden, dy);
              d_hidden = reshape(d_hidden, shape);
            }
-           if (d_weight.defined()) scale_in_place(d_weight, dy);
+           if (d_weight.defined()) scale(d_weight, dy);
            return Gradients{std::move(d_hidden), std::move(d_weight)};
          });
   return loss;
@@ -177,7 +177,8 @@ Tensor checked::linear_cross_entropy(const Tensor& hidden, const Tensor& weight,
                              : Tensor::zeros(weight.shape(), DType::f32, device);
   }
   head.run(rows_at_once > 0 ? rows_at_once : head_rows_at_once(classes));
-  return record_head_loss(head.losses, counted, hidden, weight, std::move(head.d_hidden), std::move(head.d_weight));
+  return record_head_loss(head.losses, counted, hidden, weight, std::move(head.d_hidden), std::move(head.d_weight),
+                          scale_in_place);
 }
 
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets) {

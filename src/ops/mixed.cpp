@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/mixed.h"
 
+#include <utility>
+
 #include "ops/call.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
@@ -44,11 +46,11 @@ MixedNormBackwardArgs norm_args(const NormGradient& norm, const Tensor& d_weight
           .inv_rms = norm.inv_rms.data<float>(),
           .z = norm.z.data<bf16>(),
           .z_stride = norm.z.strides()[0],
-          .q_scale = norm.q_scale.data<float>(),
+          .q_scale = data_or_null<float>(norm.q_scale),
           .weight_scale = norm.weight_scale,
           .add = nullptr,
+          .add_q_scale = nullptr,
           .d = nullptr,
-          .e = nullptr,
           .e_gate = nullptr,
           .e_x = nullptr,
           .e_stride = 0,
@@ -88,7 +90,7 @@ NormalizedRows norm_quantize(const Tensor& x, const Tensor& gate, const Tensor& 
 }
 
 void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const> weights, std::span<const Tensor> y,
-                    const Tensor& residual) {
+                    const Tensor& residual, const HeadRotation& rotation) {
   MixedTernaryArgs args = {.rows = x.q.size(0),
                            .k = weights[0]->cols,
                            .q_stride = x.q.size(1),
@@ -96,27 +98,75 @@ void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const
                            .q_scale = x.scale.data<float>(),
                            .sums = x.sums.data<int32_t>(),
                            .parts = static_cast<int>(weights.size()),
-                           .part = {}};
+                           .part = {},
+                           .rotation = {}};
+  if (rotation.parts > 0) {
+    args.rotation = {.tokens = rotation.tokens,
+                     .dim = 2 * rotation.cos.size(1),
+                     .cos = rotation.cos.data<float>(),
+                     .sin = rotation.sin.data<float>()};
+  }
   for (size_t i = 0; i < weights.size(); ++i) {
     args.part[i] = {.packed = weights[i]->bytes.data<uint8_t>(),
                     .n = weights[i]->rows,
                     .weight_scale = weights[i]->scale,
                     .y = y[i].data<bf16>(),
                     .y_stride = y[i].strides()[0],
-                    .residual = data_or_null<bf16>(residual)};
+                    .residual = data_or_null<bf16>(residual),
+                    .rotated = i < rotation.parts};
   }
   call(x.q.device(), &MixedKernels::ternary_matmul, args);
 }
 
-PulledNorm pull_back(const NormGradient& norm, const Tensor& add, const RowFactor& scaled) {
+Tensor embedding(const Tensor& table, const Tensor& ids) {
+  const Tensor rows = dense(table), at = dense(ids), y = empty_bf16(at.numel(), table.size(1), table.device());
+  call(y.device(), &MixedKernels::gather_rows,
+       {.count = at.numel(),
+        .cols = y.size(1),
+        .table = rows.data<float>(),
+        .ids = at.data<int64_t>(),
+        .y = y.data<bf16>()});
+  record(y, "mixed_embedding", {table}, [at = at.detach(), shape = table.shape()](const Tensor& grad) {
+    const Tensor dy = dense(grad), d = Tensor::zeros(shape, DType::f32, dy.device());
+    call(d.device(), &MixedKernels::scatter_add_rows,
+         {.count = at.numel(),
+          .cols = d.size(1),
+          .table_rows = d.size(0),
+          .x = dy.data<bf16>(),
+          .ids = at.data<int64_t>(),
+          .y = d.data<float>()});
+    return Gradients{d};
+  });
+  return y;
+}
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& q_scale) {
+  const Device& device = x.device();
+  const Tensor y = empty_bf16(x.size(0), x.size(1), device), inv_rms = Tensor::empty({x.size(0)}, DType::f32, device);
+  call(device, &MixedKernels::norm,
+       {.rows = x.size(0),
+        .cols = x.size(1),
+        .x = x.data<bf16>(),
+        .weight = weight.data<float>(),
+        .eps = eps,
+        .y = y.data<bf16>(),
+        .inv_rms = inv_rms.data<float>()});
+  record(y, "mixed_rms_norm", {x, weight},
+         [x = x.detach(), weight = weight.detach(), inv_rms, q_scale](const Tensor& dy) {
+           PulledNorm pulled = pull_back({x, {}, weight, inv_rms, dense(dy), {}, 1.0f}, {}, {q_scale, 1.0f});
+           return Gradients{std::move(pulled.d), std::move(pulled.d_weight)};
+         });
+  return y;
+}
+
+PulledNorm pull_back(const NormGradient& norm, const Divided& add, const RowFactor& scaled) {
   const int64_t rows = norm.x.size(0), cols = norm.x.size(1);
   const Device& device = norm.x.device();
-  PulledNorm out = {empty_bf16(rows, cols, device), {}, Tensor::empty({cols}, DType::f32, device)};
-  if (scaled.q_scale.defined()) out.e = empty_bf16(rows, cols, device);
+  PulledNorm out = {empty_bf16(rows, cols, device), Tensor::empty({cols}, DType::f32, device)};
   MixedNormBackwardArgs args = norm_args(norm, out.d_weight);
-  args.add = data_or_null<bf16>(add);
+  args.add = data_or_null<bf16>(add.e);
+  args.add_q_scale = data_or_null<float>(add.q_scale);
   args.d = out.d.data<bf16>();
-  args.e = data_or_null<bf16>(out.e);
   args.e_of = row_factor(scaled);
   call(device, &MixedKernels::norm_backward, args);
   return out;
@@ -136,20 +186,26 @@ PulledGate pull_back_gate(const NormGradient& norm, const RowFactor& scaled, flo
   return out;
 }
 
-Tensor scale_rows(const Tensor& x, const RowFactor& by) {
-  const Tensor from = dense(x), y = empty_bf16(x.size(0), x.size(1), x.device());
-  call(x.device(), &MixedKernels::scale_rows,
-       {.rows = x.size(0), .cols = x.size(1), .x = from.data<bf16>(), .by = row_factor(by), .y = y.data<bf16>()});
-  return y;
+void scale_in_place(const Tensor& y, const Tensor& factor) {
+  call(y.device(), &MixedKernels::scale,
+       {.count = y.numel(), .dtype = y.dtype(), .y = y.raw(), .factor = factor.data<float>()});
 }
 
-void codes_into(const Tensor& codes, int64_t cols, const Tensor& y) {
-  call(codes.device(), &MixedKernels::codes,
-       {.rows = codes.size(0),
-        .cols = cols,
-        .x_stride = codes.strides()[0],
-        .x = codes.data<int8_t>(),
-        .y = y.data<bf16>()});
+Tensor codes_in_bf16(std::span<const Tensor> matrices) {
+  MixedCodesArgs args = {.cols = matrices[0].size(1),
+                         .x_stride = matrices[0].size(1),
+                         .parts = static_cast<int>(matrices.size()),
+                         .part = {},
+                         .y = nullptr};
+  int64_t rows = 0;
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    args.part[i] = {matrices[i].size(0), matrices[i].data<int8_t>()};
+    rows += matrices[i].size(0);
+  }
+  const Tensor y = empty_bf16(rows, args.cols, matrices[0].device());
+  args.y = y.data<bf16>();
+  call(y.device(), &MixedKernels::codes, args);
+  return y;
 }
 
 void product_into(const Tensor& c, const Tensor& a, const Tensor& b, float alpha, bool accumulate) {
@@ -186,7 +242,7 @@ std::vector<Tensor> master_gradients(const Tensor& e, const QuantizedRows& x, in
   return gradients;
 }
 
-Attended attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const AttentionShape& shape) {
+Attended attention(const Tensor& qkv, const AttentionShape& shape) {
   const Device& device = qkv.device();
   const Heads in(qkv, shape);
   const Attended out = {empty_bf16(qkv.size(0), shape.heads * shape.dim, device),
@@ -203,8 +259,6 @@ Attended attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, cons
         .q_stride = in.stride,
         .k_stride = in.stride,
         .v_stride = in.stride,
-        .cos = cos.data<float>(),
-        .sin = sin.data<float>(),
         .scale = shape.scale,
         .out = out.out.data<bf16>(),
         .lse = out.lse.data<float>()});

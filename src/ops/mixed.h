@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops of mixed-precision training over device/mixed_kernels.h: activations and their gradients in bf16. They record no
+// Ops of mixed-precision training over device/mixed_kernels.h: activations and their gradients in bf16. Most record no
 // graph of their own; nn/mixed_layer.cpp composes them forward and back. Their operands are checked by the layer that
 // holds them, and are matrices [rows, cols] whose last stride is 1.
 #pragma once
@@ -33,19 +33,38 @@ struct NormalizedRows {
 // weight f32 [cols].
 NormalizedRows norm_quantize(const Tensor& x, const Tensor& gate, const Tensor& weight, float eps);
 
-// y[i] = x · weights[i]ᵀ (+ residual), one product of up to kMostTernaryParts matrices; y[i] bf16 [rows, n], any row
-// stride; residual bf16 [rows, n] contiguous, or undefined.
-void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const> weights, std::span<const Tensor> y,
-                    const Tensor& residual = {});
+// Heads of the results of the first `parts` matrices are rotated (MixedRotation), in sequences of so many tokens.
+struct HeadRotation {
+  size_t parts = 0;
+  Tensor cos, sin;  // f32 [tokens or more, dim/2]
+  int64_t tokens = 0;
+};
 
-// Divides by the scales of quantized rows, times a factor.
+// y[i] = x · weights[i]ᵀ (+ residual), one product of up to kMostTernaryParts matrices; y[i] bf16 [rows, n], any row
+// stride; residual bf16 [rows, n] contiguous, or undefined, and then heads may be rotated.
+void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const> weights, std::span<const Tensor> y,
+                    const Tensor& residual = {}, const HeadRotation& rotation = {});
+
+// checked::embedding of an f32 table, in bf16 [rows, cols]; records itself.
+Tensor embedding(const Tensor& table, const Tensor& ids);
+// rms_norm(x) of bf16 [rows, cols], contiguous; records itself. The gradient of x is divided by q_scale, f32 [rows] or
+// undefined.
+Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& q_scale);
+
+// Divides by the scales of quantized rows, times a factor; without scales, it does nothing.
 struct RowFactor {
   Tensor q_scale;  // f32 [rows]
   float factor = 1.0f;
 };
 
+// A gradient that was divided by the scales of quantized rows, where it has any.
+struct Divided {
+  Tensor e;        // bf16 [rows, cols]
+  Tensor q_scale;  // f32 [rows]
+};
+
 // What an RMSNorm takes back, of MixedNormBackwardArgs: the gradient of its input from z, the product of a gradient
-// with codes, which is times weight_scale·q_scale.
+// with codes, which is times weight_scale·q_scale; or, without q_scale, times weight_scale.
 struct NormGradient {
   Tensor x, gate;          // as in norm_quantize
   Tensor weight, inv_rms;  // the same
@@ -54,11 +73,11 @@ struct NormGradient {
   float weight_scale;
 };
 
-// dh (+ add), bf16 [rows, cols]; and the same times `scaled`, where that has scales, into `e`. d_weight f32 [cols].
+// dh (+ what `add` was before its division), times `scaled`: bf16 [rows, cols]. d_weight f32 [cols].
 struct PulledNorm {
-  Tensor d, e, d_weight;
+  Tensor d, d_weight;
 };
-PulledNorm pull_back(const NormGradient& norm, const Tensor& add, const RowFactor& scaled = {});
+PulledNorm pull_back(const NormGradient& norm, const Divided& add, const RowFactor& scaled = {});
 // With a gate: the gradients of gate and x, side by side in bf16 [rows, 2·cols], times `scaled`, x's times x_factor,
 // too.
 struct PulledGate {
@@ -66,10 +85,10 @@ struct PulledGate {
 };
 PulledGate pull_back_gate(const NormGradient& norm, const RowFactor& scaled, float x_factor);
 
-// x times `by`, bf16.
-Tensor scale_rows(const Tensor& x, const RowFactor& by);
-// The first cols columns of i8 [rows, *], as bf16, into y [rows, cols] contiguous.
-void codes_into(const Tensor& codes, int64_t cols, const Tensor& y);
+// y *= the only element of f32 `factor`, in place; y f32 or bf16, contiguous.
+void scale_in_place(const Tensor& y, const Tensor& factor);
+// Matrices of codes, i8 [rows, cols], one below the other, as bf16.
+Tensor codes_in_bf16(std::span<const Tensor> matrices);
 
 // alpha · a·b on tensor cores; a [m, k] and b [k, n] of bf16, transposed or not. c of f32 or bf16, added to where
 // `accumulate`, which is for f32.
@@ -94,17 +113,17 @@ struct AttentionShape {
 struct Attended {
   Tensor out, lse;
 };
-// q, k, v are columns of `qkv` bf16 [rows, (heads + 2·kv_heads)·dim], of which q and k are rotated in place.
-Attended attention(const Tensor& qkv, const Tensor& cos, const Tensor& sin, const AttentionShape& shape);
+// q, k, v are columns of `qkv` bf16 [rows, (heads + 2·kv_heads)·dim], of which q and k are rotated.
+Attended attention(const Tensor& qkv, const AttentionShape& shape);
 // The gradients of qkv before the rotation, side by side as there, times `scaled`: q's, k's by k_factor, v's by
 // v_factor.
 Tensor attention_backward(const Tensor& qkv, const Attended& attended, const Tensor& d_out, const Tensor& cos,
                           const Tensor& sin, const AttentionShape& shape, const Tensor& q_scale, float k_factor,
                           float v_factor);
 
-// Whether linear_cross_entropy is for these: both require gradients, on a device and of extents that have it.
+// Whether linear_cross_entropy is for these: both require gradients, and are of types and extents that it takes.
 bool takes_head_loss(const Tensor& hidden, const Tensor& weight);
-// checked::linear_cross_entropy of f32 hidden and weight, the logits and their gradients in bf16.
+// checked::linear_cross_entropy of bf16 hidden and f32 weight, the logits and their gradients in bf16.
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets, int64_t counted);
 
 }  // namespace tern::mixed

@@ -25,7 +25,7 @@ void cross_entropy(const Tensor& logits, const Tensor& targets, int64_t first, f
 }  // namespace
 
 bool takes_head_loss(const Tensor& hidden, const Tensor& weight) {
-  return is_available(hidden.device()) && hidden.requires_grad() && weight.requires_grad() &&
+  return hidden.dtype() == DType::bf16 && hidden.requires_grad() && weight.requires_grad() &&
          weight.dtype() == DType::f32 && hidden.numel() > 0 && takes_columns(weight.size(0)) &&
          takes_columns(weight.size(1));
 }
@@ -33,10 +33,10 @@ bool takes_head_loss(const Tensor& hidden, const Tensor& weight) {
 Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Tensor& targets, int64_t counted) {
   const Device& device = hidden.device();
   const int64_t rows = targets.numel(), classes = weight.size(0), width = weight.size(1);
-  const Tensor x = converted(reshape(hidden.detach(), {rows, width}), DType::bf16);
+  const Tensor x = reshape(dense(hidden).detach(), {rows, width});
   const Tensor w = converted(weight.detach(), DType::bf16);
   const Tensor to = dense(targets), losses = Tensor::empty(targets.shape(), DType::f32, device);
-  Tensor d_hidden = Tensor::empty({rows, width}, DType::f32, device);
+  Tensor d_hidden = empty_bf16(rows, width, device);
   Tensor d_weight = Tensor::empty({classes, width}, DType::f32, device);
   const int64_t most = std::min(rows, head_rows_at_once(classes));
   const Tensor room = Tensor::empty({most, classes}, DType::bf16, device);
@@ -49,7 +49,7 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
     product_into(slice(d_hidden, 0, first, end), logits, w);
     product_into(d_weight, transpose(logits), part, 1.0f, first > 0);
   }
-  return record_head_loss(losses, counted, hidden, weight, std::move(d_hidden), std::move(d_weight));
+  return record_head_loss(losses, counted, hidden, weight, std::move(d_hidden), std::move(d_weight), scale_in_place);
 }
 
 }  // namespace tern::mixed

@@ -33,6 +33,11 @@ struct QuantizedTernary {
 // ternary_codes and pack_checked_codes of each, f32 [rows, cols] on one device, by its scale: in few launches on a GPU.
 std::vector<QuantizedTernary> quantize_ternary(std::span<const Tensor> matrices, std::span<const float> scales);
 
+// Σ|x| of each of some f32 tensors on one device, in double, as bytes in its memory; and the mean that mean_abs has of
+// such a sum.
+Tensor magnitude_sums(std::span<const Tensor> tensors);
+inline float mean_magnitude(double sum, int64_t count) { return static_cast<float>(sum / static_cast<double>(count)); }
+
 // How many codes of the matrix are 0.
 int64_t count_zeros(const PackedTernary& w);
 

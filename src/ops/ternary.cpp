@@ -23,7 +23,7 @@ namespace {
 
 constexpr int64_t kLongestRow = 1 << 24;     // below it, every int8 x ternary sum fits into int32
 constexpr int64_t kBlockElements = 1 << 17;  // codes that a thread packs at a time: they stay in its cache
-constexpr int64_t kMostQueued = 1 << 22;     // the same of a device with a queue, where each time is a copy and a launch
+constexpr int64_t kMostQueued = 1 << 22;  // the same of a device with a queue, where each time is a copy and a launch
 
 // Whether all of 8 bytes are codes.
 bool are_codes(const int8_t* eight) {
@@ -53,8 +53,8 @@ void check_master(const char* op, const Tensor& w, float scale) {
   check(scale > 0 && std::isfinite(scale), op, "expected a finite scale above 0, got {}", scale);
 }
 
-// Rows that a thread works on at a time: whole tiles. Of a device with a queue they are a thread's share of the matrix, if
-// there is room for it.
+// Rows that a thread works on at a time: whole tiles. Of a device with a queue they are a thread's share of the matrix,
+// if there is room for it.
 int64_t block_rows(int64_t rows, int64_t cols, const Backend& backend) {
   const int64_t tile = backend.kernels().ternary_tile_rows, length = std::max<int64_t>(1, cols);
   int64_t tiles = kBlockElements / length / tile;
@@ -315,8 +315,7 @@ QuantizedRows gate_norm_quantize(const Tensor& gate, const Tensor& up, const Ten
   return quantize("gate_norm_quantize", gate_norm("gate_norm_quantize", gate, up, weight, eps));
 }
 
-std::vector<float> mean_abs(std::span<const Tensor> tensors) {
-  if (tensors.empty()) return {};
+Tensor magnitude_sums(std::span<const Tensor> tensors) {
   const Device& device = tensors[0].device();
   std::vector<Tensor> operands;
   std::vector<AbsSumMatrix> matrices;
@@ -327,16 +326,18 @@ std::vector<float> mean_abs(std::span<const Tensor> tensors) {
     const Tensor& from = operands.emplace_back(dense(w));
     matrices.push_back({.rows = w.numel() / cols, .cols = cols, .x = from.data<float>()});
   }
-  std::vector<double> sums(tensors.size());
-  const std::span<std::byte> bytes = std::as_writable_bytes(std::span(sums));
-  const Tensor totals = Tensor::empty({std::ssize(bytes)}, DType::u8, device);
+  const Tensor sums = Tensor::empty({std::ssize(tensors) * int64_t{sizeof(double)}}, DType::u8, device);
   call(device, &Kernels::abs_sum,
-       {.matrices = std::ssize(matrices), .matrix = matrices.data(), .y = static_cast<double*>(totals.raw())});
-  totals.copy_to_host(bytes);
+       {.matrices = std::ssize(matrices), .matrix = matrices.data(), .y = static_cast<double*>(sums.raw())});
+  return sums;
+}
+
+std::vector<float> mean_abs(std::span<const Tensor> tensors) {
+  if (tensors.empty()) return {};
+  std::vector<double> sums(tensors.size());
+  magnitude_sums(tensors).copy_to_host(std::as_writable_bytes(std::span(sums)));
   std::vector<float> means;
-  for (size_t i = 0; i < sums.size(); ++i) {
-    means.push_back(static_cast<float>(sums[i] / static_cast<double>(tensors[i].numel())));
-  }
+  for (size_t i = 0; i < sums.size(); ++i) means.push_back(mean_magnitude(sums[i], tensors[i].numel()));
   return means;
 }
 

@@ -18,4 +18,8 @@ std::vector<float> absmean_scales(std::span<const Tensor> matrices) {
   return scales;
 }
 
+std::shared_ptr<LateTernary> absmean_late(std::span<const Tensor> matrices) {
+  return LateTernary::quantize(matrices, kSmallestScale);
+}
+
 }  // namespace tern

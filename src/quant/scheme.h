@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/codes.h"
+#include "ops/late_ternary.h"
 #include "ops/pack_rows.h"
 
 namespace tern {
@@ -18,6 +19,8 @@ struct WeightScheme {
   // Their codes by their scales, and what the device makes of them. Waits for nothing. The gradient of every scheme
   // here is the straight-through estimator, which ops.h's ternary_linear_ste applies.
   std::vector<QuantizedTernary> (*codes)(std::span<const Tensor> matrices, std::span<const float> scales);
+  // The same codes, before the scales are known. Null where the device has no way to do that.
+  std::shared_ptr<LateTernary> (*late)(std::span<const Tensor> matrices);
 
   TernaryCodes quantize(const Tensor& w) const {
     const float scale = scales({&w, 1})[0];

@@ -13,7 +13,7 @@ namespace tern {
 namespace {
 
 constexpr std::array<WeightScheme, 1> kSchemes = {{
-    {"absmean", &absmean_scales, &quantize_ternary},
+    {"absmean", &absmean_scales, &quantize_ternary, &absmean_late},
 }};
 
 }  // namespace

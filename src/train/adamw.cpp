@@ -53,18 +53,20 @@ void Adamw::step(const AdamwOptions& options, double grad_scale) {
   if (slots_.empty()) return;
   std::vector<Tensor> gradients;
   std::vector<AdamwTensor> tensors;
+  gradients.reserve(slots_.size());
+  tensors.reserve(slots_.size());
   for (Slot& slot : slots_) {
-    Tensor& value = slot.parameter.value;
-    if (!value.grad().defined()) continue;
-    const Tensor& grad = gradients.emplace_back(contiguous(value.grad()));
-    tensors.push_back({value.numel(), value.data<float>(), slot.m.data<float>(), slot.v.data<float>(),
-                       grad.data<float>()});
-    value.set_grad({});
+    const Tensor& value = slot.parameter.value;
+    Tensor given = value.grad();
+    if (!given.defined()) continue;
+    const Tensor& grad = gradients.emplace_back(given.is_contiguous() ? std::move(given) : contiguous(given));
+    tensors.push_back(
+        {value.numel(), value.data<float>(), slot.m.data<float>(), slot.v.data<float>(), grad.data<float>()});
   }
   const Backend& backend = slots_.front().parameter.value.device().backend();
-  backend.kernels().adamw(backend.exec(),
-                          {std::ssize(tensors), tensors.data(), grad_scale, options.lr, options.beta1, options.beta2,
-                           options.eps, options.weight_decay, steps_});
+  backend.kernels().adamw(backend.exec(), {std::ssize(tensors), tensors.data(), grad_scale, options.lr, options.beta1,
+                                           options.beta2, options.eps, options.weight_decay, steps_});
+  for (Slot& slot : slots_) slot.parameter.value.set_grad({});  // while a GPU is at work
 }
 
 std::vector<std::pair<std::string, Tensor>> Adamw::state() const {

@@ -122,11 +122,14 @@ class CudaBackend final : public Backend {
     throw_kept_error();
     make_current(ordinal_);
     void* const data = allocate_block(std::max<size_t>(bytes, 1));
-    check(data != nullptr || memory_limit_ == 0, "cuda",
-          "expected {} bytes of memory within the limit of {}, of which {} are in use", bytes, memory_limit_,
-          pool_.used());
-    check(data != nullptr, "cuda", "expected {} bytes of memory, the GPU has none: {} of its {} are in use here", bytes,
-          pool_.used(), properties_.totalGlobalMem);
+    if (data == nullptr && memory_limit_ > 0) {
+      fail("cuda", "expected {} bytes of memory within the limit of {}, of which {} are in use", bytes, memory_limit_,
+           pool_.used());
+    }
+    if (data == nullptr) {
+      fail("cuda", "expected {} bytes of memory, the GPU has none: {} of its {} are in use here", bytes, pool_.used(),
+           properties_.totalGlobalMem);
+    }
     return data;
   }
   void release(void* data, size_t) noexcept override { release_block(data); }

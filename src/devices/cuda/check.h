@@ -10,7 +10,8 @@ namespace tern::cuda {
 
 // Throws Error "[cuda] <what>: <the runtime's words>" unless `status` is cudaSuccess.
 inline void check_call(cudaError_t status, const char* what) {
-  check(status == cudaSuccess, "cuda", "{}: {} ({})", what, cudaGetErrorString(status), cudaGetErrorName(status));
+  if (status == cudaSuccess) return;
+  fail("cuda", "{}: {} ({})", what, cudaGetErrorString(status), cudaGetErrorName(status));
 }
 
 }  // namespace tern::cuda

@@ -8,11 +8,15 @@ namespace tern::cuda {
 namespace {
 
 constexpr MixedKernels kTable = {
+    .gather_rows = mixed_gather_rows,
+    .scatter_add_rows = mixed_scatter_add_rows,
     .norm_quantize = mixed_norm_quantize,
+    .norm = mixed_norm,
     .ternary_matmul = mixed_ternary_matmul,
     .norm_backward = mixed_norm_backward,
-    .scale_rows = mixed_scale_rows,
+    .scale = mixed_scale,
     .codes = mixed_codes,
+    .quantize = mixed_quantize,
     .matmul = mixed_matmul,
     .weight_gradient = mixed_weight_gradient,
     .attention = mixed_attention,

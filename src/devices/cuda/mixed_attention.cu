@@ -9,11 +9,9 @@
 // Weights are powers of 2 above a maximum that follows the scores' only when these leave it by more than kSlack: sums
 // stay as exact, for all but their common factor is the same, and are seldom scaled.
 //
-// Keys are rotated by a kernel before, queries in shared memory by the group that has them. On an H100 with 32 x 1024
-// tokens x 12 heads of 64, which take 205 us, lost: the kernel for queries, too (225 us); warps beside the thread that
-// brings, for queries (272) or for both, in memory and ahead (372); groups that rotate a tile of keys ahead beside
-// their queries (242); two groups whose queries are in registers instead of three (216); sections of 16 MB instead of 6
-// (207, and 90 instead of 83 with 64 x 512 tokens x 6 heads).
+// On an H100 with 32 x 1024 tokens x 12 heads of 64 lost: two groups whose queries are in registers instead of three (5
+// % longer); sections of 16 MB instead of 6 (1 %, and 8 % with 64 x 512 tokens x 6 heads). While queries and keys came
+// here unrotated, which took 205 us with a kernel for the keys, all other ways to rotate them took 225 to 372.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -35,51 +33,6 @@ struct AttentionPass {
   bool negated;
   int group;  // heads that share a key head
 };
-
-// ---------------------------------------------------------------- rotation
-
-constexpr int kRotateThreads = 256;
-constexpr unsigned kRotatedRows = 16;  // of a block at once
-
-// Eight neighbouring columns of the first half of a head and those of the second half.
-union Eight {
-  uint4 vector;
-  uint32_t pairs[4];
-};
-
-__device__ __forceinline__ void rotate(const float* cos, const float* sin, Eight& low, Eight& high) {
-#pragma unroll
-  for (int pair = 0; pair < 4; ++pair) {
-    const float2 c = __ldg(reinterpret_cast<const float2*>(cos) + pair);
-    const float2 s = __ldg(reinterpret_cast<const float2*>(sin) + pair);
-    const uint32_t x = low.pairs[pair], y = high.pairs[pair];
-    low.pairs[pair] = bf16_pair(low_of(x) * c.x - low_of(y) * s.x, high_of(x) * c.y - high_of(y) * s.y);
-    high.pairs[pair] = bf16_pair(low_of(y) * c.x + low_of(x) * s.x, high_of(y) * c.y + high_of(x) * s.y);
-  }
-}
-
-// Of all entries; and `taken` becomes 0.
-__global__ void __launch_bounds__(kRotateThreads)
-    rotate_keys(const __grid_constant__ MixedAttentionArgs args, unsigned* taken) {
-  wait_for_inputs();
-  if (blockIdx.x == 0 && threadIdx.x == 0) *taken = 0;
-  const int64_t rows = args.batch * args.tokens;
-  const auto half = static_cast<unsigned>(args.dim / 2), pieces = half / 8;
-  const unsigned pieces_of_row = static_cast<unsigned>(args.kv_heads) * pieces;
-  for (int64_t first = int64_t{blockIdx.x} * kRotatedRows; first < rows; first += int64_t{gridDim.x} * kRotatedRows) {
-    const auto count = static_cast<unsigned>(min(rows - first, int64_t{kRotatedRows}));
-    for (unsigned i = threadIdx.x; i < count * pieces_of_row; i += kRotateThreads) {
-      const int64_t row = first + i / pieces_of_row;
-      const unsigned in_row = i % pieces_of_row, column = in_row % pieces * 8;
-      bf16* const at = args.k + row * args.k_stride + in_row / pieces * args.dim + column;
-      Eight low = {*reinterpret_cast<const uint4*>(at)}, high = {*reinterpret_cast<const uint4*>(at + half)};
-      const int64_t turn = row % args.tokens * half + column;
-      rotate(args.cos + turn, args.sin + turn, low, high);
-      *reinterpret_cast<uint4*>(at) = low.vector;
-      *reinterpret_cast<uint4*>(at + half) = high.vector;
-    }
-  }
-}
 
 // ---------------------------------------------------------------- attention
 
@@ -158,7 +111,7 @@ class GroupQueries {
       const int tile = item.first + group_;
       int steps = steps_of<Shape>(item.first);
       if (tile >= 0) {
-        begin(item, tile);
+        begin();
         meet_all(tile);
         keep(item, tile);
         steps -= tile / kStepHalves + 1;
@@ -176,13 +129,9 @@ class GroupQueries {
   static constexpr bool kQueriesStay = Shape::kGroups > 2;  // in shared memory: there are no registers for them
   static constexpr float kSlack = 8;                        // how far weights may exceed 1, as a power of 2
 
-  __device__ void begin(const Item& item, int tile) {
-    uint8_t* const queries = shared_.queries[query_turn_.at][group_];
-    rotate_queries(queries, item, tile * kTileTokens);
-    fence_for_products();
-    sync_groups<1>(1 + group_);
+  __device__ void begin() {
     if constexpr (!kQueriesStay) {
-      load_operands<kPanels>(queries, queries_);
+      load_operands<kPanels>(shared_.queries[query_turn_.at][group_], queries_);
       shared_.queries_empty[query_turn_.at].arrive();
     }
 #pragma unroll
@@ -191,40 +140,6 @@ class GroupQueries {
       for (float& sum : panel) sum = 0.0f;
     }
     weight_sums_[0] = weight_sums_[1] = 0.0f;
-  }
-
-  // In shared memory, there and in memory: some pieces at once, for cos and sin are far away.
-  __device__ __forceinline__ void rotate_queries(uint8_t* queries, const Item& item, int first) const {
-    const MixedAttentionArgs& args = pass_.args;
-    const auto tokens = static_cast<int>(args.tokens), half = static_cast<int>(args.dim / 2), pieces = half / 8;
-    bf16* const rows = args.q + item.entry * args.tokens * args.q_stride + item.head * args.dim;
-    constexpr int kAtOnce = 2, kTimes = kTileTokens * kPanels * 4 / kGroupThreads / kAtOnce;
-#pragma unroll
-    for (int time = 0; time < kTimes; ++time) {
-      Eight low[kAtOnce], high[kAtOnce];
-      bf16* to[kAtOnce] = {};
-      uint4 *low_at[kAtOnce], *high_at[kAtOnce];
-#pragma unroll
-      for (int k = 0; k < kAtOnce; ++k) {
-        const int i = (time * kAtOnce + k) * kGroupThreads + static_cast<int>(threadIdx.x % kGroupThreads);
-        const int row = i / pieces, piece = i % pieces, token = first + row;
-        if (row >= kTileTokens || token >= tokens) continue;
-        low_at[k] = reinterpret_cast<uint4*>(queries + piece_of_panels(row, piece));
-        high_at[k] = reinterpret_cast<uint4*>(queries + piece_of_panels(row, pieces + piece));
-        low[k].vector = *low_at[k];
-        high[k].vector = *high_at[k];
-        to[k] = rows + token * args.q_stride + 8 * piece;
-        rotate(args.cos + token * half + 8 * piece, args.sin + token * half + 8 * piece, low[k], high[k]);
-      }
-#pragma unroll
-      for (int k = 0; k < kAtOnce; ++k) {
-        if (to[k] == nullptr) continue;
-        *low_at[k] = low[k].vector;
-        *high_at[k] = high[k].vector;
-        *reinterpret_cast<uint4*>(to[k]) = low[k].vector;
-        *reinterpret_cast<uint4*>(to[k] + half) = high[k].vector;
-      }
-    }
   }
 
   // Steps before the tile's own see all of their keys; that one only the tiles up to it.
@@ -477,11 +392,10 @@ void launch(const Exec& exec, const MixedAttentionArgs& args, unsigned* taken) {
 }  // namespace
 
 void mixed_attention(const Exec& exec, const MixedAttentionArgs& args) noexcept {
-  const int64_t rows = args.batch * args.tokens;
-  if (rows * args.heads == 0) return;
+  if (args.batch * args.tokens * args.heads == 0) return;
   const Room taken(exec, sizeof(unsigned), kName);
   if (!taken) return;
-  launch_early(exec, kName, rotate_keys, blocks_for(rows, kRotatedRows), kRotateThreads, 0, args, taken.as<unsigned>());
+  launch_early(exec, kName, clear_taken, 1, kWarp, 0, taken.as<unsigned>(), 1u);
   if (args.dim <= kPanelColumns) {
     launch<AttentionShape<1, 3, 4, 2, 160>>(exec, args, taken.as<unsigned>());
   } else {

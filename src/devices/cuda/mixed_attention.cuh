@@ -149,6 +149,13 @@ class Work {
   unsigned next_ = blockIdx.x;
 };
 
+// By one warp, in front of a kernel whose blocks take items.
+static __global__ void __launch_bounds__(kWarp) clear_taken(unsigned* taken, unsigned count) {
+  wait_for_inputs();
+  let_next_start();
+  if (threadIdx.x < count) taken[threadIdx.x] = 0;
+}
+
 // ---------------------------------------------------------------- rows in registers
 
 // A lane's place in a tile: it has pairs of columns, column() + 8j, of the rows row() and row() + 8.

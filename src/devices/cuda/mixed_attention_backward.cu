@@ -758,7 +758,7 @@ void run(const Exec& exec, const MixedAttentionBackwardArgs& args) {
   const Room marks(exec, static_cast<size_t>(args.batch * args.heads * tiles) * sizeof(Marks), kName);
   const Room taken(exec, 2 * sizeof(unsigned), kName);
   if (!marks || !taken) return;
-  keep_error(exec, cudaMemsetAsync(taken.as<void>(), 0, 2 * sizeof(unsigned), stream_of(exec)), kName);
+  launch_early(exec, kName, clear_taken, 1, kWarp, 0, taken.as<unsigned>(), 2u);
   const auto map = [&](const bf16* rows, int64_t heads, int64_t stride) {
     return map_of_heads(exec, kName, rows, args.batch, heads, args.tokens, args.dim, stride, kTileTokens);
   };

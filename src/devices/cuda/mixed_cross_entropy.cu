@@ -15,33 +15,46 @@ constexpr int64_t kIgnoredTarget = -100;
 constexpr int kHeld = 4;
 constexpr int kMostThreads = 512;
 
-// exp(x) but for a few roundings of x and of the result.
-__device__ float fast_exponential(float x) {
-  constexpr float kLog2E = 1.4426950408889634f;
+constexpr float kLog2E = 1.4426950408889634f, kLn2 = 0.693147180559945f;
+
+__device__ float power_of_two(float x) {
   float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x * kLog2E));
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
 
-__device__ float greatest_of(const Octet& x) {
-  return fmaxf(fmaxf(fmaxf(x.at[0], x.at[1]), fmaxf(x.at[2], x.at[3])),
-               fmaxf(fmaxf(x.at[4], x.at[5]), fmaxf(x.at[6], x.at[7])));
+// exp(x) / 2^origin, of an exponent that is rounded once.
+__device__ float exponential(float x, float origin) { return power_of_two(fmaf(x, kLog2E, -origin)); }
+
+// Of two pairs of bf16 each; a NaN only where both are.
+__device__ uint32_t greater_pair(uint32_t a, uint32_t b) {
+  uint32_t greater;
+  asm("max.bf16x2 %0, %1, %2;" : "=r"(greater) : "r"(a), "r"(b));
+  return greater;
 }
 
-// `sum` = Σ exp(x - max) of what was added, relative to 0 as long as max is -inf, so that -inf adds nothing. NaNs leave
-// max alone and make the sum NaN, and so does +inf.
+__device__ uint32_t greatest_pair(const uint4& octet) {
+  return greater_pair(greater_pair(octet.x, octet.y), greater_pair(octet.z, octet.w));
+}
+
+__device__ float greatest_of(uint32_t pair) { return fmaxf(low_of(pair), high_of(pair)); }
+
+// `sum` = Σ exp(x) over 2^origin of what was added, where the origin is that of exp(max), rounded, and 0 as long as max
+// is -inf, so that -inf adds nothing. NaNs leave max alone and make the sum NaN, and so does +inf.
 struct Exponentials {
   float max = -INFINITY, sum = 0.0f;
 
+  __device__ float origin() const { return max == -INFINITY ? 0.0f : max * kLog2E; }
+
   __device__ void raise_max(float to) {
     if (!(to > max)) return;
-    sum *= fast_exponential(max - to);
+    sum *= power_of_two(max * kLog2E - to * kLog2E);
     max = to;
   }
   // Where max is at least the greatest of x.
   __device__ void add(const Octet& x) {
     const float from = origin();
-    sum += sum_of(map_pack<kOctet>([from](float v) { return fast_exponential(v - from); }, x));
+    sum += sum_of(map_pack<kOctet>([from](float v) { return exponential(v, from); }, x));
   }
   // By a whole warp.
   __device__ Exponentials of_lanes() const {
@@ -50,9 +63,8 @@ struct Exponentials {
     all.sum = sum_of_lanes(all.sum);
     return all;
   }
-
- private:
-  __device__ float origin() const { return max == -INFINITY ? 0.0f : max; }
+  // The logarithm of Σ exp(x - max): what the origin lost in rounding comes back.
+  __device__ float log_of_sum() const { return logf(sum) - fmaf(max, kLog2E, -origin()) * kLn2; }
 };
 
 // A row of which each thread of the block has the octets threadIdx.x + n·blockDim.x: kHeld in registers, then `shared`
@@ -73,16 +85,16 @@ class KeptRow {
 
   __device__ Exponentials exponentials() const {
     Exponentials all;
-    float greatest = -INFINITY;
+    uint32_t greatest = greatest_pair(held_[0]);
 #pragma unroll
-    for (const uint4& octet : held_) greatest = fmaxf(greatest, greatest_of(octet_of(octet)));
-    all.raise_max(greatest);
+    for (int n = 1; n < kHeld; ++n) greatest = greater_pair(greatest, greatest_pair(held_[n]));
+    all.raise_max(greatest_of(greatest));
 #pragma unroll
     for (const uint4& octet : held_) all.add(octet_of(octet));
     __pipeline_wait_prior(0);
-    for_others([&](int64_t, const Octet& x) {
-      all.raise_max(greatest_of(x));
-      all.add(x);
+    for_others([&](int64_t, const uint4& octet) {
+      all.raise_max(greatest_of(greatest_pair(octet)));
+      all.add(octet_of(octet));
     });
     return all;
   }
@@ -92,7 +104,7 @@ class KeptRow {
   __device__ void for_all(const Each& each) const {
 #pragma unroll
     for (int n = 0; n < kHeld; ++n) {
-      if (at(n) < octets_) each(at(n), octet_of(held_[n]));
+      if (at(n) < octets_) each(at(n), held_[n]);
     }
     for_others(each);
   }
@@ -110,8 +122,8 @@ class KeptRow {
   template <class Each>
   __device__ void for_others(const Each& each) const {
     int n = kHeld;
-    for (; n < kHeld + shared_ && at(n) < octets_; ++n) each(at(n), octet_of(*slot(n - kHeld)));
-    for (; at(n) < octets_; ++n) each(at(n), octet_of(load(n)));
+    for (; n < kHeld + shared_ && at(n) < octets_; ++n) each(at(n), *slot(n - kHeld));
+    for (; at(n) < octets_; ++n) each(at(n), load(n));
   }
 
   const bf16* row_;
@@ -146,10 +158,10 @@ __global__ void __launch_bounds__(kMostThreads, 2)
     __syncthreads();
     const Exponentials all = (lane < warps ? of_warps[turn][lane] : Exponentials()).of_lanes();
     turn ^= 1;
-    if (threadIdx.x == 0) args.loss[row] = logf(all.sum) - (hit - all.max);
-    const float scale = args.scale, factor = scale / all.sum, max = all.max;
-    kept.for_all([&](int64_t at, const Octet& x) {
-      Octet d = map_pack<kOctet>([=](float v) { return fast_exponential(v - max) * factor; }, x);
+    if (threadIdx.x == 0) args.loss[row] = all.log_of_sum() - (hit - all.max);
+    const float scale = args.scale, factor = scale / all.sum, origin = all.max * kLog2E;
+    kept.for_all([&](int64_t at, const uint4& octet) {
+      Octet d = map_pack<kOctet>([=](float v) { return exponential(v, origin) * factor; }, octet_of(octet));
       if (at == target / kOctet) {
 #pragma unroll
         for (int i = 0; i < kOctet; ++i) d.at[i] -= i == target % kOctet ? scale : 0.0f;

@@ -6,13 +6,19 @@
 
 namespace tern::cuda {
 
+// scatter_rows.cu
+void mixed_scatter_add_rows(const Exec& exec, const MixedScatterArgs& args) noexcept;
 // mixed_norm.cu
 void mixed_norm_quantize(const Exec& exec, const MixedNormQuantizeArgs& args) noexcept;
+void mixed_norm(const Exec& exec, const MixedNormArgs& args) noexcept;
 // mixed_norm_backward.cu
 void mixed_norm_backward(const Exec& exec, const MixedNormBackwardArgs& args) noexcept;
 // mixed_rows.cu
-void mixed_scale_rows(const Exec& exec, const MixedScaleRowsArgs& args) noexcept;
+void mixed_gather_rows(const Exec& exec, const MixedGatherArgs& args) noexcept;
+void mixed_scale(const Exec& exec, const MixedScaleArgs& args) noexcept;
 void mixed_codes(const Exec& exec, const MixedCodesArgs& args) noexcept;
+// ternary_pack.cu
+void mixed_quantize(const Exec& exec, const MixedQuantizeArgs& args) noexcept;
 // mixed_cross_entropy.cu
 void mixed_cross_entropy(const Exec& exec, const MixedCrossEntropyArgs& args) noexcept;
 // mixed_ternary.cu

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normalization and quantization of rows of bf16.
+// Normalization of rows of bf16, and their quantization.
 #include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/row_groups.cuh"
 #include "devices/cuda/row_quantize.cuh"
@@ -84,6 +84,38 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
   }
 }
 
+template <int kThreads, int kHeld>
+__global__ void __launch_bounds__(kGroupBlock, 2) normalize(const __grid_constant__ MixedNormArgs args, int stages) {
+  extern __shared__ uint4 shared[];
+  __shared__ typename RowGroup<kThreads>::Slots slots;
+  RowGroup<kThreads> group(slots);
+  const int octets = static_cast<int>(args.cols / kOctet);
+  let_next_start();
+  wait_for_inputs();
+  using Weights = ColumnWeights<kThreads, kHeld>;
+  const RowMatrix matrices[] = {{args.x, args.cols}};
+  RowReader<kThreads, kHeld, 1> reader(matrices, args.rows, octets, stages, shared + Weights::kPlaces);
+  const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
+  __syncthreads();
+
+  for (int64_t row = group.first_row(); group.is_left(row, args.rows); row += group.step()) {
+    reader.next();
+    Octet squares = {};
+    for_octets<kHeld>(group, octets, [&](int i, int at) {
+      const Octet x = reader.octet(0, i, at);
+      squares = add_products(squares, x, x);
+    });
+    const float inv = inverse_rms(group.sum(sum_of(squares)), args.cols, args.eps);
+    if (row >= args.rows) continue;
+    for_octets<kHeld>(group, octets, [&](int i, int at) {
+      if (at >= octets) return;
+      const auto normalized = [inv](float v, float w) { return v * inv * w; };
+      put_halves(args.y + row * args.cols, at, map_pack<kOctet>(normalized, reader.octet(0, i, at), weights.octet(at)));
+    });
+    if (group.thread() == 0) args.inv_rms[row] = inv;
+  }
+}
+
 template <bool kGated>
 void launch(const Exec& exec, const MixedNormQuantizeArgs& args) {
   constexpr int kMatrices = kGated ? 2 : 1;
@@ -102,6 +134,17 @@ void mixed_norm_quantize(const Exec& exec, const MixedNormQuantizeArgs& args) no
   if (args.rows == 0) return;
   if (args.gate) return launch<true>(exec, args);
   launch<false>(exec, args);
+}
+
+void mixed_norm(const Exec& exec, const MixedNormArgs& args) noexcept {
+  if (args.rows == 0) return;
+  const RowShare share = row_share(exec, args.cols, 1);
+  const auto bytes = static_cast<size_t>(shared_bytes(share, 1));
+  with_share(share, [&](auto threads, auto held) {
+    const auto kernel = normalize<threads(), held()>;
+    const unsigned blocks = resident_blocks(exec, "mixed_norm", kernel, share, args.rows, bytes);
+    launch_early(exec, "mixed_norm", kernel, blocks, kGroupBlock, bytes, args, share.stages);
+  });
 }
 
 }  // namespace tern::cuda

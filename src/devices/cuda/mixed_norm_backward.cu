@@ -11,18 +11,19 @@ constexpr const char* kName = "mixed_norm_backward";
 
 // What the elements of a row are multiplied by.
 struct RowFactors {
-  float inv, z, e;
+  float inv, z, add, e;
 
-  __device__ RowFactors(const MixedNormBackwardArgs& args, int64_t row) : inv(0.0f), z(0.0f), e(0.0f) {
+  __device__ RowFactors(const MixedNormBackwardArgs& args, int64_t row) : inv(0.0f), z(1.0f), add(1.0f), e(1.0f) {
     if (row >= args.rows) return;
     inv = args.inv_rms[row];
-    z = args.q_scale[row];
+    if (args.q_scale) z = args.q_scale[row];
+    if (args.add_q_scale) add = args.add_q_scale[row];
     if (args.e_of.q_scale) e = args.e_of.q_scale[row];
   }
   // Apart from the loads, so that these can be under way meanwhile.
   __device__ void divide(const MixedNormBackwardArgs& args) {
     z = args.weight_scale * z;
-    e = args.e_of.factor / e;
+    if (args.e_of.q_scale) e = args.e_of.factor / e;
   }
 };
 
@@ -113,6 +114,7 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
       if (is_row) add_to_sums(i, at, slope, map_pack<kOctet>([by](float v) { return v * by.inv; }, input));
     });
     const float c = group.sum(sum_of(products)) * by.inv * by.inv * per_col;
+    __syncwarp();  // the row is read from shared memory again: there are no registers for it
     if (!is_row) continue;
     for_octets<kHeld>(group, octets, [&](int i, int at) {
       if (at >= octets) return;
@@ -129,9 +131,8 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
         put_halves(args.e_gate + row * args.e_stride, at, map_pack<kOctet>(d_gate, dh, x, gate));
         put_halves(args.e_x + row * args.e_stride, at, map_pack<kOctet>(d_x, dh, gate));
       } else {
-        const Octet d = map_pack<kOctet>([](float a, float b) { return a + b; }, reader.octet(kAdd, i, at), dh);
-        if (args.d) put_halves(args.d + row * cols, at, d);
-        if (args.e) put_halves(args.e + row * cols, at, map_pack<kOctet>([by](float v) { return v * by.e; }, d));
+        const auto sum = [by](float a, float b) { return (a * by.add + b) * by.e; };
+        put_halves(args.d + row * cols, at, map_pack<kOctet>(sum, reader.octet(kAdd, i, at), dh));
       }
     });
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of bf16 times a factor each, and int8 codes as bf16.
+// Rows of a table in bf16, numbers times one that is on the device, and int8 codes as bf16.
 #include "devices/cuda/divisor.cuh"
 #include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/row_groups.cuh"
@@ -53,34 +53,52 @@ __device__ void for_octets_at_once(const Steps& steps, int64_t rows, const Load&
 }
 
 __global__ void __launch_bounds__(kPackThreads)
-    scale_rows(const __grid_constant__ MixedScaleRowsArgs args, const __grid_constant__ Steps steps) {
+    gather_rows(const __grid_constant__ MixedGatherArgs args, const __grid_constant__ Steps steps) {
   let_next_start();
   wait_for_inputs();
-  const auto at = [&](const Place& place) { return place.row * args.cols + kOctet * place.octet; };
-  uint4 x[kAtOnce];
-  float scale[kAtOnce];
+  Octet x[kAtOnce];
   for_octets_at_once(
-      steps, args.rows,
+      steps, args.count,
       [&](int k, const Place& place) {
-        x[k] = *reinterpret_cast<const uint4*>(args.x + at(place));
-        scale[k] = args.by.q_scale[place.row];
+        x[k] = load_pack<kOctet>(args.table + args.ids[place.row] * args.cols + kOctet * place.octet);
       },
       [&](int k, const Place& place) {
-        const float by = args.by.factor / scale[k];
-        const Octet y = map_pack<kOctet>([by](float v) { return v * by; }, octet_of(x[k]));
-        *reinterpret_cast<uint4*>(args.y + at(place)) = halves_of(y);
+        *reinterpret_cast<uint4*>(args.y + place.row * args.cols + kOctet * place.octet) = halves_of(x[k]);
       });
 }
 
+// Of packs of 16 bytes.
+template <class T>
+__global__ void __launch_bounds__(kPackThreads) scale_all(const __grid_constant__ MixedScaleArgs args) {
+  let_next_start();
+  wait_for_inputs();
+  const float factor = *args.factor;
+  if (factor == 1.0f) return;
+  constexpr int kWidth = kPackWidth<T>;
+  for (int64_t i = thread_of_grid() * kWidth; i < args.count; i += threads_of_grid() * kWidth) {
+    T* const at = static_cast<T*>(args.y) + i;
+    const auto scaled = [factor](T x) { return element_of<T>(number_of(x) * factor); };
+    store_pack(at, map_pack<kWidth>(scaled, load_pack<kWidth>(at)));
+  }
+}
+
 __global__ void __launch_bounds__(kPackThreads)
-    widen_codes(const __grid_constant__ MixedCodesArgs args, const __grid_constant__ Steps steps) {
+    widen_codes(const __grid_constant__ MixedCodesArgs args, int64_t rows, const __grid_constant__ Steps steps) {
   let_next_start();
   wait_for_inputs();
   Pack<int8_t, kOctet> x[kAtOnce];
   for_octets_at_once(
-      steps, args.rows,
+      steps, rows,
       [&](int k, const Place& place) {
-        x[k] = load_pack<kOctet>(args.x + place.row * args.x_stride + kOctet * place.octet);
+        int64_t row = place.row;
+        const int8_t* from = args.part[0].x;
+#pragma unroll
+        for (int i = 0; i + 1 < kMostTernaryParts; ++i) {
+          if (i + 1 >= args.parts || row < args.part[i].rows) break;
+          row -= args.part[i].rows;
+          from = args.part[i + 1].x;
+        }
+        x[k] = load_pack<kOctet>(from + row * args.x_stride + kOctet * place.octet);
       },
       [&](int k, const Place& place) {
         const Octet y = map_pack<kOctet>([](int8_t code) { return static_cast<float>(code); }, x[k]);
@@ -88,22 +106,33 @@ __global__ void __launch_bounds__(kPackThreads)
       });
 }
 
-template <class Args>
-void launch(const Exec& exec, const char* name, void (*kernel)(Args, Steps), const Args& args) {
-  if (args.rows == 0 || args.cols == 0) return;
-  const int64_t row_octets = args.cols / kOctet;
-  launch_early(exec, name, kernel, blocks_for(args.rows * row_octets, int64_t{kPackThreads} * kAtOnce), kPackThreads, 0,
-               args, Steps(row_octets));
-}
-
 }  // namespace
 
-void mixed_scale_rows(const Exec& exec, const MixedScaleRowsArgs& args) noexcept {
-  launch(exec, "mixed_scale_rows", scale_rows, args);
+void mixed_gather_rows(const Exec& exec, const MixedGatherArgs& args) noexcept {
+  if (args.count == 0 || args.cols == 0) return;
+  const int64_t row_octets = args.cols / kOctet;
+  launch_early(exec, "mixed_gather_rows", gather_rows,
+               blocks_for(args.count * row_octets, int64_t{kPackThreads} * kAtOnce), kPackThreads, 0, args,
+               Steps(row_octets));
+}
+
+void mixed_scale(const Exec& exec, const MixedScaleArgs& args) noexcept {
+  if (args.count == 0) return;
+  const auto scale = [&](auto kernel, int width) {
+    launch_early(exec, "mixed_scale", kernel, blocks_for(args.count, int64_t{kPackThreads} * width), kPackThreads, 0,
+                 args);
+  };
+  if (args.dtype == DType::bf16) return scale(scale_all<bf16>, kPackWidth<bf16>);
+  scale(scale_all<float>, kPackWidth<float>);
 }
 
 void mixed_codes(const Exec& exec, const MixedCodesArgs& args) noexcept {
-  launch(exec, "mixed_codes", widen_codes, args);
+  int64_t rows = 0;
+  for (int i = 0; i < args.parts; ++i) rows += args.part[i].rows;
+  if (rows == 0 || args.cols == 0) return;
+  const int64_t row_octets = args.cols / kOctet;
+  launch_early(exec, "mixed_codes", widen_codes, blocks_for(rows * row_octets, int64_t{kPackThreads} * kAtOnce),
+               kPackThreads, 0, args, rows, Steps(row_octets));
 }
 
 }  // namespace tern::cuda

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ternary products of mixed-precision training: results in bf16 with an optional residual, written by the product
-// itself where it has many rows on Hopper, else rounded in a pass over f32 results.
+// itself where it has many rows on Hopper, else rounded in a pass over f32 results. Heads that it cannot rotate are
+// rotated in a pass over them.
 #include <algorithm>
 
+#include "devices/cuda/bf16_rotation.cuh"
 #include "devices/cuda/convert.cuh"
 #include "devices/cuda/divisor.cuh"
 #include "devices/cuda/launch.h"
@@ -100,13 +102,51 @@ void multiply_through_f32(const Exec& exec, const MixedTernaryArgs& args, const 
   }
 }
 
+// Of n columns, whose heads are rotated where they are.
+struct HeadsInPlace {
+  MixedRotation rotation;
+  int64_t rows;
+  Divisor eights_of_row, eights_of_half;  // the low halves'
+  bf16* y;
+  int64_t y_stride;
+};
+
+__global__ void __launch_bounds__(kPackThreads) rotate_heads(const __grid_constant__ HeadsInPlace heads) {
+  const int64_t count = heads.rows * heads.eights_of_row.divisor(), half = heads.rotation.dim / 2;
+  for (int64_t i = thread_of_grid(); i < count; i += threads_of_grid()) {
+    const int64_t row = heads.eights_of_row.quotient(i), in_row = i - row * heads.eights_of_row.divisor();
+    const int64_t head = heads.eights_of_half.quotient(in_row);
+    const int64_t column = (in_row - head * heads.eights_of_half.divisor()) * 8;
+    bf16* const at = heads.y + row * heads.y_stride + head * heads.rotation.dim + column;
+    Eight low = {*reinterpret_cast<const uint4*>(at)}, high = {*reinterpret_cast<const uint4*>(at + half)};
+    const int64_t turn = row % heads.rotation.tokens * half + column;
+    Turns8 turns;
+    turns.load(heads.rotation.cos + turn, heads.rotation.sin + turn);
+    turns.rotate(low, high);
+    *reinterpret_cast<uint4*>(at) = low.vector;
+    *reinterpret_cast<uint4*>(at + half) = high.vector;
+  }
+}
+
+void rotate_parts(const Exec& exec, const MixedTernaryArgs& args) {
+  for (int i = 0; i < args.parts; ++i) {
+    const MixedTernaryPart& part = args.part[i];
+    if (!part.rotated || part.n == 0) continue;
+    const HeadsInPlace heads = {args.rotation, args.rows,    Divisor(part.n / 16), Divisor(args.rotation.dim / 16),
+                                part.y,        part.y_stride};
+    rotate_heads<<<blocks_for(args.rows * (part.n / 16), kPackThreads), kPackThreads, 0, stream_of(exec)>>>(heads);
+    launched(exec, kName);
+  }
+}
+
 }  // namespace
 
 void mixed_ternary_matmul(const Exec& exec, const MixedTernaryArgs& args) noexcept {
   const TernaryMatmulArgs product = product_of(args);
   if (args.rows == 0 || column_blocks(product, kTileRows) == 0) return;
-  if (is_hopper(exec) && args.k > 0 && ternary_wgmma_to_bf16(exec, product, args)) return;
-  multiply_through_f32(exec, args, product);
+  const bool is_done = is_hopper(exec) && args.k > 0 && ternary_wgmma_to_bf16(exec, product, args);
+  if (!is_done) multiply_through_f32(exec, args, product);
+  if (!is_done || !ternary_wgmma_rotates(args.rotation)) rotate_parts(exec, args);
 }
 
 }  // namespace tern::cuda

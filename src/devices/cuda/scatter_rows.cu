@@ -3,8 +3,11 @@
 // id are neighbours, and cut into segments of which each is added by a block, whatever is in it: an id that is
 // everywhere costs no more than many that are rare.
 #include <algorithm>
+#include <bit>
 #include <cub/device/device_radix_sort.cuh>
 
+#include "devices/cuda/convert.cuh"
+#include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/pointwise.h"
 
@@ -44,17 +47,17 @@ struct OpenRuns {
   __device__ float* goes_on(int64_t segment) const { return sums + (2 * segment + 1) * cols; }
 };
 
-template <int kWidth>
-__device__ Pack<float, kWidth> added(Pack<float, kWidth> sum, const float* x) {
+template <int kWidth, class T>
+__device__ Pack<float, kWidth> added(Pack<float, kWidth> sum, const T* x) {
   const auto term = load_pack<kWidth>(x);
 #pragma unroll
-  for (int l = 0; l < kWidth; ++l) sum.at[l] += term.at[l];
+  for (int l = 0; l < kWidth; ++l) sum.at[l] += number_of(term.at[l]);
   return sum;
 }
 
-template <int kWidth>
+template <int kWidth, class T>
 __global__ void __launch_bounds__(kThreads)
-    add_segments(Sorted sorted, int64_t cols, const float* x, float* y, OpenRuns open) {
+    add_segments(Sorted sorted, int64_t cols, const T* x, float* y, OpenRuns open) {
   __shared__ uint64_t ids[kSegment + 2];  // with a neighbour on either side
   __shared__ int rows[kSegment];
   const int64_t segment = blockIdx.x;
@@ -111,8 +114,18 @@ __global__ void __launch_bounds__(kThreads) add_open_runs(Sorted sorted, int64_t
   }
 }
 
-template <int kWidth>
-void add_sorted(const Exec& exec, const Sorted& sorted, const ScatterAddRowsArgs& args) {
+// What both entries have. T: of x.
+template <class T>
+struct Rows {
+  int64_t count, cols;
+  const T* x;
+  const int64_t* ids;
+  float* y;
+  int id_bits;  // that ids may have
+};
+
+template <int kWidth, class T>
+void add_sorted(const Exec& exec, const Sorted& sorted, const Rows<T>& args) {
   const auto segments = static_cast<unsigned>(ceil_div(sorted.count, kSegment));
   const Room room(exec, size_t{2} * segments * static_cast<size_t>(args.cols) * sizeof(float), kName);
   if (!room) return;
@@ -122,7 +135,8 @@ void add_sorted(const Exec& exec, const Sorted& sorted, const ScatterAddRowsArgs
   launched(exec, kName);
 }
 
-void add(const Exec& exec, const ScatterAddRowsArgs& args) {
+template <class T>
+void add(const Exec& exec, const Rows<T>& args) {
   const auto count = static_cast<int>(args.count);
   const auto size = static_cast<size_t>(count);
   const Room keys(exec, 2 * size * sizeof(uint64_t), kName), rows(exec, 2 * size * sizeof(int), kName);
@@ -132,7 +146,7 @@ void add(const Exec& exec, const ScatterAddRowsArgs& args) {
   const cudaStream_t stream = stream_of(exec);
   number_rows<<<blocks_for(count, kThreads), kThreads, 0, stream>>>(count, args.ids, ids, order);
   const auto sort = [&](void* room, size_t& bytes) {
-    return cub::DeviceRadixSort::SortPairs(room, bytes, ids, sorted_ids, order, sorted_order, count, 0, kIdBits,
+    return cub::DeviceRadixSort::SortPairs(room, bytes, ids, sorted_ids, order, sorted_order, count, 0, args.id_bits,
                                            stream);
   };
   size_t bytes = 0;
@@ -146,16 +160,27 @@ void add(const Exec& exec, const ScatterAddRowsArgs& args) {
   packs ? add_sorted<kWidth>(exec, sorted, args) : add_sorted<1>(exec, sorted, args);
 }
 
+template <class T>
+void add_all(const Exec& exec, const Rows<T>& rows) {
+  for (int64_t first = 0; first < rows.count; first += kMostSorted) {
+    Rows<T> some = rows;
+    some.count = std::min(kMostSorted, rows.count - first);
+    some.x += first * rows.cols;
+    some.ids += first;
+    add(exec, some);
+  }
+}
+
 }  // namespace
 
 void scatter_many_rows(const Exec& exec, const ScatterAddRowsArgs& args) noexcept {
-  for (int64_t first = 0; first < args.count; first += kMostSorted) {
-    add(exec, {.count = std::min(kMostSorted, args.count - first),
-               .cols = args.cols,
-               .x = args.x + first * args.cols,
-               .ids = args.ids + first,
-               .y = args.y});
-  }
+  add_all(exec, Rows<float>{args.count, args.cols, args.x, args.ids, args.y, kIdBits});
+}
+
+void mixed_scatter_add_rows(const Exec& exec, const MixedScatterArgs& args) noexcept {
+  if (args.cols == 0) return;
+  const int bits = std::max(1, static_cast<int>(std::bit_width(static_cast<uint64_t>(args.table_rows - 1))));
+  add_all(exec, Rows<bf16>{args.count, args.cols, args.x, args.ids, args.y, bits});
 }
 
 }  // namespace tern::cuda

@@ -39,5 +39,7 @@ bool ternary_wgmma_gate(const Exec& exec, const TernaryMatmulArgs& args) noexcep
 // way, being too small for the device or too long in k: then nothing was done.
 bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
                            const MixedTernaryArgs& results) noexcept;
+// Whether it rotates the parts that are to be rotated so, too.
+bool ternary_wgmma_rotates(const MixedRotation& rotation) noexcept;
 
 }  // namespace tern::cuda

@@ -190,7 +190,7 @@ __device__ void put_codes(const CodeRow<int8_t>& row, int64_t first, uint32_t (&
 }
 
 // A warp quantizes a tile.
-__device__ void quantize_tile(const TernaryQuantizeMatrix& matrix, int64_t tile) {
+__device__ void quantize_tile(const TernaryQuantizeMatrix& matrix, const TernaryCode& code, int64_t tile) {
   const int64_t across = column_tiles(matrix.cols), lane = threadIdx.x % kWarp;
   const int64_t first = tile % across * kTileColumns, first_row = tile / across * kTileRows + lane / 4;
   const bool fours = matrix.cols % 4 == 0;
@@ -203,7 +203,6 @@ __device__ void quantize_tile(const TernaryQuantizeMatrix& matrix, int64_t tile)
     const WeightRow from = {row < matrix.rows ? matrix.w + row * matrix.cols : nullptr, matrix.cols, aligned};
     w[i / 8][i / 4 % 2][i % 4] = from.load(first + 32 * (i % 4) + 16 * (i / 4 % 2) + 4 * (lane % 4));
   }
-  const TernaryCode code = {matrix.inverse_scale};
   uint32_t words[4] = {};
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
@@ -225,15 +224,37 @@ constexpr int64_t tiles_of(const TernaryQuantizeMatrix& matrix) {
   return row_tiles(matrix.rows) * column_tiles(matrix.cols);
 }
 
+// Where the scales of a list's matrices are on the device: MixedQuantizeArgs.
+struct LateScales {
+  const double* abs_sum;  // or null
+  float least;
+
+  __device__ float inverse(const TernaryQuantizeMatrix& matrix, int at) const {
+    if (abs_sum == nullptr) return matrix.inverse_scale;
+    return 1.0f / fmaxf(static_cast<float>(abs_sum[at] / static_cast<double>(matrix.rows * matrix.cols)), least);
+  }
+};
+
 __global__ void __launch_bounds__(kThreads)
-    quantize_all(const __grid_constant__ PieceList<TernaryQuantizeMatrix> list) {
+    quantize_all(const __grid_constant__ PieceList<TernaryQuantizeMatrix> list, LateScales scales) {
   for (int64_t piece = blockIdx.x; piece < list.pieces(); piece += gridDim.x) {
     const int at = list.item_of(piece);
     const TernaryQuantizeMatrix& matrix = list.item[at];
     const int64_t tile = (piece - list.begin[at]) * kTilesOfPiece + threadIdx.x / kWarp;
-    if (tile < tiles_of(matrix)) quantize_tile(matrix, tile);
+    if (tile < tiles_of(matrix)) quantize_tile(matrix, {scales.inverse(matrix, at)}, tile);
   }
   __threadfence();  // as in pack_codes
+}
+
+void quantize(const Exec& exec, const char* name, const TernaryQuantizeArgs& args, const LateScales& scales) {
+  const auto matrix_of = [&](int64_t i) { return args.matrix[i]; };
+  const auto pieces_of = [](const TernaryQuantizeMatrix& matrix) { return ceil_div(tiles_of(matrix), kTilesOfPiece); };
+  for_lists(args.matrices, matrix_of, pieces_of, [&](const PieceList<TernaryQuantizeMatrix>& list, int64_t first) {
+    if (list.pieces() == 0) return;
+    const LateScales of_list = {scales.abs_sum ? scales.abs_sum + first : nullptr, scales.least};
+    quantize_all<<<blocks_for(list.pieces(), 1), kThreads, 0, stream_of(exec)>>>(list, of_list);
+    launched(exec, name);
+  });
 }
 
 }  // namespace
@@ -257,13 +278,11 @@ void ternary_unpack(const Exec& exec, const TernaryUnpackArgs& args) noexcept {
 }
 
 void ternary_quantize(const Exec& exec, const TernaryQuantizeArgs& args) noexcept {
-  const auto matrix_of = [&](int64_t i) { return args.matrix[i]; };
-  const auto pieces_of = [](const TernaryQuantizeMatrix& matrix) { return ceil_div(tiles_of(matrix), kTilesOfPiece); };
-  for_lists(args.matrices, matrix_of, pieces_of, [&](const PieceList<TernaryQuantizeMatrix>& list, int64_t) {
-    if (list.pieces() == 0) return;
-    quantize_all<<<blocks_for(list.pieces(), 1), kThreads, 0, stream_of(exec)>>>(list);
-    launched(exec, "ternary_quantize");
-  });
+  quantize(exec, "ternary_quantize", args, {});
+}
+
+void mixed_quantize(const Exec& exec, const MixedQuantizeArgs& args) noexcept {
+  quantize(exec, "mixed_quantize", args.to, {args.abs_sum, args.least_scale});
 }
 
 }  // namespace tern::cuda

@@ -15,6 +15,7 @@
 #include <iterator>
 
 #include "devices/cuda/bf16_pair.cuh"
+#include "devices/cuda/bf16_rotation.cuh"
 #include "devices/cuda/bf16_tile.cuh"
 #include "devices/cuda/block_memory.cuh"
 #include "devices/cuda/early_launch.cuh"
@@ -367,15 +368,16 @@ struct PlainOutput {
   static constexpr int kParts = 1;
   struct To {};
   struct Memory {};
+  struct Prepared {};
 
   __device__ PlainOutput(const To&, Memory&, unsigned) {}
   __device__ static void init(Memory&) {}
   __device__ void begin(const TurnTile&) {}
-  __device__ void prepare(int, float) {}
+  __device__ void prepare(const TurnTile&, int, float, Prepared&) {}
   __device__ void end() {}
 
   template <class Sums>
-  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows], Prepared&) {
     sums.put(tile.part, tile.first_row, tile.rows, tile.first_column, tile.is_tile ? tile.part.n : 0, ends);
   }
 };
@@ -393,16 +395,19 @@ class GateOutput {
   struct Memory {
     float up_factors[kGroups][Shape::kRows];
   };
+  struct Prepared {};
 
   __device__ GateOutput(const To& to, Memory& memory, unsigned group) : to_(to), factors_(memory.up_factors[group]) {}
 
   __device__ static void init(Memory&) {}
   __device__ void begin(const TurnTile&) {}
-  __device__ void prepare(int row, float q_scale) { factors_[row] = to_.up_scale / q_scale; }
+  __device__ void prepare(const TurnTile&, int row, float q_scale, Prepared&) {
+    factors_[row] = to_.up_scale / q_scale;
+  }
   __device__ void end() {}
 
   template <class Sums>
-  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows], Prepared&) {
     const int64_t n = tile.part.n, columns_left = (tile.is_tile ? n : 0) - tile.first_column - Sums::lane_column();
     float* const to = tile.part.y + (tile.first_row + Sums::lane_row()) * n + tile.first_column + Sums::lane_column();
     const int rows_left = tile.rows - Sums::lane_row();
@@ -430,17 +435,25 @@ class GateOutput {
 
 // Those of MixedTernaryArgs. A thread of each group stores what the group has left in its boxes, and has the residual
 // brought there before, while the group's products of that tile still run.
-template <class Shape>
+// kRotates: parts may be rotated. That takes registers, so products without such parts have a kernel of their own.
+template <class Shape, bool kRotates>
 class Bf16Output {
  public:
   static constexpr int kParts = 1;
   struct To {
     CUtensorMap y[kMostTernaryParts], residual[kMostTernaryParts];
-    bool adds[kMostTernaryParts];
+    bool adds[kMostTernaryParts], rotates[kMostTernaryParts];
+    MixedRotation rotation;
   };
   struct Memory {
     Bf16Box<Shape::kRows> boxes[kGroups][Shape::kColumnGroups];
     Barrier residual[kGroups];
+  };
+  // Where heads are rotated: what a thread turns, kTurns eights of columns of the low halves of heads at a time, of all
+  // heads of a row. Not a member, which would have its registers while the next tile is multiplied.
+  static constexpr int kTurns = 2;
+  struct Prepared {
+    Turns8 at[kTurns];
   };
 
   __device__ Bf16Output(const To& to, Memory& memory, unsigned group)
@@ -464,14 +477,17 @@ class Bf16Output {
   }
 
   // Before the barrier of the group that is before put(): the boxes can be written.
-  __device__ void prepare(int, float) {
+  __device__ void prepare(const TurnTile& tile, int, float, Prepared& turns) {
+    if constexpr (kRotates) {
+      if (to_.rotates[tile.part_at]) load_turns(turns, tile, 0);
+    }
     if (threadIdx.x % kGroupThreads == 0) wait_for_reads();
     __syncwarp();
   }
 
   // Between two barriers of the group.
   template <class Sums>
-  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows], Prepared& turns) {
     if (!tile.is_tile) return;
     if (adds(tile)) {
       residual_.wait(parity_);
@@ -479,6 +495,9 @@ class Bf16Output {
       write<true>(sums, ends);
     } else {
       write<false>(sums, ends);
+    }
+    if constexpr (kRotates) {
+      if (to_.rotates[tile.part_at]) rotate(turns, tile);
     }
     publish_to_copies();
     sync_groups<1>(1 + threadIdx.x / kGroupThreads);
@@ -550,6 +569,72 @@ class Bf16Output {
     }
   }
 
+  // Kept where it is: what the compiler computes ahead of all tiles takes registers from the products.
+  __device__ static unsigned here(int64_t x) {
+    auto value = static_cast<unsigned>(x);
+    asm volatile("" : "+r"(value));
+    return value;
+  }
+  __device__ int eights_of_half() const { return static_cast<int>(here(to_.rotation.dim)) / 16; }
+
+  template <class Each>
+  __device__ void visit_turns(Prepared& turns, int first, const Each& each) {
+    const int eights = eights_of_half(), shift = __ffs(eights) - 1;
+    const auto thread = static_cast<int>(here(threadIdx.x)) % kGroupThreads;
+#pragma unroll
+    for (int k = 0; k < kTurns; ++k) {
+      if (first + k >= eights) break;
+      const int i = (first + k) * kGroupThreads + thread;
+      each(turns.at[k], i >> shift, (i & (eights - 1)) * 8);
+    }
+  }
+
+  // Of neighbouring rows, whose low halves are in the same banks, one has the low half read first and the other the
+  // high one: rotated the other way round, that is the same.
+  __device__ void load_turns(Prepared& turns, const TurnTile& tile, int first) {
+    const unsigned tokens = here(to_.rotation.tokens), half = here(to_.rotation.dim) / 2;
+    visit_turns(turns, first, [&](Turns8& turn, int row, int column) {
+      const unsigned position = static_cast<unsigned>(tile.first_row + row) % tokens;
+      const int64_t at = int64_t{position} * half + column;
+      turn.load(to_.rotation.cos + at, to_.rotation.sin + at);
+      if (row % 2 == 1) turn.reverse();
+    });
+  }
+
+  // The heads in the boxes, which the group has written; `turns` are the first. The next ones are asked for while some
+  // are used.
+  __device__ void rotate(Prepared& turns, const TurnTile& tile) {
+    const int eights = eights_of_half();
+    Prepared next;
+    load_turns(next, tile, kTurns);
+    sync_groups<1>(1 + threadIdx.x / kGroupThreads);
+#pragma unroll 1
+    for (int first = 0; first < eights; first += 2 * kTurns) {
+      if (first > 0) load_turns(next, tile, first + kTurns);
+      apply_turns(turns, first);
+      if (first + 2 * kTurns < eights) load_turns(turns, tile, first + 2 * kTurns);
+      apply_turns(next, first + kTurns);
+    }
+  }
+
+  __device__ void apply_turns(Prepared& turns, int first) {
+    const auto dim = static_cast<int>(here(to_.rotation.dim)), half = dim / 2;
+    visit_turns(turns, first, [&](const Turns8& turn, int row, int column) {
+      const int swap = row % 2 * half;
+      for (int head = 0; head < Shape::kColumns; head += dim) {
+        Eight* const low = eight_at(row, head + column + swap);
+        Eight* const high = eight_at(row, head + column + half - swap);
+        Eight x = *low, y = *high;
+        turn.rotate(x, y);
+        *low = x, *high = y;
+      }
+    });
+  }
+
+  __device__ Eight* eight_at(int row, int column) {
+    return reinterpret_cast<Eight*>(boxes_[column / kBoxColumns].piece(row, column % kBoxColumns));
+  }
+
   const To& to_;
   Boxes& boxes_;
   Barrier& residual_;
@@ -610,9 +695,10 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
     });
     turn.advance(static_cast<unsigned>(kGroups * steps));
     ends[row] = {output_factor(place.part, q_scale), q_sum};
-    output.prepare(row, q_scale);
+    typename Output::Prepared prepared;
+    output.prepare(tile, row, q_scale, prepared);
     sync_groups<1>(1 + group);
-    output.put(sums, tile, ends);
+    output.put(sums, tile, ends, prepared);
     sync_groups<1>(1 + group);
   });
   output.end();
@@ -730,9 +816,9 @@ void launch_in_turn(const Exec& exec, const TernaryMatmulArgs& args, const typen
                   static_cast<unsigned>(items));
 }
 
-template <class Shape>
-typename Bf16Output<Shape>::To make_bf16_maps(const Exec& exec, const MixedTernaryArgs& args) {
-  typename Bf16Output<Shape>::To to = {};
+template <class Shape, bool kRotates>
+typename Bf16Output<Shape, kRotates>::To make_bf16_maps(const Exec& exec, const MixedTernaryArgs& args) {
+  typename Bf16Output<Shape, kRotates>::To to = {};
   const auto map_of = [&](const bf16* matrix, const MixedTernaryPart& part, int64_t stride) {
     return make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, matrix, part.n, args.rows,
                     stride * static_cast<int64_t>(sizeof(bf16)), kBoxColumns, Shape::kRows, CU_TENSOR_MAP_SWIZZLE_128B);
@@ -743,8 +829,18 @@ typename Bf16Output<Shape>::To make_bf16_maps(const Exec& exec, const MixedTerna
     to.y[i] = map_of(part.y, part, part.y_stride);
     to.adds[i] = part.residual != nullptr;
     if (to.adds[i]) to.residual[i] = map_of(part.residual, part, part.n);
+    to.rotates[i] = kRotates && part.rotated;
   }
+  to.rotation = args.rotation;
   return to;
+}
+
+template <class Shape, bool kRotates>
+void launch_to_bf16(const Exec& exec, const TernaryMatmulArgs& product, const MixedTernaryArgs& results) {
+  using Output = Bf16Output<Shape, kRotates>;
+  const auto to = make_bf16_maps<Shape, kRotates>(exec, results);
+  column_blocks(product, Shape::kColumns) % 2 == 0 ? launch_in_turn<Shape, 2, Output>(exec, product, to)
+                                                   : launch_in_turn<Shape, 1, Output>(exec, product, to);
 }
 
 template <class Shape>
@@ -777,17 +873,23 @@ bool ternary_wgmma_gate(const Exec& exec, const TernaryMatmulArgs& args) noexcep
   return true;
 }
 
+bool ternary_wgmma_rotates(const MixedRotation& rotation) noexcept {
+  return rotation.dim > 0 && WgmmaShape<2, 128, 7>::kColumns % rotation.dim == 0;
+}
+
 // Measured on an H100 with 32768 rows: 88 us for 2304 x 768 and 150 for 4096 x 768; with a residual 50 for 768 x 768,
 // 86 % of the bandwidth of copies, and 80 to 95 for 768 x 2048. For these short k pairs of blocks win or lose a few %
 // against single ones, as runs of the same do; 6 stages lose up to 5 %, 5 up to 15.
 bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
                            const MixedTernaryArgs& results) noexcept {
   using Wide = WgmmaShape<2, 128, 7>;
-  using Output = Bf16Output<Wide>;
   if (2 * tiles_of<Wide>(product) < multiprocessors(exec) || product.k > kMostColumns) return false;
-  const auto to = make_bf16_maps<Wide>(exec, results);
-  column_blocks(product, Wide::kColumns) % 2 == 0 ? launch_in_turn<Wide, 2, Output>(exec, product, to)
-                                                  : launch_in_turn<Wide, 1, Output>(exec, product, to);
+  const auto rotated = [](const MixedTernaryPart& part) { return part.rotated; };
+  if (ternary_wgmma_rotates(results.rotation) && std::any_of(results.part, results.part + results.parts, rotated)) {
+    launch_to_bf16<Wide, true>(exec, product, results);
+  } else {
+    launch_to_bf16<Wide, false>(exec, product, results);
+  }
   return true;
 }
 

@@ -29,10 +29,10 @@ struct Rows {
 
 constexpr float kWeightScale = 0.37f, kFactor = 1.7f, kXFactor = 2.3f;
 
-// Operands; `gate` or `add` is empty where there is none.
+// Operands; `gate`, `add` or the scales of z, add or e are empty where there are none.
 struct Operands {
   Halves x, gate, z, add;
-  Floats weight, inv_rms, q_scale, e_scale;
+  Floats weight, inv_rms, q_scale, add_scale, e_scale;
   int64_t z_stride;
 };
 
@@ -49,6 +49,7 @@ Operands operands(const Rows& n, bool gated, bool added, Random& random) {
     const auto positive = [&] { return 0.25f + static_cast<float>(random() % 1024) / 512; };
     o.inv_rms.push_back(positive());
     o.q_scale.push_back(positive());
+    if (added) o.add_scale.push_back(positive());
     o.e_scale.push_back(positive());
   }
   return o;
@@ -57,7 +58,7 @@ Operands operands(const Rows& n, bool gated, bool added, Random& random) {
 // Results, or what is expected of them with Σ|terms| of each.
 template <class Half, class Float>
 struct Gradients {
-  std::vector<Half> d, e, e_gate, e_x;  // contiguous here
+  std::vector<Half> d, e_gate, e_x;  // contiguous here
   std::vector<Float> d_weight;
 };
 using Results = Gradients<bf16, float>;
@@ -71,7 +72,8 @@ void pull_back(const Rows& n, const Operands& o, Exact& exact, Exact& magnitude)
   magnitude.d_weight.assign(cols, 0);
   for (size_t row = 0; row < static_cast<size_t>(n.rows); ++row) {
     const double inv = number(o.inv_rms[row]);
-    const double e_factor = number(kFactor) / number(o.e_scale[row]);
+    const auto of_row = [row](const Floats& scales) { return scales.empty() ? 1.0 : number(scales[row]); };
+    const double e_factor = o.e_scale.empty() ? 1 : number(kFactor) / number(o.e_scale[row]);
     Doubles h(cols), g(cols);
     double sum = 0, sum_of_magnitudes = 0;
     for (size_t j = 0; j < cols; ++j) {
@@ -79,7 +81,7 @@ void pull_back(const Rows& n, const Operands& o, Exact& exact, Exact& magnitude)
       const double r = o.gate.empty() ? 1 : relu(number(o.gate[at]));
       h[j] = r * r * number(o.x[at]);
       const double dy =
-          number(o.z[row * static_cast<size_t>(o.z_stride) + j]) * number(kWeightScale) * number(o.q_scale[row]);
+          number(o.z[row * static_cast<size_t>(o.z_stride) + j]) * number(kWeightScale) * of_row(o.q_scale);
       g[j] = dy * number(o.weight[j]);
       sum += g[j] * h[j];
       sum_of_magnitudes += std::fabs(g[j] * h[j]);
@@ -92,11 +94,9 @@ void pull_back(const Rows& n, const Operands& o, Exact& exact, Exact& magnitude)
       const double dh = inv * (g[j] - h[j] * sum * by);
       const double of_dh = inv * (std::fabs(g[j]) + std::fabs(h[j]) * sum_of_magnitudes * by);
       if (o.gate.empty()) {
-        const double add = o.add.empty() ? 0 : number(o.add[at]);
-        exact.d.push_back(add + dh);
-        magnitude.d.push_back(std::fabs(add) + of_dh);
-        exact.e.push_back(exact.d.back() * e_factor);
-        magnitude.e.push_back(magnitude.d.back() * e_factor);
+        const double add = o.add.empty() ? 0 : number(o.add[at]) * of_row(o.add_scale);
+        exact.d.push_back((add + dh) * e_factor);
+        magnitude.d.push_back((std::fabs(add) + of_dh) * e_factor);
         continue;
       }
       const double r = relu(number(o.gate[at]));
@@ -110,7 +110,7 @@ void pull_back(const Rows& n, const Operands& o, Exact& exact, Exact& magnitude)
 }
 
 struct Wanted {
-  bool d = true, e = true, d_weight = true;
+  bool d_weight = true;
   bool in_place = false;  // d is add
 };
 
@@ -119,12 +119,14 @@ class MixedNormBackward : public testing::MixedTest {
   static Results device_results(const Rows& n, const Operands& o, const Wanted& wanted = {}) {
     const bool gated = !o.gate.empty();
     const int64_t count = n.rows * n.cols, padding = gated ? 16 : 0, e_stride = n.cols + padding;
-    const OnDevice<bf16> x(o.x), gate(o.gate), z(o.z), add(o.add), d(count), e(count), e_gate(n.rows * e_stride),
+    const OnDevice<bf16> x(o.x), gate(o.gate), z(o.z), add(o.add), d(count), e_gate(n.rows * e_stride),
         e_x(n.rows * e_stride);
-    const OnDevice<float> weight(o.weight), inv_rms(o.inv_rms), q_scale(o.q_scale), e_scale(o.e_scale),
-        d_weight(n.cols);
+    const OnDevice<float> weight(o.weight), inv_rms(o.inv_rms), q_scale(o.q_scale), add_scale(o.add_scale),
+        e_scale(o.e_scale), d_weight(n.cols);
     const OnDevice<bf16>& to = wanted.in_place ? add : d;
-    const bool has_e = gated || wanted.e;
+    const auto given = [](const Floats& scales, const OnDevice<float>& on_device) {
+      return scales.empty() ? nullptr : on_device.data();
+    };
     run(&MixedKernels::norm_backward, {n.rows,
                                        n.cols,
                                        x.data(),
@@ -133,20 +135,19 @@ class MixedNormBackward : public testing::MixedTest {
                                        inv_rms.data(),
                                        z.data(),
                                        o.z_stride,
-                                       q_scale.data(),
+                                       given(o.q_scale, q_scale),
                                        kWeightScale,
                                        o.add.empty() ? nullptr : add.data(),
-                                       !gated && wanted.d ? to.data() : nullptr,
-                                       !gated && wanted.e ? e.data() : nullptr,
+                                       given(o.add_scale, add_scale),
+                                       gated ? nullptr : to.data(),
                                        gated ? e_gate.data() : nullptr,
                                        gated ? e_x.data() : nullptr,
                                        e_stride,
                                        kXFactor,
-                                       {has_e ? e_scale.data() : nullptr, kFactor},
+                                       {given(o.e_scale, e_scale), kFactor},
                                        wanted.d_weight ? d_weight.data() : nullptr});
     Results results;
-    if (!gated && wanted.d) results.d = to.values();
-    if (!gated && wanted.e) results.e = e.values();
+    if (!gated) results.d = to.values();
     if (gated) results.e_gate = packed(n, e_gate.values(), e_stride);
     if (gated) results.e_x = packed(n, e_x.values(), e_stride);
     if (wanted.d_weight) results.d_weight = d_weight.values();
@@ -179,8 +180,7 @@ class MixedNormBackward : public testing::MixedTest {
       expect_near(x, expected, [&](size_t i) { return kBf16Rounding * std::fabs(expected[i]) + by_row * terms[i]; });
     };
     const bool gated = !o.gate.empty();
-    if (!gated && wanted.d) expect_halves(got.d, exact.d, magnitude.d);
-    if (!gated && wanted.e) expect_halves(got.e, exact.e, magnitude.e);
+    if (!gated) expect_halves(got.d, exact.d, magnitude.d);
     if (gated) expect_halves(got.e_gate, exact.e_gate, magnitude.e_gate);
     if (gated) expect_halves(got.e_x, exact.e_x, magnitude.e_x);
     const double by_column = static_cast<double>(n.rows + 48) * kF32Rounding;
@@ -213,13 +213,16 @@ TEST_F(MixedNormBackward, OfManyRows) {
   }
 }
 
-TEST_F(MixedNormBackward, GivesWhatIsAskedFor) {
+TEST_F(MixedNormBackward, WithoutWhatIsOptional) {
   Random random(2);
   for (const Rows n : {Rows{5, 48}, Rows{9, 768}, Rows{3, 2560}, Rows{2, 20000}}) {
-    expect_case(n, operands(n, false, true, random), {.d = false});
-    expect_case(n, operands(n, false, true, random), {.e = false});
     expect_case(n, operands(n, false, true, random), {.d_weight = false});
     expect_case(n, operands(n, true, false, random), {.d_weight = false});
+    for (Floats Operands::*scales : {&Operands::q_scale, &Operands::add_scale, &Operands::e_scale}) {
+      Operands o = operands(n, false, true, random);
+      (o.*scales).clear();
+      expect_case(n, o);
+    }
   }
 }
 
@@ -243,7 +246,6 @@ TEST_F(MixedNormBackward, IsTheSameInEachRun) {
       const Operands o = operands(n, gated, !gated, random);
       const Results a = device_results(n, o), b = device_results(n, o);
       EXPECT_TRUE(same_bytes(a.d, b.d));
-      EXPECT_TRUE(same_bytes(a.e, b.e));
       EXPECT_TRUE(same_bytes(a.e_gate, b.e_gate));
       EXPECT_TRUE(same_bytes(a.e_x, b.e_x));
       EXPECT_TRUE(same_bytes(a.d_weight, b.d_weight));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normalization and quantization of bf16 rows: the root mean square within a bound of the exact one, and what follows
-// from the one that the device gave, to the bit.
+// Normalization of bf16 rows, and their quantization: the root mean square within a bound of the exact one, and what
+// follows from the one that the device gave, to the bit.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -67,6 +67,10 @@ void quantize(const float* h, const Floats& weight, float inv, int8_t* q, float&
   }
 }
 
+// A sum of squares goes through at most as many roundings in a row as a thread of 4096 columns' worth has terms, and a
+// tree over the threads.
+double inverse_tolerance(int64_t cols) { return (static_cast<double>(cols) / 4096 + 32) * kF32Rounding; }
+
 class MixedNormQuantize : public testing::MixedTest {
  protected:
   static Result device_result(const Rows& n, const Halves& x, const Halves& gate, const Floats& weight) {
@@ -98,10 +102,7 @@ class MixedNormQuantize : public testing::MixedTest {
       inv_rms.push_back(1 / std::sqrt(squares / static_cast<double>(n.cols) + static_cast<double>(kEps)));
       quantize(of_row, weight, got.inv_rms[r], expected.q.data() + row * stride, expected.scale[r], expected.sums[r]);
     }
-    // A sum of squares goes through at most as many roundings in a row as a thread of 4096 columns' worth has terms,
-    // and a tree over the threads.
-    const double tolerance = (static_cast<double>(n.cols) / 4096 + 32) * kF32Rounding;
-    expect_near(got.inv_rms, inv_rms, [&](size_t i) { return tolerance * inv_rms[i]; });
+    expect_near(got.inv_rms, inv_rms, [&](size_t i) { return inverse_tolerance(n.cols) * inv_rms[i]; });
     EXPECT_TRUE(same_bytes(got.q, expected.q));
     EXPECT_TRUE(same_bytes(got.scale, expected.scale));
     EXPECT_TRUE(same_bytes(got.sums, expected.sums));
@@ -151,6 +152,45 @@ TEST_F(MixedNormQuantize, OfWhatIsNotFinite) {
     expect_case(n, x, {}, weight);
     gate[at(5, cols / 2)] = bf16(Limits::quiet_NaN());
     expect_case(n, x, gate, weight);
+  }
+}
+
+class MixedNorm : public testing::MixedTest {
+ protected:
+  static void expect_case(const Rows& n, const Halves& x, const Floats& weight) {
+    SCOPED_TRACE(::testing::Message() << n.rows << " x " << n.cols);
+    const OnDevice<bf16> xs(x), y(n.rows * n.cols);
+    const OnDevice<float> weights(weight), inv_rms(n.rows);
+    run(&MixedKernels::norm, {n.rows, n.cols, xs.data(), weights.data(), kEps, y.data(), inv_rms.data()});
+    const Floats inv = inv_rms.values();
+    std::vector<double> expected_inv;
+    Halves expected;
+    for (int64_t row = 0; row < n.rows; ++row) {
+      double squares = 0;
+      for (int64_t j = 0; j < n.cols; ++j) {
+        const auto v = static_cast<float>(x[static_cast<size_t>(row * n.cols + j)]);
+        squares += static_cast<double>(v) * static_cast<double>(v);
+        expected.push_back(bf16(v * inv[static_cast<size_t>(row)] * weight[static_cast<size_t>(j)]));
+      }
+      expected_inv.push_back(1 / std::sqrt(squares / static_cast<double>(n.cols) + static_cast<double>(kEps)));
+    }
+    expect_near(inv, expected_inv, [&](size_t i) { return inverse_tolerance(n.cols) * expected_inv[i]; });
+    EXPECT_TRUE(same_bytes(y.values(), expected));
+  }
+};
+
+TEST_F(MixedNorm, FollowsItsDefinition) {
+  Random random(5);
+  for (const Rows n : kRows) {
+    expect_case(n, normal_halves(n.rows * n.cols, random), normal_floats(n.cols, random));
+  }
+}
+
+// More of them than are under way at one time.
+TEST_F(MixedNorm, OfManyRows) {
+  Random random(6);
+  for (const Rows n : {Rows{20011, 128}, Rows{13007, 384}, Rows{7001, 768}, Rows{809, 6912}, Rows{803, 16392}}) {
+    expect_case(n, normal_halves(n.rows * n.cols, random), normal_floats(n.cols, random));
   }
 }
 

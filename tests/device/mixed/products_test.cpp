@@ -60,6 +60,8 @@ struct TernaryCase {
   std::vector<int64_t> columns;  // of the parts
   int64_t gap;                   // between the rows of y
   bool adds;                     // a residual in every second part, the first too
+  int64_t dim = 0;               // of heads that are rotated in all parts but the last, or 0
+  int64_t tokens = 1;            // of a sequence
 
   std::string name() const {
     std::string text = std::to_string(rows) + " rows, k " + std::to_string(k) + ", n";
@@ -80,7 +82,25 @@ const TernaryCase kTernaryCases[] = {
     {4229, 384, {384}, 0, true},
     {1111, 264, {1032, 1024}, 8, true},
     {8448, 8, {128}, 0, false},
+    {1130, 384, {384, 384, 384}, 0, false, 64, 512},
+    {1500, 136, {512, 128, 128}, 8, false, 128, 1000},
+    {2205, 64, {192, 96, 96}, 0, false, 32, 7},
+    {2920, 64, {128, 48, 48}, 0, false, 16, 2920},
+    {2400, 64, {192, 96, 96}, 8, false, 96, 300},
+    {515, 264, {256, 128, 128}, 0, false, 64, 515},
+    {3, 64, {64, 64}, 8, false, 64, 2},
 };
+
+// Heads of dim columns side by side in a row of y. Products are rounded, so that the sums are the device's.
+void rotate_row(bf16* y, int64_t n, int64_t dim, const float* cos, const float* sin) {
+  for (int64_t low = 0; low < n; low % dim + 1 < dim / 2 ? ++low : low += dim / 2 + 1) {
+    const int64_t high = low + dim / 2, turn = low % dim;
+    const auto a = static_cast<float>(y[low]), b = static_cast<float>(y[high]);
+    const volatile float ac = a * cos[turn], bs = b * sin[turn], bc = b * cos[turn], as = a * sin[turn];
+    y[low] = bf16(ac - bs);
+    y[high] = bf16(bc + as);
+  }
+}
 
 TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
   for (const TernaryCase& c : kTernaryCases) {
@@ -108,6 +128,13 @@ TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
     args.q_scale = scale_there.data();
     args.sums = sums_there.data();
     args.parts = static_cast<int>(c.columns.size());
+    std::vector<float> cos, sin;
+    for (int64_t i = 0; i < c.tokens * c.dim / 2; ++i) {
+      cos.push_back(std::cos(static_cast<float>(i)));
+      sin.push_back(std::sin(static_cast<float>(i)));
+    }
+    const OnDevice<float> cos_there(cos), sin_there(sin);
+    args.rotation = {c.tokens, c.dim, cos_there.data(), sin_there.data()};
     std::list<Matrix<int8_t>> codes;
     std::list<Matrix<bf16>> residuals, results;
     std::list<OnDevice<uint8_t>> packed;
@@ -129,7 +156,8 @@ TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
                       .weight_scale = 0.02f * static_cast<float>(p + 1),
                       .y = results.back().data(),
                       .y_stride = n + c.gap,
-                      .residual = c.adds && p % 2 == 0 ? residuals.back().data() : nullptr};
+                      .residual = c.adds && p % 2 == 0 ? residuals.back().data() : nullptr,
+                      .rotated = c.dim > 0 && p + 1 < args.parts};
     }
     run(&MixedKernels::ternary_matmul, args);
 
@@ -141,15 +169,19 @@ TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
       int64_t wrong = 0;
       for (int64_t r = 0; r < c.rows; ++r) {
         const float factor = args.part[p].weight_scale / scale[static_cast<size_t>(r)];
+        std::vector<bf16> want;
         for (int64_t j = 0; j < part_results->stride; ++j) {
-          bf16 want = part_results->at(r, j);  // untouched between the rows
-          if (j < args.part[p].n) {
-            int32_t acc = 0;
-            for (int64_t x = 0; x < c.k; ++x) acc += q.at(r, x) * part_codes->at(j, x);
-            const float product = static_cast<float>(acc) * factor;
-            want = bf16(args.part[p].residual ? float(part_residuals->at(r, j)) + product : product);
-          }
-          wrong += got[static_cast<size_t>(r * part_results->stride + j)].bits != want.bits;
+          want.push_back(part_results->at(r, j));  // untouched between the rows
+          if (j >= args.part[p].n) continue;
+          int32_t acc = 0;
+          for (int64_t x = 0; x < c.k; ++x) acc += q.at(r, x) * part_codes->at(j, x);
+          const float product = static_cast<float>(acc) * factor;
+          want.back() = bf16(args.part[p].residual ? float(part_residuals->at(r, j)) + product : product);
+        }
+        const int64_t turn = r % c.tokens * c.dim / 2;
+        if (args.part[p].rotated) rotate_row(want.data(), args.part[p].n, c.dim, &cos[turn], &sin[turn]);
+        for (size_t j = 0; j < want.size(); ++j) {
+          wrong += got[static_cast<size_t>(r * part_results->stride) + j].bits != want[j].bits;
         }
       }
       EXPECT_EQ(wrong, 0) << "part " << p;
@@ -276,7 +308,7 @@ struct GradientCase {
   int64_t gap;   // between the rows of e
 };
 
-// Some fill tiles of 256 by 256, others do not.
+// Some fill tiles of 256 by 256, of 192 by 384 or of 192 by 256, others none.
 const GradientCase kGradientCases[] = {
     {1, 256, {256}, -1, 0},
     {65, 8, {8, 16}, 0, 8},
@@ -284,6 +316,12 @@ const GradientCase kGradientCases[] = {
     {1000, 248, {512}, -1, 8},
     {777, 768, {256, 504, 256}, 1, 0},
     {1500, 256, {256, 256, 256}, -1, 16},
+    {1003, 384, {384, 384, 384}, -1, 0},
+    {700, 376, {192, 8, 184}, 1, 8},
+    {64, 384, {504, 72}, -1, 0},
+    {130, 384, {1024, 1024}, -1, 0},
+    {333, 1016, {384}, -1, 8},
+    {5000, 384, {192}, -1, 0},
     {0, 16, {8}, -1, 0},
 };
 

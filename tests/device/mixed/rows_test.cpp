@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows times a factor each, and codes as bf16.
+// Rows of a table, numbers times one on the device, codes as bf16, and codes of matrices whose scales are on the
+// device.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <list>
 
 #include "device/mixed/mixed_device.h"
 
@@ -12,7 +16,7 @@ namespace {
 using testing::Floats;
 using testing::Halves;
 using testing::in_bf16;
-using testing::normal_halves;
+using testing::normal_floats;
 using testing::OnDevice;
 using testing::Random;
 using testing::same_bytes;
@@ -24,24 +28,59 @@ constexpr Rows kRows[] = {{0, 8}, {1, 8}, {1, 0}, {3, 16}, {7, 264}, {131, 384},
 
 using MixedRows = testing::MixedTest;
 
-TEST_F(MixedRows, AreScaled) {
-  Random random(1);
-  for (const Rows n : kRows) {
-    SCOPED_TRACE(::testing::Message() << n.rows << " x " << n.cols);
-    Halves x = normal_halves(n.rows * n.cols, random);
-    if (!x.empty()) x.back() = bf16(std::numeric_limits<float>::infinity());
-    Floats q_scale(static_cast<size_t>(n.rows));
-    for (float& scale : q_scale) scale = 0.5f + static_cast<float>(random() % 1000);
-    const float factor = 0.37f;
-    const OnDevice<bf16> from(x), to(n.rows * n.cols);
-    const OnDevice<float> scales(q_scale);
-    run(&MixedKernels::scale_rows, {n.rows, n.cols, from.data(), {scales.data(), factor}, to.data()});
-    Halves expected;
-    for (int64_t i = 0; i < n.rows * n.cols; ++i) {
-      const auto at = static_cast<size_t>(i);
-      expected.push_back(bf16(static_cast<float>(x[at]) * (factor / q_scale[static_cast<size_t>(i / n.cols)])));
+TEST_F(MixedRows, OfATableAreGatheredAndAddedBack) {
+  Random random(3);
+  for (const Rows n : {Rows{0, 8}, Rows{1, 8}, Rows{7, 264}, Rows{513, 384}, Rows{5000, 72}}) {
+    for (const int64_t table_rows : {1, 3, 300, 40000}) {
+      SCOPED_TRACE(::testing::Message() << n.rows << " x " << n.cols << " of " << table_rows);
+      const Floats table = normal_floats(table_rows * n.cols, random);
+      std::vector<int64_t> ids;
+      for (int64_t i = 0; i < n.rows; ++i) {
+        ids.push_back(i % 3 == 0 ? table_rows - 1 : static_cast<int64_t>(random() % static_cast<uint64_t>(table_rows)));
+      }
+      const OnDevice<float> from(table), sums(table);
+      const OnDevice<int64_t> at(ids);
+      const OnDevice<bf16> to(n.rows * n.cols);
+      run(&MixedKernels::gather_rows, {n.rows, n.cols, from.data(), at.data(), to.data()});
+      run(&MixedKernels::scatter_add_rows, {n.rows, n.cols, table_rows, to.data(), at.data(), sums.data()});
+      Halves gathered;
+      std::vector<double> added(table.begin(), table.end()), terms(table.size());
+      for (size_t i = 0; i < table.size(); ++i) terms[i] = std::fabs(added[i]);
+      for (const int64_t id : ids) {
+        for (int64_t j = 0; j < n.cols; ++j) {
+          const auto in_table = static_cast<size_t>(id * n.cols + j);
+          gathered.push_back(bf16(table[in_table]));
+          added[in_table] += testing::number(gathered.back());
+          terms[in_table] += std::fabs(testing::number(gathered.back()));
+        }
+      }
+      EXPECT_TRUE(same_bytes(to.values(), gathered));
+      const double tolerance = static_cast<double>(n.rows + 1) * testing::kF32Rounding;
+      testing::expect_near(sums.values(), added, [&](size_t i) { return tolerance * terms[i]; });
     }
-    EXPECT_TRUE(same_bytes(to.values(), expected));
+  }
+}
+
+template <class T>
+void expect_scaled(const std::vector<T>& x, DType dtype, float factor) {
+  const OnDevice<T> y(x);
+  const OnDevice<float> on_device(Floats{factor});
+  const Backend& backend = testing::mixed_device().backend();
+  backend.kernels().mixed->scale(backend.exec(), {std::ssize(x), dtype, y.data(), on_device.data()});
+  std::vector<T> expected;
+  for (const T value : x) expected.push_back(T(static_cast<float>(value) * factor));
+  EXPECT_TRUE(same_bytes(y.values(), expected)) << x.size() << " times " << factor;
+}
+
+TEST_F(MixedRows, AreScaledInPlace) {
+  Random random(1);
+  for (const int64_t count : {0, 8, 24, 4096, 800024, 20000000}) {
+    Floats x = normal_floats(count, random);
+    if (!x.empty()) x.back() = std::numeric_limits<float>::infinity();
+    for (const float factor : {1.0f, 0.37f, -3.0f}) {
+      expect_scaled(x, DType::f32, factor);
+      expect_scaled(in_bf16(x), DType::bf16, factor);
+    }
   }
 }
 
@@ -55,7 +94,9 @@ TEST_F(MixedRows, OfCodesAreExact) {
       for (int8_t& code : x) code = static_cast<int8_t>(static_cast<int>(random() % 256) - 128);
       const OnDevice<int8_t> from(x);
       const OnDevice<bf16> to(n.rows * n.cols);
-      run(&MixedKernels::codes, {n.rows, n.cols, stride, from.data(), to.data()});
+      const int64_t half = n.rows / 2;  // as if they were of two matrices
+      run(&MixedKernels::codes,
+          {n.cols, stride, 2, {{half, from.data()}, {n.rows - half, from.data() + half * stride}}, to.data()});
       Halves expected;
       for (int64_t row = 0; row < n.rows; ++row) {
         for (int64_t j = 0; j < n.cols; ++j) {
@@ -64,6 +105,48 @@ TEST_F(MixedRows, OfCodesAreExact) {
       }
       EXPECT_TRUE(same_bytes(to.values(), expected));
     }
+  }
+}
+
+// The sums are the device's own, which other tests judge, so that codes on the edge are the same.
+TEST_F(MixedRows, OfMatricesBecomeCodesByTheirMeans) {
+  Random random(4);
+  const Backend& backend = testing::mixed_device().backend();
+  const Kernels& kernels = backend.kernels();
+  constexpr float kLeast = 0.01f;
+  const Rows matrices[] = {{16, 128}, {1, 8}, {37, 200}, {64, 1000}, {3, 16}};
+  std::list<OnDevice<float>> masters;
+  std::list<OnDevice<int8_t>> codes, unpacked;
+  std::list<OnDevice<uint8_t>> packed;
+  std::vector<AbsSumMatrix> to_sum;
+  std::vector<TernaryQuantizeMatrix> to_round;
+  std::vector<Floats> values;
+  for (const Rows n : matrices) {
+    values.push_back(normal_floats(n.rows * n.cols, random, n.rows == 3 ? 1e-4f : 0.3f));
+    masters.emplace_back(values.back());
+    codes.emplace_back(n.rows * n.cols);
+    unpacked.emplace_back(n.rows * n.cols);
+    packed.emplace_back(static_cast<int64_t>(kernels.ternary_packed_bytes(TernaryLayout::two_bit, n.rows, n.cols)));
+    to_sum.push_back({n.rows, n.cols, masters.back().data()});
+    to_round.push_back({n.rows, n.cols, masters.back().data(), 0.0f, codes.back().data(), packed.back().data()});
+  }
+  const OnDevice<double> sums(std::ssize(matrices));
+  kernels.abs_sum(backend.exec(), {std::ssize(matrices), to_sum.data(), sums.data()});
+  run(&MixedKernels::quantize, {{TernaryLayout::two_bit, std::ssize(matrices), to_round.data()}, sums.data(), kLeast});
+  const std::vector<double> sum = sums.values();
+  auto code = codes.begin(), again = unpacked.begin();
+  auto bytes = packed.begin();
+  for (size_t i = 0; i < values.size(); ++i, ++code, ++again, ++bytes) {
+    const Rows n = matrices[i];
+    const float scale = std::max(static_cast<float>(sum[i] / static_cast<double>(n.rows * n.cols)), kLeast);
+    std::vector<int8_t> expected;
+    for (const float w : values[i]) {
+      expected.push_back(static_cast<int8_t>(std::clamp(std::nearbyint(w * (1.0f / scale)), -1.0f, 1.0f)));
+    }
+    EXPECT_TRUE(same_bytes(code->values(), expected)) << n.rows << " x " << n.cols;
+    kernels.ternary_unpack(backend.exec(),
+                           {TernaryLayout::two_bit, n.rows, n.cols, 0, n.rows, bytes->data(), again->data()});
+    EXPECT_TRUE(same_bytes(again->values(), expected)) << n.rows << " x " << n.cols;
   }
 }
 
