@@ -84,12 +84,12 @@ class RowGroup {
   __device__ static int index() { return static_cast<int>(threadIdx.x) / kThreads; }
   __device__ static int thread() { return static_cast<int>(threadIdx.x) % kThreads; }
 
-  // Rows are taken in turn. All lanes of a warp go on until the last of them has none: is_left() is the same for them.
+  // Rows are taken in turn. A block goes on until its first group has none: is_left() is the same for all of its
+  // threads, some of which may have a row beyond the last. Lanes of a warp need that, and racecheck, which takes what
+  // follows for races where groups have met at barriers of their own a different number of times.
   __device__ static int64_t first_row() { return int64_t{blockIdx.x} * kGroups + index(); }
   __device__ static int64_t step() { return int64_t{gridDim.x} * kGroups; }
-  __device__ static bool is_left(int64_t row, int64_t rows) {
-    return (kThreads < kWarp ? row & -int64_t{kWarp / kThreads} : row) < rows;
-  }
+  __device__ static bool is_left(int64_t row, int64_t rows) { return row - index() < rows; }
 
   // Over the group, for each of its threads.
   __device__ float sum(float x) {
