@@ -9,6 +9,11 @@
 // into its shared memory, by stores that its barrier counts; so the blocks meet once, while they wait for the product.
 //
 // What is not finite is rare: a block with such a result does the tile again, by attention_tile.cuh.
+//
+// What lost, by the time of a layer of 2B-4T after 511 tokens (H200), 19.7 us: clusters of 16 blocks, 20.6, though 1023
+// tokens gain where nothing else is on the way (3.3 us for 3.7); the first keys and values in registers while the
+// queries are on their way, 20.4; all addresses in shared memory found before, 19.7. Scores, weights and sums take 0.2
+// to 0.3 us each, from barrier to barrier, even where all is at hand.
 #include "devices/cuda/decode_attention.h"
 
 #include <cmath>
