@@ -213,6 +213,12 @@ AddedGated add_norm_gated_ternary_linear(const Tensor& x, const Tensor& y, const
 // norm_ternary_linear of relu2_gate(gate, up), or of up where gate is undefined, and one matrix.
 Tensor gate_norm_ternary_linear(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps,
                                 const PackedTernary& w, std::initializer_list<const PackedTernary*> ahead = {});
+// residual + gate_norm_ternary_linear(gate, up, weight, eps, w, ahead). It costs no more than that where adds_residual():
+// for as few rows as the device has one kernel for.
+bool adds_residual(const Device& device, int64_t rows);
+Tensor residual_norm_ternary_linear(const Tensor& residual, const Tensor& gate, const Tensor& up, const Tensor& weight,
+                                    float eps, const PackedTernary& w,
+                                    std::initializer_list<const PackedTernary*> ahead = {});
 // The int32 sums themselves, [..., rows of w].
 Tensor ternary_linear_sums(const QuantizedRows& x, const PackedTernary& w);
 // The same forward values, differentiable by the straight-through estimator (b1.58): dx = dy·ŵ, d_master = dyᵀ·x̂.

@@ -467,10 +467,12 @@ struct TernaryMatmulArgs {
 
 // NormQuantizeArgs, then the product of what it quantized: the same bits, but a device may keep the codes to itself.
 // norm.q, scale and sums are room for them, to which product's q, q_stride, q_scale and sums point, undefined afterwards.
-// norm.sum overlaps no input here.
+// norm.sum overlaps no input here. With `residual`, [rows, n], there is one part, without acc, and its y is residual + the
+// product; it overlaps no input.
 struct NormTernaryArgs {
   NormQuantizeArgs norm;
   TernaryMatmulArgs product;
+  const float* residual = nullptr;
 };
 
 // ---------------------------------------------------------------- attention
@@ -743,6 +745,8 @@ struct TernaryKernels {
   // Rows up to which the two in one cost less than one after the other; 0 where they never do, and there is no entry.
   int64_t norm_ternary_rows;
   Kernel<NormTernaryArgs> norm_ternary_matmul;
+  // The same with the product of gated_ternary_matmul below, up to as many rows; without a gate or a residual.
+  Kernel<NormTernaryArgs> norm_gated_ternary_matmul = nullptr;
   // Null where codes and packing of one matrix after the other cost no more.
   Kernel<TernaryQuantizeArgs> ternary_quantize = nullptr;
   // Rows from which gating in the product costs less than reading both results again; 0 where it never does, and there

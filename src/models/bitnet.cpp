@@ -77,7 +77,7 @@ class BitNet final : public Architecture {
       layer.attention.run(stream, layer.input_norm, at, next ? &next->attention : nullptr);
       layer.feed_forward.run(stream, layer.post_norm, next ? &next->feed_forward : nullptr);
     }
-    return normalized(stream.x + stream.change, norm_, false);
+    return normalized(stream.sum(), norm_, false);
   }
 
   const DenseWeight& head() const override { return config().tie_word_embeddings ? embedding_ : head_; }

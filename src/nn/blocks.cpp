@@ -43,6 +43,15 @@ Gated Residual::project_gated(const DenseWeight& norm, float eps, const PackedTe
   return std::move(added.results);
 }
 
+void Residual::add(const Tensor& gate, const Tensor& up, const DenseWeight& norm, float eps, const PackedTernary& w,
+                   std::initializer_list<const PackedTernary*> ahead) {
+  if (adds_residual(up.device(), up.numel() / up.shape().back())) {
+    x = residual_norm_ternary_linear(x, gate, up, norm.get(false), eps, w, ahead);
+  } else {
+    change = gate_norm_ternary_linear(gate, up, norm.get(false), eps, w, ahead);
+  }
+}
+
 Tensor SelfAttention::forward(const Tensor& n, const TokenPositions& positions, bool with_grad) const {
   const QuantizedRows nq = quantize_rows(n);
   const auto rotated = [&](const BitLinear& linear, int64_t count) {
@@ -60,7 +69,7 @@ void SelfAttention::run(Residual& stream, const DenseWeight& norm, const KvLayer
   const std::vector<Tensor> qkv = stream.project(norm, eps, {&q.packed(), &k.packed(), &v.packed()},
                                                  {&later.q.packed(), &later.k.packed(), &later.v.packed()});
   const Tensor mixed = append_and_attend(at.kv, at.layer, at.pass, qkv[0], qkv[1], qkv[2], score_scale(head_dim));
-  stream.change = norm_ternary_linear(mixed, sub_norm.get(false), eps, {&o.packed()}, {&later.o.packed()})[0];
+  stream.add({}, mixed, sub_norm, eps, o.packed(), {&later.o.packed()});
 }
 
 Tensor FeedForward::forward(const Tensor& m, bool with_grad) const {
@@ -73,8 +82,7 @@ void FeedForward::run(Residual& stream, const DenseWeight& norm, const FeedForwa
   const FeedForward& later = next ? *next : *this;
   const Gated gated =
       stream.project_gated(norm, eps, gate.packed(), up.packed(), {&later.gate.packed(), &later.up.packed()});
-  stream.change =
-      gate_norm_ternary_linear(gated.gate, gated.up, sub_norm.get(false), eps, down.packed(), {&later.down.packed()});
+  stream.add(gated.gate, gated.up, sub_norm, eps, down.packed(), {&later.down.packed()});
 }
 
 }  // namespace tern

@@ -22,16 +22,21 @@ struct KvLayer {
   const PagedPass& pass;
 };
 
-// What a running model hands from block to block: x, and what the block before adds to it, undefined before the first.
-// A block reads their sum, normalized, and adds to it in turn.
+// What a running model hands from block to block: x, and what the block before adds to it, undefined before the first
+// and where it has been added already. A block reads their sum, normalized, and adds to it in turn.
 struct Residual {
   Tensor x, change;
+
+  Tensor sum() const { return change.defined() ? x + change : x; }
 
   // The products of norm(x + change) with the packed matrices. Takes the change into x. `ahead` as in tern/ops.h.
   std::vector<Tensor> project(const DenseWeight& norm, float eps, std::initializer_list<const PackedTernary*> weights,
                               std::initializer_list<const PackedTernary*> ahead);
   Gated project_gated(const DenseWeight& norm, float eps, const PackedTernary& gate, const PackedTernary& up,
                       std::initializer_list<const PackedTernary*> ahead);
+  // Adds gate_norm_ternary_linear(gate, up, norm, eps, w), after project() or project_gated().
+  void add(const Tensor& gate, const Tensor& up, const DenseWeight& norm, float eps, const PackedTernary& w,
+           std::initializer_list<const PackedTernary*> ahead);
 };
 
 // Where the tokens of a pass stand.

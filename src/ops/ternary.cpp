@@ -217,20 +217,30 @@ std::span<const PackedTernary* const> checked_weights(const char* op, const Quan
   return {weights.begin(), weights.size()};
 }
 
-// The product of what is normalized, in one kernel for as few rows as the device has one for.
-std::vector<Tensor> norm_multiply(const char* op, const Normalized& n, TernaryWeights weights, TernaryWeights ahead) {
+// Whether norm and product of so many rows are one kernel on the device.
+bool multiplies_normalized(const Device& device, int64_t rows) {
+  return rows > 0 && rows <= device.backend().kernels().norm_ternary_rows;
+}
+
+// The product of what is normalized, in one kernel for as few rows as the device has one for. With a residual, of the
+// only result's shape, their sum.
+std::vector<Tensor> norm_multiply(const char* op, const Normalized& n, TernaryWeights weights, TernaryWeights ahead,
+                                  const Tensor& residual = {}) {
   const QuantizedRows room = empty_quantized(op, n.x);
   const std::span<const PackedTernary* const> own = checked_weights(op, room, weights);
   Product product(room, own, false);
   product.read_ahead(own, {ahead.begin(), ahead.size()});
+  if (residual.defined()) check_shape(op, {"residual", residual}, product.results[0].shape());
   const NormQuantizeArgs norm = norm_args(op, n, room);
   const Device& device = n.x.device();
-  if (norm.rows > 0 && norm.rows <= device.backend().kernels().norm_ternary_rows) {
-    call(device, &Kernels::norm_ternary_matmul, {.norm = norm, .product = product.args});
-  } else {
-    call(device, &Kernels::norm_quantize, norm);
-    call(device, &Kernels::ternary_matmul, product.args);
+  if (multiplies_normalized(device, norm.rows)) {
+    call(device, &Kernels::norm_ternary_matmul,
+         {.norm = norm, .product = product.args, .residual = residual.defined() ? residual.data<float>() : nullptr});
+    return std::move(product.results);
   }
+  call(device, &Kernels::norm_quantize, norm);
+  call(device, &Kernels::ternary_matmul, product.args);
+  if (residual.defined()) return {residual + product.results[0]};
   return std::move(product.results);
 }
 
@@ -238,19 +248,28 @@ Gated norm_multiply_gated(const char* op, const Normalized& n, const PackedTerna
                           TernaryWeights ahead) {
   check(gate.rows == up.rows && gate.cols == up.cols, op,
         "expected gate and up of one shape, got [{}, {}] and [{}, {}]", gate.rows, gate.cols, up.rows, up.cols);
-  const Kernels& kernels = n.x.device().backend().kernels();
+  const Device& device = n.x.device();
+  const Kernels& kernels = device.backend().kernels();
   const int64_t rows = rows_of(n.x.shape());
-  if (kernels.gated_ternary_rows == 0 || rows < kernels.gated_ternary_rows) {
+  const bool together = multiplies_normalized(device, rows) && kernels.norm_gated_ternary_matmul;
+  if (!together && (kernels.gated_ternary_rows == 0 || rows < kernels.gated_ternary_rows)) {
     std::vector<Tensor> both = norm_multiply(op, n, {&gate, &up}, ahead);
     return {std::move(both[0]), std::move(both[1])};
   }
-  const QuantizedRows q = quantize(op, n);
+  const QuantizedRows q = empty_quantized(op, n.x);
   check_operands(op, q, gate);
   check_operands(op, q, up);
-  const PackedTernary* const first[] = {&gate};
-  Product product(q, first, false);
+  const PackedTernary* const own[] = {&gate, &up};
+  Product product(q, {own, 1}, false);
   product.add(up);
-  call(q.q.device(), &Kernels::gated_ternary_matmul, product.args);
+  product.read_ahead(own, {ahead.begin(), ahead.size()});
+  const NormQuantizeArgs norm = norm_args(op, n, q);
+  if (together) {
+    call(device, &Kernels::norm_gated_ternary_matmul, {.norm = norm, .product = product.args});
+  } else {
+    call(device, &Kernels::norm_quantize, norm);
+    call(device, &Kernels::gated_ternary_matmul, product.args);
+  }
   return {{}, std::move(product.results[0])};
 }
 
@@ -515,11 +534,28 @@ AddedGated add_norm_gated_ternary_linear(const Tensor& x, const Tensor& y, const
   return {n.sum, norm_multiply_gated(kOp, n, gate, up, ahead)};
 }
 
+namespace {
+
+// Of gate and up, or of up alone.
+Normalized maybe_gate_norm(const char* op, const Tensor& gate, const Tensor& up, const Tensor& weight, float eps) {
+  return gate.defined() ? gate_norm(op, gate, up, weight, eps) : plain_norm(op, up, weight, eps);
+}
+
+}  // namespace
+
 Tensor gate_norm_ternary_linear(const Tensor& gate, const Tensor& up, const Tensor& weight, float eps,
                                 const PackedTernary& w, TernaryWeights ahead) {
   constexpr const char* kOp = "gate_norm_ternary_linear";
-  const Normalized n = gate.defined() ? gate_norm(kOp, gate, up, weight, eps) : plain_norm(kOp, up, weight, eps);
-  return norm_multiply(kOp, n, {&w}, ahead)[0];
+  return norm_multiply(kOp, maybe_gate_norm(kOp, gate, up, weight, eps), {&w}, ahead)[0];
+}
+
+bool adds_residual(const Device& device, int64_t rows) { return multiplies_normalized(device, rows); }
+
+Tensor residual_norm_ternary_linear(const Tensor& residual, const Tensor& gate, const Tensor& up, const Tensor& weight,
+                                    float eps, const PackedTernary& w, TernaryWeights ahead) {
+  constexpr const char* kOp = "residual_norm_ternary_linear";
+  check_inputs(kOp, DType::f32, {{"residual", residual}, {"up", up}});
+  return norm_multiply(kOp, maybe_gate_norm(kOp, gate, up, weight, eps), {&w}, ahead, dense(residual))[0];
 }
 
 Tensor ternary_linear_sums(const QuantizedRows& x, const PackedTernary& w) {

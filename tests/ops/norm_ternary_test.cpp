@@ -90,6 +90,11 @@ void expect_compositions(const Operands& o, std::initializer_list<const PackedTe
   const PackedTernary& first = **weights.begin();
   expect_same({gate_norm_ternary_linear(o.x, o.y, o.norm, kEps, first)},
               {ternary_linear(gate_norm_quantize(o.x, o.y, o.norm, kEps), first)});
+  const Tensor residual = of_sum[0];
+  expect_same({residual_norm_ternary_linear(residual, {}, o.x, o.norm, kEps, first)},
+              {residual + ternary_linear(norm_quantize(o.x, o.norm, kEps), first)});
+  expect_same({residual_norm_ternary_linear(residual, o.x, o.y, o.norm, kEps, first)},
+              {residual + gate_norm_ternary_linear(o.x, o.y, o.norm, kEps, first)});
 }
 
 TEST(NormTernary, IsItsCompositionExactly) {

@@ -1,60 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normalization, quantization and ternary product in one, for the few rows of a decoding step, where what counts is the
-// time from the last input to the first output: every block makes the codes of the rows for itself while its weights,
-// which it has asked for before, arrive. The quads of a row that a warp's threads have, as row_sums.cuh shares them, are
-// the columns of the tiles that the warp multiplies: codes do not leave the warp.
+// time from the last input to the first output: every block makes the codes of the rows for itself, and its weights are
+// there before. The quads of a row that a warp's threads have, as row_sums.cuh shares them, are the columns of the
+// tiles that the warp multiplies: codes do not leave the warp.
 #include "devices/cuda/row_quantize.cuh"
 #include "devices/cuda/rows.h"
 #include "devices/cuda/tables.h"
 #include "devices/cuda/ternary.h"
-#include "devices/cuda/ternary_direct.cuh"
+#include "devices/cuda/ternary_copied.cuh"
 
 namespace tern::cuda {
 namespace {
 
-static_assert(kMostNormTernaryRows <= kMostDirectRows);
-// Of a thread: more of them would not leave registers for the weights.
-constexpr int kMostHeld = 4;
+static_assert(kMostNormTernaryRows <= kGroupRows);
+constexpr int kMostHeld = 4;  // quads of a row, of a thread
 
-template <class Shape, int kHeld, Second kSecond>
-__global__ void __launch_bounds__(kMostHoldingThreads, 1)
-    normalize_multiply(const __grid_constant__ NormTernaryArgs args, int tile_columns) {
-  static_assert(Shape::kColumns == kHeld);
-  extern __shared__ uint4 shared[];
-  __shared__ BlockReducer::Memory slots;
-  __shared__ int32_t q_sums[Shape::kRows];
-  __shared__ float q_scales[Shape::kRows];
-  let_next_start();
-  const DirectPlace place = DirectPlace::of<Shape>(args.product);
-  DirectWarp<Shape> warp(place, tile_columns);
-  read_ahead(place.part, place.tile_row, place.tile_rows, tile_columns);
+// A multiprocessor has room for two blocks: one of the kernel at work and one of the next, which has its weights when
+// its inputs come. For that all kernels have as many blocks as there are multiprocessors, of as much shared memory:
+// then no multiprocessor gets two of the same kernel. (H200, four products of a 2B-4T layer in a chain, us: 14.1; 16.1
+// where blocks were as small as they can be.)
+constexpr int64_t kLeastBytes = 100 << 10;
+// Cycles for which a block waits before it asks for its weights, while the kernel before reads its inputs: asked for at
+// once they would delay these (14.9 us).
+constexpr int kDelay = 600;
+// Cycles for which a block without work keeps its place from the kernel after the next, once that could have it.
+constexpr int kHold = 2500;
+
+// So few that the blocks of the next kernel find room beside one.
+constexpr int registers(int held) { return held < 4 ? 80 : 96; }
+
+__device__ __forceinline__ void pass_time(int cycles) {
+  for (const long long begin = clock64(); clock64() - begin < cycles;) {
+  }
+}
+
+// What another kernel has written.
+__device__ __forceinline__ float4 written_quad(const float* from) {
+  return __ldcg(reinterpret_cast<const float4*>(from));
+}
+
+// The warps that normalize and multiply.
+template <int kHeld, Second kSecond>
+__device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args, const CopyPlan& plan,
+                                                    const CopiedMemory& memory, int tiles, NarrowReducer& reduce) {
+  const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
   const NormQuantizeArgs& norm = args.norm;
-  const RowWalk walk{norm.cols, blockDim.x};
-  const int rows = static_cast<int>(norm.rows), lane = warp.lane();
-  const int row_words = kHeld * kWarp;  // of a warp's codes
-  uint32_t* const codes = reinterpret_cast<uint32_t*>(shared) + warp.warp() * rows * row_words;
-  int32_t* const sums = reinterpret_cast<int32_t*>(shared) + warp.warps() * rows * row_words;
-  uint32_t* const own = codes + direct_code_place(lane);
-
+  const RowWalk walk{norm.cols, static_cast<unsigned>(plan.warps) * kWarp};
   float4 gain[kHeld] = {};
   for_held_quads<kHeld>(walk, [&](int i, int64_t at) { gain[i] = *reinterpret_cast<const float4*>(norm.weight + at); });
-  for (int i = 0; i < rows * kHeld; ++i) own[i * kWarp] = 0;  // what lies beyond the row
-  if (threadIdx.x < rows) q_sums[threadIdx.x] = 0;
-  BlockReducer reduce(slots);
   const float *x = norm.x, *other = second_of<kSecond>(norm);
+  uint8_t* to_codes = memory.codes + lane * 4;
+  for (int row = 0; row < plan.rows; ++row) {
+#pragma unroll
+    for (int i = 0; i < kHeld; ++i) {  // what lies beyond the row
+      *reinterpret_cast<uint32_t*>(to_codes + row * plan.code_pitch() + i * kTileColumns) = 0;
+    }
+  }
+  int code_sum = 0;  // of the row lane % 4, of the warp's columns
 
   wait_for_inputs();
 #pragma unroll 1
-  for (int row = 0; row < rows; ++row, x += norm.cols, other += norm.cols) {
+  for (int row = 0; row < plan.rows; ++row, x += norm.cols, other += norm.cols, to_codes += plan.code_pitch()) {
     float4 h[kHeld] = {}, second[kHeld] = {};
     for_held_quads<kHeld>(walk, [&](int i, int64_t at) {
-      h[i] = *reinterpret_cast<const float4*>(x + at);
-      if constexpr (kSecond != Second::none) second[i] = *reinterpret_cast<const float4*>(other + at);
+      h[i] = written_quad(x + at);
+      if constexpr (kSecond != Second::none) second[i] = written_quad(other + at);
     });
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) h[i] = combined<kSecond>(h[i], second[i]);
     if constexpr (kSecond == Second::add) {
-      if (blockIdx.x == gridDim.x - 1) {
+      if (blockIdx.x == 0) {
         for_held_quads<kHeld>(
             walk, [&](int i, int64_t at) { *reinterpret_cast<float4*>(norm.sum + row * norm.cols + at) = h[i]; });
       }
@@ -63,22 +78,126 @@ __global__ void __launch_bounds__(kMostHoldingThreads, 1)
     const float inverse = row_inverse_rms<kHeld>(walk, value, norm.eps, reduce);
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) h[i] = normalized(h[i], inverse, gain[i]);
-    uint32_t* to = own + row * row_words;
-    const auto put = [&](int64_t, uint32_t word) {
-      *to = word;
-      to += kWarp;
-    };
-    const RowCodes of_row = quantize_row<kHeld>(walk, value, reduce, put);
+    uint8_t* to = to_codes;
+    const RowCodes of_row = quantize_row<kHeld>(walk, value, reduce, [&](int64_t, uint32_t word) {
+      *reinterpret_cast<uint32_t*>(to) = word;
+      to += kTileColumns;
+    });
     const int sum = __reduce_add_sync(kAllLanes, of_row.sum);
-    if (lane == 0) atomicAdd(q_sums + row, sum);
-    if (threadIdx.x == 0) q_scales[row] = of_row.scale;
+    if (lane % kGroupRows == row) code_sum = sum;
   }
   __syncwarp();
-  warp.multiply(codes, rows, row_words);
-  warp.put_sums(sums, rows);
-  __syncthreads();
-  put_direct_outputs<Shape>(
-      place, sums, rows, [&](int row) { return q_sums[row]; }, [&](int row) { return q_scales[row]; });
+
+  TileCodes codes[kHeld];
+  const uint8_t* const operands = operands_of(plan, memory.codes);
+#pragma unroll
+  for (int c = 0; c < kHeld; ++c) load_operands(codes[c], operands + c * kTileColumns);
+  const uint8_t* const weights = memory.weights + warp * kTileBytes + lane * 16;
+  // Of columns beyond the last, codes are 0.
+  int at[kHeld];
+#pragma unroll
+  for (int c = 0; c < kHeld; ++c) at[c] = warp + c * plan.warps < plan.tile_columns ? c * plan.warps * kTileBytes : 0;
+  int4* const sums = memory.sums + warp * plan.entries() + lane / 4 * plan.rows + lane % 4;
+  constexpr int kAtOnce = 2;  // rows of tiles
+#pragma unroll 1
+  for (int r = 0; r < tiles; r += kAtOnce) {
+    DigitSums of[kAtOnce] = {};
+#pragma unroll
+    for (int c = 0; c < kHeld; ++c) {
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        add_tile(of[i], *reinterpret_cast<const uint4*>(weights + min(r + i, tiles - 1) * plan.row_bytes() + at[c]),
+                 codes[c]);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      int4 entry = entry_of(of[i]);
+      entry.x -= code_sum, entry.z -= 4 * code_sum;
+      if (r + i < tiles && lane % 4 < plan.rows) sums[(r + i) * kHalfTileRows * plan.rows] = entry;
+    }
+  }
+}
+
+// Factors of an entry's outputs, of the second matrix where there is one, and what is added to them.
+struct EntryEnd {
+  float factor, up_factor;
+  float2 residual;
+};
+
+template <bool kGated>
+__device__ __forceinline__ void end_entry(const CopyPlan& plan, const CopiedMemory& memory, int up_sums, bool adds,
+                                          const Entry& entry, const EntryEnd& end) {
+  const EntrySums sums(plan, memory.sums + entry.sums), ups(plan, memory.sums + entry.sums + (kGated ? up_sums : 0));
+  entry.for_outputs(sums, [&](int64_t at, uint32_t sum, bool second) {
+    const float value = static_cast<float>(static_cast<int32_t>(sum)) * end.factor;
+    if constexpr (kGated) {
+      const float gate = relu(value);
+      entry.y[at] =
+          gate * gate * (static_cast<float>(static_cast<int32_t>(second ? ups.second : ups.first)) * end.up_factor);
+    } else if (adds) {
+      entry.y[at] = (second ? end.residual.y : end.residual.x) + value;
+    } else {
+      if (entry.acc) entry.acc[at] = static_cast<int32_t>(sum);
+      if (entry.y) entry.y[at] = value;
+    }
+  });
+}
+
+__device__ __forceinline__ float2 residual_of(const Entry& entry, const float* residual) {
+  if (!residual) return {};
+  return {entry.has_first ? __ldcg(residual + entry.at) : 0.0f,
+          entry.has_second ? __ldcg(residual + entry.at + kHalfTileRows) : 0.0f};
+}
+
+template <int kHeld, Second kSecond, bool kGated>
+__global__ void __maxnreg__(registers(kHeld))
+    normalize_multiply(const __grid_constant__ NormTernaryArgs args, const __grid_constant__ CopyPlan plan) {
+  extern __shared__ uint4 shared[];
+  __shared__ NarrowReducer::Memory slots;
+  __shared__ Barrier arrived[kMostBlockTiles];
+  __shared__ float scales[kMostNormTernaryRows];
+  let_next_start();
+  if (blockIdx.x >= plan.blocks.divisor()) {
+    wait_for_inputs();
+    return pass_time(kHold);
+  }
+  const TernaryMatmulArgs& product = args.product;
+  const CopiedPlace place(plan);
+  const CopiedMemory memory(plan, shared);
+  const CopiedWeights weights(plan, place, memory.weights, arrived, kMostBlockTiles);
+  const int up_sums = entries_of(plan, place);
+  const float* const residual = args.residual;
+  NarrowReducer reduce(slots, plan.warps);
+  if (!is_porter(plan)) {
+    multiply_normalized<kHeld, kSecond>(args, plan, memory, weights.tile_rows(), reduce);
+    __syncthreads();
+  } else {
+    const int lane = static_cast<int>(threadIdx.x % kWarp);
+    pass_time(kDelay);
+    weights.begin(product);
+    const Entry own(product, plan, place, lane);
+    const float up_scale = product.part[kGated].weight_scale;
+    weights.more(product);
+    __syncwarp();
+    wait_for_inputs();
+    EntryEnd end = {0.0f, 0.0f, residual_of(own, residual)};
+    for (int row = 0; row < plan.rows; ++row) {
+      reduce.watch_sum();
+      for (int r = 0; r < (row == 0 ? weights.tile_rows() : 0); ++r) weights.wait(r);
+      const float scale = code_scale(__uint_as_float(reduce.watch_max()));
+      if (lane == 0) scales[row] = scale;
+      if (row == own.row) end.factor = own.weight_scale / scale, end.up_factor = up_scale / scale;
+    }
+    __syncthreads();
+    end_entry<kGated>(plan, memory, up_sums, residual, own, end);
+  }
+  for_more_entries(product, plan, place, [&](const Entry& entry) {
+    const float scale = scales[entry.row];
+    end_entry<kGated>(
+        plan, memory, up_sums, residual, entry,
+        {entry.weight_scale / scale, product.part[kGated].weight_scale / scale, residual_of(entry, residual)});
+  });
 }
 
 // Whole quads of every row on 16 bytes.
@@ -88,25 +207,6 @@ bool has_quads(const NormQuantizeArgs& norm) {
          aligned(norm.weight);
 }
 
-template <int kHeld>
-void launch(const Exec& exec, const NormTernaryArgs& args) {
-  const unsigned threads = row_threads(args.norm.cols);
-  const int64_t rows = args.norm.rows, warps = threads / kWarp;
-  // A block for each multiprocessor: more of them would only normalize more often.
-  with_direct_tile_rows<kHeld>(args.product, multiprocessors(exec), [&](auto tile_rows) {
-    using Shape = DirectShape<tile_rows(), kHeld, kMostNormTernaryRows>;
-    const size_t bytes =
-        static_cast<size_t>(warps * rows * kHeld * kWarp) * 4 + direct_sums_bytes(warps, Shape::kTileRows, rows);
-    const auto blocks = static_cast<unsigned>(column_blocks(args.product, Shape::kOutputs));
-    with_second(args.norm, [&](auto second) {
-      const auto kernel = normalize_multiply<Shape, kHeld, second()>;
-      allow_shared(exec, "norm_ternary_matmul", kernel, bytes);
-      launch_early(exec, "norm_ternary_matmul", kernel, blocks, threads, bytes, args,
-                   static_cast<int>(column_tiles(args.product.k)));
-    });
-  });
-}
-
 bool suits(const NormTernaryArgs& args) {
   const NormQuantizeArgs& norm = args.norm;
   const int held = held_quads(norm.cols);
@@ -114,22 +214,55 @@ bool suits(const NormTernaryArgs& args) {
          has_quads(norm) && column_blocks(args.product, kTileRows) > 0;
 }
 
+// A block for each multiprocessor: more of them would only normalize more often. Long rows take so long to read that
+// fewer are better, where none has more to multiply (2560 x 6912: 4.3 us with 80 blocks, 4.6 with 132).
+CopyPlan plan_of(const Exec& exec, const NormTernaryArgs& args, int matrices) {
+  const int held = held_quads(args.norm.cols), warps = static_cast<int>(row_threads(args.norm.cols)) / kWarp;
+  const int64_t tiles = column_blocks(args.product, kTileRows) / matrices, device = multiprocessors(exec);
+  const int64_t blocks = held < kMostHeld ? device : ceil_div(tiles, ceil_div(tiles, device));
+  return copy_plan(args.product, blocks, few_rows_memory(exec) / 2, matrices, warps, held);
+}
+
+// False where it is not for these kernels: then nothing was done.
+template <bool kGated>
+bool launch(const Exec& exec, const NormTernaryArgs& args) {
+  if (!suits(args)) return false;
+  const CopyPlan plan = plan_of(exec, args, kGated ? 2 : 1);
+  if (plan.memory() > few_rows_memory(exec)) return false;
+  const int64_t least_bytes = is_hopper(exec) ? kLeastBytes : 0,
+                least_blocks = is_hopper(exec) ? multiprocessors(exec) : 0;
+  with_held_quads(args.norm.cols, [&](auto held) {
+    with_second(args.norm, [&](auto second) {
+      if constexpr (held() > 0 && held() <= kMostHeld && !(kGated && second() == Second::gate)) {
+        launch_copied(exec, kGated ? "norm_gated_ternary_matmul" : "norm_ternary_matmul",
+                      normalize_multiply<held(), second(), kGated>, args, plan, least_bytes,
+                      std::max(plan.blocks.divisor(), least_blocks));
+      }
+    });
+  });
+  return true;
+}
+
+// As the residual of y.
+void add_residual(const Exec& exec, const NormTernaryArgs& args) {
+  const TernaryPart& part = args.product.part[0];
+  const Dims each = {.rank = 1, .at = {1}}, shape = {.rank = 1, .at = {args.norm.rows * part.n}};
+  kPointwise.binary(exec, {BinaryOp::add, DType::f32, shape, {args.residual, each}, {part.y, each}, part.y});
+}
+
 }  // namespace
 
 void norm_ternary_matmul(const Exec& exec, const NormTernaryArgs& args) noexcept {
-  if (!suits(args)) {
-    norm_quantize(exec, args.norm);
-    kTernary.ternary_matmul(exec, args.product);
-    return;
-  }
-  switch (held_quads(args.norm.cols)) {
-    case 1:
-      return launch<1>(exec, args);
-    case 2:
-      return launch<2>(exec, args);
-    default:
-      return launch<4>(exec, args);
-  }
+  if (launch<false>(exec, args)) return;
+  norm_quantize(exec, args.norm);
+  kTernary.ternary_matmul(exec, args.product);
+  if (args.residual) add_residual(exec, args);
+}
+
+void norm_gated_ternary_matmul(const Exec& exec, const NormTernaryArgs& args) noexcept {
+  if (launch<true>(exec, args)) return;
+  norm_quantize(exec, args.norm);
+  kTernary.gated_ternary_matmul(exec, args.product);
 }
 
 }  // namespace tern::cuda

@@ -45,13 +45,25 @@ __device__ float row_inverse_rms(const RowWalk& row, const Value& value, float e
   return inverse_rms(reduce.sum(sum_of(squares)), row.cols, eps);
 }
 
-// Of the scaled values of a row, which are below 127.5 or NaN: the conversion rounds half to even and makes 0 of NaN.
+// Of the scaled values of a row, which are below 127.5 or NaN: rounded half to even, and 0 of NaN. A number beside
+// which neighbouring floats are 1 apart rounds what is added to it into its lowest bits, 8 times as fast as a
+// conversion.
 __device__ inline uint32_t pack_codes(const float4& x) {
-  const auto pair = [](float a, float b) {
-    return __byte_perm(static_cast<uint32_t>(__float2int_rn(a)), static_cast<uint32_t>(__float2int_rn(b)), 0x0040);
+  constexpr float kBase = 12582912.0f;  // 1.5 · 2^23
+  const auto bytes = [](uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+    return __byte_perm(__byte_perm(a, b, 0x0040), __byte_perm(c, d, 0x0040), 0x5410);
   };
-  return __byte_perm(pair(x.x, x.y), pair(x.z, x.w), 0x5410);
+  const float sum = (x.x + x.y) + (x.z + x.w);
+  if (sum != sum) {
+    const auto code = [](float v) { return static_cast<uint32_t>(__float2int_rn(v)); };
+    return bytes(code(x.x), code(x.y), code(x.z), code(x.w));
+  }
+  const auto code = [](float v) { return __float_as_uint(v + kBase); };
+  return bytes(code(x.x), code(x.y), code(x.z), code(x.w));
 }
+
+// Of a row with this greatest magnitude.
+__device__ inline float code_scale(float greatest) { return 1.0f / fmaxf(greatest, 1e-5f) * 127.0f; }
 
 struct RowCodes {
   float scale;
@@ -68,7 +80,7 @@ __device__ RowCodes quantize_row(const RowWalk& row, const Value& value, Reducer
     greatest = fmaxf(fmaxf(fmaxf(greatest, fabsf(v.x)), fmaxf(fabsf(v.y), fabsf(v.z))), fabsf(v.w));
   });
   greatest = __uint_as_float(reduce.max(__float_as_uint(greatest)));
-  RowCodes codes = {1.0f / fmaxf(greatest, 1e-5f) * 127.0f, 0};
+  RowCodes codes = {code_scale(greatest), 0};
   for_held_quads<kHeld>(row, [&](int i, int64_t at) {
     const uint32_t word = pack_codes(map_quads([&](float v) { return v * codes.scale; }, value(i, at)));
     put(at, word);

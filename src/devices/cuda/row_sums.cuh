@@ -168,6 +168,76 @@ class BlockReducer {
   int turn_ = 0;
 };
 
+// The same of at most 16 warps, with the same bits, where time counts: after the barrier each thread folds what the
+// warps have left for itself, as BlockReducer's lanes do.
+class NarrowReducer {
+ public:
+  static constexpr int kWarps = 16;
+  struct alignas(16) Memory {
+    uint32_t at[2][kWarps];
+  };
+
+  // `memory` is shared; of the first `warps` warps of the block. Others may watch.
+  __device__ NarrowReducer(Memory& memory, int warps) : memory_(memory) {
+    const unsigned of_warp = threadIdx.x % kWarps;
+    if (threadIdx.x < 2 * kWarps && of_warp >= static_cast<unsigned>(warps))
+      memory.at[threadIdx.x / kWarps][of_warp] = 0;
+  }
+
+  __device__ float sum(float x) {
+    leave(__float_as_uint(sum_of_lanes(x)));
+    const Gathered of = gather();
+    float s[kWarps / 2];
+#pragma unroll
+    for (int i = 0; i < 8; ++i) s[i] = __uint_as_float(of.warp[i]) + __uint_as_float(of.warp[i + 8]);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) s[i] += s[i + 4];
+    return (s[0] + s[2]) + (s[1] + s[3]);
+  }
+  __device__ uint32_t max(uint32_t x) {
+    leave(__reduce_max_sync(kAllLanes, x));
+    return watch_max();
+  }
+
+  // What the others have at the same time.
+  __device__ void watch_sum() {
+    __syncthreads();
+    turn_ ^= 1;
+  }
+  __device__ uint32_t watch_max() {
+    const Gathered of = gather();
+    uint32_t most = 0;
+#pragma unroll
+    for (int i = 0; i < kWarps; ++i) most = ::max(most, of.warp[i]);
+    return most;
+  }
+
+ private:
+  struct Gathered {
+    uint32_t warp[kWarps];
+  };
+
+  __device__ void leave(uint32_t of_warp) {
+    if (threadIdx.x % kWarp == 0) memory_.at[turn_][threadIdx.x / kWarp] = of_warp;
+  }
+  __device__ Gathered gather() {
+    const uint32_t* const slots = memory_.at[turn_];
+    turn_ ^= 1;
+    __syncthreads();
+    Gathered all;
+#pragma unroll
+    for (int i = 0; i < kWarps / 4; ++i) {
+      const uint4 four = reinterpret_cast<const uint4*>(slots)[i];
+      all.warp[4 * i] = four.x, all.warp[4 * i + 1] = four.y, all.warp[4 * i + 2] = four.z,
+                   all.warp[4 * i + 3] = four.w;
+    }
+    return all;
+  }
+
+  Memory& memory_;
+  int turn_ = 0;
+};
+
 // ---------------------------------------------------------------- root mean square
 
 // Of a row with this sum of squares.

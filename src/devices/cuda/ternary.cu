@@ -60,6 +60,7 @@ constexpr TernaryKernels kTable = {
     .ternary_matmul = ternary_matmul,
     .norm_ternary_rows = kMostNormTernaryRows,
     .norm_ternary_matmul = norm_ternary_matmul,
+    .norm_gated_ternary_matmul = norm_gated_ternary_matmul,
     .ternary_quantize = ternary_quantize,
     .gated_ternary_rows = kMostGemvRows + 1,
     .gated_ternary_matmul = gated_ternary_matmul,

@@ -23,6 +23,7 @@ void ternary_gemv(const Exec& exec, const TernaryMatmulArgs& args) noexcept;
 // rows that are too long for it or do not lie on 16 bytes.
 inline constexpr int64_t kMostNormTernaryRows = 4;
 void norm_ternary_matmul(const Exec& exec, const NormTernaryArgs& args) noexcept;
+void norm_gated_ternary_matmul(const Exec& exec, const NormTernaryArgs& args) noexcept;
 
 // Many rows: bound by arithmetic. The blocks it would run at the least are what tells whether they fill the device.
 int64_t ternary_gemm_blocks(const TernaryMatmulArgs& args) noexcept;

@@ -148,14 +148,6 @@ void with_direct_tile_rows(const TernaryMatmulArgs& args, int64_t most_blocks, c
   launch(std::integral_constant<int, 1>());
 }
 
-// Dynamic shared memory beyond what every kernel may have.
-template <class Function>
-void allow_shared(const Exec& exec, const char* name, Function kernel, size_t bytes) {
-  if (bytes <= size_t{48} << 10) return;
-  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
-             name);
-}
-
 inline size_t direct_sums_bytes(int64_t warps, int tile_rows, int64_t rows) {
   return static_cast<size_t>(warps * 16 * tile_rows * rows) * sizeof(int32_t);
 }

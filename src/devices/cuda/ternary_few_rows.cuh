@@ -38,10 +38,6 @@ struct FewRowsShape {
 
 // ---------------------------------------------------------------- the split
 
-// Shared memory of a block, beside what its kernel has anyway. Only Hopper's is counted on beyond what all devices
-// have.
-inline int64_t few_rows_memory(const Exec& exec) { return (is_hopper(exec) ? 226 : 98) << 10; }
-
 struct FewRowsPlan {
   int block_tiles;       // rows of tiles of a block, at most
   unsigned across;       // blocks that have all columns of the outputs

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ternary product of few rows of activations that are quantized already.
+#include <type_traits>
+
 #include "devices/cuda/ternary.h"
+#include "devices/cuda/ternary_copied.cuh"
 #include "devices/cuda/ternary_direct.cuh"
 #include "devices/cuda/ternary_few_rows.cuh"
 
@@ -65,7 +68,136 @@ __global__ void __launch_bounds__(kFewRowsThreads, Shape::kBlocksEach)
       [&](int row) { return q_scales[row]; });
 }
 
-// Up to kMostDirectRows rows of activations. Two blocks a multiprocessor cost registers: they pay where there are several
+// ---------------------------------------------------------------- copied weights
+
+// Rows of activations up to which this is the fastest way, and up to which it is for rows of more tiles than the direct
+// way takes well (H200, us, this and the direct way: 2 x 20480 x 3200 6.6 and 9.0; 4 x 20480 x 3200 10.5 and 9.2;
+// 4 x 3200 x 10240 5.3 and 7.9).
+constexpr int kMostCopiedRows = 2, kMostLongRows = kGroupRows, kDirectTiles = 64;
+constexpr int kBlockBytes = 56 << 10;  // of weights, unless a single row of tiles has more
+constexpr int kWarpColumns = 4;        // of tiles
+
+// Of a warp that holds the activations in registers for all rows of tiles, and of one that reads them again for each.
+struct ShortRows {
+  static constexpr bool kHoldsCodes = true;
+  static constexpr int kMostWarps = 7, kBlocksEach = 4;
+};
+struct LongRows {
+  static constexpr bool kHoldsCodes = false;
+  static constexpr int kMostWarps = 20, kBlocksEach = 2;
+};
+
+// The warps that multiply.
+template <class Shape>
+__device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, const CopyPlan& plan,
+                                               const CopiedMemory& memory, const CopiedWeights& weights) {
+  const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
+  const int64_t column = int64_t{warp + lane / 8 * plan.warps} * kTileColumns + lane % 8 * 16;
+  const bool inside = column < args.q_stride;
+  const int8_t* q = args.q + (inside ? column : 0);
+  uint8_t* to = memory.codes + lane * 16;
+  const uint8_t* const operands = operands_of(plan, memory.codes);
+
+  wait_for_inputs();
+  let_next_start();
+#pragma unroll 1
+  for (int row = 0; row < plan.rows; ++row, q += args.q_stride, to += plan.code_pitch()) {
+    __pipeline_memcpy_async(to, q, 16, inside ? 0 : 16);
+  }
+  __pipeline_commit();
+  __pipeline_wait_prior(0);
+  __syncwarp();
+
+  TileCodes codes[kWarpColumns];
+  if constexpr (Shape::kHoldsCodes) {
+#pragma unroll
+    for (int c = 0; c < kWarpColumns; ++c) load_operands(codes[c], operands + c * kTileColumns);
+  }
+  const uint8_t* from = memory.weights + warp * kTileBytes + lane * 16;
+  int4* sums = memory.sums + warp * plan.entries() + lane / 4 * plan.rows + lane % 4;
+#pragma unroll 1
+  for (int r = 0; r < weights.tile_rows(); ++r, from += plan.row_bytes(), sums += kHalfTileRows * plan.rows) {
+    weights.wait(r);
+    uint4 tiles[kWarpColumns];
+#pragma unroll
+    for (int c = 0; c < kWarpColumns; ++c) {
+      // Of columns beyond the last, codes are 0.
+      const int at = warp + c * plan.warps < plan.tile_columns ? c * plan.warps * kTileBytes : 0;
+      tiles[c] = *reinterpret_cast<const uint4*>(from + at);
+    }
+    DigitSums of = {};
+#pragma unroll
+    for (int c = 0; c < kWarpColumns; ++c) {
+      if constexpr (!Shape::kHoldsCodes) load_operands(codes[c], operands + c * kTileColumns);
+      add_tile(of, tiles[c], codes[c]);
+    }
+    if (lane % kGroupRows < plan.rows) *sums = entry_of(of);
+  }
+}
+
+template <class Shape>
+__global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlocksEach)
+    multiply_copied(const __grid_constant__ TernaryMatmulArgs args, const __grid_constant__ CopyPlan plan) {
+  extern __shared__ uint4 shared[];
+  __shared__ int32_t q_sums[kGroupRows];
+  __shared__ float q_scales[kGroupRows];
+  __shared__ Barrier arrived[kMostBlockTiles];
+  const CopiedPlace place(plan);
+  const CopiedMemory memory(plan, shared);
+  const CopiedWeights weights(plan, place, memory.weights, arrived, 1);
+  const auto end = [&](const Entry& entry, int32_t q_sum, float factor) {
+    entry.for_outputs(EntrySums(plan, memory.sums + entry.sums), [&](int64_t at, uint32_t sum, bool) {
+      const int32_t acc = code_sum(sum, q_sum);
+      if (entry.acc) entry.acc[at] = acc;
+      if (entry.y) entry.y[at] = static_cast<float>(acc) * factor;
+    });
+  };
+  if (is_porter(plan)) weights.begin(args);
+  __syncthreads();
+  if (!is_porter(plan)) {
+    multiply_tiles<Shape>(args, plan, memory, weights);
+    __syncthreads();
+  } else {
+    const int lane = static_cast<int>(threadIdx.x % kWarp);
+    weights.more(args);
+    read_ahead(args, plan, place);
+    const Entry own(args, plan, place, lane);
+    __syncwarp();
+    wait_for_inputs();
+    // Not before: the weights of blocks that wait would delay these inputs.
+    let_next_start();
+    if (lane < plan.rows) {
+      q_sums[lane] = args.sums[lane];
+      q_scales[lane] = args.q_scale[lane];
+    }
+    __syncwarp();
+    const int32_t q_sum = q_sums[own.row];
+    const float factor = own.weight_scale / q_scales[own.row];
+    __syncthreads();
+    end(own, q_sum, factor);
+  }
+  for_more_entries(args, plan, place, [&](const Entry& entry) {
+    end(entry, q_sums[entry.row], entry.weight_scale / q_scales[entry.row]);
+  });
+}
+
+// False where it is not the way for these sizes.
+bool launch_copied(const Exec& exec, const TernaryMatmulArgs& args) {
+  const int64_t tiles = column_tiles(args.k);
+  const bool few = args.rows <= kMostCopiedRows || (args.rows <= kMostLongRows && tiles > kDirectTiles);
+  if (!few || tiles == 0 || tiles > kWarpColumns * LongRows::kMostWarps) return false;
+  const auto warps = static_cast<int>(ceil_div(tiles, kWarpColumns));
+  const CopyPlan plan = copy_plan(args, multiprocessors(exec), kBlockBytes, 1, warps, kWarpColumns);
+  if (plan.memory() > few_rows_memory(exec)) return false;
+  const bool is_short = warps <= ShortRows::kMostWarps;
+  launch_copied(exec, "ternary_gemv", is_short ? multiply_copied<ShortRows> : multiply_copied<LongRows>, args, plan, 0,
+                plan.blocks.divisor());
+  return true;
+}
+
+// ---------------------------------------------------------------- up to kMostDirectRows rows
+
+// Two blocks a multiprocessor cost registers: they pay where there are several
 // rounds of blocks (20480 x 3200: 9.1 us beside 10.5 on an H100; 13824 x 2560, in one round: 5.2 beside 4.7).
 template <class Shape, int kBlocksEach>
 __global__ void __launch_bounds__(kBlocksEach == 2 ? kMostShortThreads : kMostDirectThreads, kBlocksEach)
@@ -105,12 +237,12 @@ void launch_direct(const Exec& exec, const TernaryMatmulArgs& args) {
     using Shape = DirectShape<tile_rows(), kColumns, kMostDirectRows>;
     const int64_t blocks = column_blocks(args, Shape::kOutputs);
     const bool rounds = kColumns <= 2 && blocks > 2 * int64_t{multiprocessors(exec)};
-    const auto kernel = rounds ? multiply_directly<Shape, kColumns <= 2 ? 2 : 1> : multiply_directly<Shape, 1>;
+    const auto kernel = rounds ? multiply_directly < Shape, kColumns <= 2 ? 2 : 1 > : multiply_directly<Shape, 1>;
     const size_t bytes = static_cast<size_t>(warps * args.rows * kColumns * kWarp) * 4 +
                          direct_sums_bytes(warps, Shape::kTileRows, args.rows);
     allow_shared(exec, "ternary_gemv", kernel, bytes);
-    launch_early(exec, "ternary_gemv", kernel, static_cast<unsigned>(blocks), static_cast<unsigned>(warps) * kWarp, bytes,
-                 args, static_cast<int>(column_tiles(args.k)));
+    launch_early(exec, "ternary_gemv", kernel, static_cast<unsigned>(blocks), static_cast<unsigned>(warps) * kWarp,
+                 bytes, args, static_cast<int>(column_tiles(args.k)));
   });
 }
 
@@ -124,6 +256,8 @@ bool launch_direct(const Exec& exec, const TernaryMatmulArgs& args) {
   return false;
 }
 
+// ---------------------------------------------------------------- more rows
+
 template <int kRowGroups>
 void launch(const Exec& exec, const TernaryMatmulArgs& args) {
   using Shape = FewRowsShape<kRowGroups>;
@@ -135,7 +269,7 @@ void launch(const Exec& exec, const TernaryMatmulArgs& args) {
 
 void ternary_gemv(const Exec& exec, const TernaryMatmulArgs& args) noexcept {
   static_assert(kMostGemvRows == 4 * kRowsOfProduct);
-  if (launch_direct(exec, args)) return;
+  if (launch_copied(exec, args) || launch_direct(exec, args)) return;
   if (args.rows <= kRowsOfProduct) return launch<1>(exec, args);
   if (args.rows <= 2 * kRowsOfProduct) return launch<2>(exec, args);
   launch<4>(exec, args);

@@ -14,6 +14,18 @@ inline int64_t column_blocks(const TernaryMatmulArgs& args, int64_t width) {
   return sum;
 }
 
+// Shared memory of a block, beside what its kernel has anyway. Only Hopper's is counted on beyond what all devices
+// have.
+inline int64_t few_rows_memory(const Exec& exec) { return (is_hopper(exec) ? 226 : 98) << 10; }
+
+// Dynamic shared memory beyond what every kernel may have.
+template <class Function>
+void allow_shared(const Exec& exec, const char* name, Function kernel, size_t bytes) {
+  if (bytes <= size_t{48} << 10) return;
+  keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+             name);
+}
+
 struct PartBlock {
   const TernaryPart& part;
   int64_t column;  // the first of the block
@@ -53,6 +65,13 @@ __device__ inline void put_output(const TernaryPart& part, int64_t row, int64_t 
   if (part.y) part.y[at] = static_cast<float>(acc) * factor;
 }
 
+#if __CUDA_ARCH__ >= 900
+// Asks the L2 cache for `bytes`, a multiple of 16, from an address on 16 bytes.
+__device__ __forceinline__ void prefetch_in_bulk(const void* from, uint32_t bytes) {
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes));
+}
+#endif
+
 // Asks the L2 cache for `tile_rows` rows of tiles from `tile_row` on of the matrix that is multiplied in this one's place
 // next (TernaryPart): products of a chain then find their weights there, which hides what the steps between them cost. By
 // all warps of the block in small pieces; prefetches of single lines made it slower than none.
@@ -65,7 +84,7 @@ __device__ inline void read_ahead(const TernaryPart& part, int64_t tile_row, int
   const uint32_t begin = threadIdx.x / kWarp * each;
   if (begin >= bytes) return;
   const uint8_t* const from = part.ahead + tile_row * row_bytes + begin;
-  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(min(each, bytes - begin)));
+  prefetch_in_bulk(from, min(each, bytes - begin));
 #endif
 }
 
