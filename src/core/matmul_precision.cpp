@@ -14,6 +14,8 @@ constexpr std::array<std::string_view, 2> kNames = {"f32", "bf16"};
 
 std::string_view name_of(MatmulPrecision precision) { return kNames[static_cast<size_t>(precision)]; }
 
-MatmulPrecision matmul_precision_from_name(std::string_view name) { return enum_from_name<MatmulPrecision>("precision", kNames, name); }
+MatmulPrecision matmul_precision_from_name(std::string_view name) {
+  return enum_from_name<MatmulPrecision>("precision", kNames, name);
+}
 
 }  // namespace tern

@@ -12,10 +12,10 @@
 namespace tern {
 namespace {
 
-constexpr size_t kMostPasses =
-    128;  // an engine meets every number of sequences up to its limit; each takes some 100 KB
-constexpr int64_t kFewestPages =
-    16;  // room of a sequence, which doubles as it grows: each size is a recording of its own
+// An engine meets every number of sequences up to its limit; each takes some 100 KB.
+constexpr size_t kMostPasses = 128;
+// Room of a sequence, which doubles as it grows: each size is a recording of its own.
+constexpr int64_t kFewestPages = 16;
 
 int64_t page_room(std::span<const PagedRows> sequences) {
   int64_t most = kFewestPages;
@@ -36,14 +36,15 @@ Tensor part(const Tensor& inputs, int64_t at, const Shape& shape, DType dtype) {
   return Tensor::over(inputs.storage(), at, shape, contiguous_strides(shape), dtype);
 }
 
-// The block from the tables on.
-std::vector<std::byte> table_bytes(const InputLayout& layout, std::span<const PagedRows> sequences) {
-  std::vector<std::byte> bytes(static_cast<size_t>(layout.bytes() - layout.tables()));
-  std::byte* const pages = bytes.data() + (layout.pages() - layout.tables());
+// The block, without the ids.
+std::vector<std::byte> input_bytes(const InputLayout& layout, std::span<const PagedRows> sequences) {
+  std::vector<std::byte> bytes(static_cast<size_t>(layout.bytes()));
+  std::byte* const tables = bytes.data() + layout.tables();
+  std::byte* const pages = bytes.data() + layout.pages();
   for (int64_t i = 0; i < layout.sequences; ++i) {
     const PagedRows& s = sequences[static_cast<size_t>(i)];
     const PagedSequence table = {.row = i, .rows = 1, .length = s.length, .table = i * layout.pages_each};
-    std::memcpy(bytes.data() + i * int64_t{sizeof table}, &table, sizeof table);
+    std::memcpy(tables + i * int64_t{sizeof table}, &table, sizeof table);
     std::memcpy(pages + table.table * int64_t{sizeof(int32_t)}, s.pages.data(), s.pages.size_bytes());
   }
   return bytes;
@@ -55,10 +56,8 @@ Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, std::sp
                            std::span<const PagedRows> sequences) {
   Pass* const pass = find(model, kv, sequences);
   if (pass == nullptr) return {};
-  const std::vector<std::byte> tables = table_bytes({std::ssize(sequences), page_room(sequences)}, sequences);
-  const auto first = std::as_bytes(ids);
-  std::vector<std::byte> bytes(first.begin(), first.end());
-  bytes.insert(bytes.end(), tables.begin(), tables.end());
+  std::vector<std::byte> bytes = input_bytes({std::ssize(sequences), page_room(sequences)}, sequences);
+  std::memcpy(bytes.data(), ids.data(), ids.size_bytes());
   model.device().memory().copy_to_device(pass->inputs.raw(), bytes.data(), bytes.size());
   return replay(*pass);
 }
@@ -68,7 +67,8 @@ Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, const T
   Pass* const pass = find(model, kv, sequences);
   if (pass == nullptr) return {};
   const InputLayout layout = {std::ssize(sequences), page_room(sequences)};
-  const std::vector<std::byte> tables = table_bytes(layout, sequences);
+  const std::vector<std::byte> bytes = input_bytes(layout, sequences);
+  const auto tables = std::span(bytes).subspan(static_cast<size_t>(layout.tables()));
   std::byte* const to = static_cast<std::byte*>(pass->inputs.raw()) + layout.tables();
   model.device().memory().copy_to_device(to, tables.data(), tables.size());
   copy_into(ids, part(pass->inputs, 0, ids.shape(), DType::i64));

@@ -12,8 +12,7 @@ namespace tern {
 // the more of a GPU works on a chunk.
 int64_t head_rows_at_once(int64_t classes);
 
-// The mean of the losses over `counted` targets, with gradients that were made with it, f32; undefined where they are
-// not wanted.
+// The mean of the losses over `counted` targets, with gradients that were made with it; undefined where they are not
 // wanted. scale(y, factor) multiplies in place by a tensor of one element.
 Tensor record_head_loss(const Tensor& losses, int64_t counted, const Tensor& hidden, const Tensor& weight,
                         Tensor d_hidden, Tensor d_weight, void (*scale)(const Tensor& y, const Tensor& factor));

@@ -122,14 +122,7 @@ class CudaBackend final : public Backend {
     throw_kept_error();
     make_current(ordinal_);
     void* const data = allocate_block(std::max<size_t>(bytes, 1));
-    if (data == nullptr && memory_limit_ > 0) {
-      fail("cuda", "expected {} bytes of memory within the limit of {}, of which {} are in use", bytes, memory_limit_,
-           pool_.used());
-    }
-    if (data == nullptr) {
-      fail("cuda", "expected {} bytes of memory, the GPU has none: {} of its {} are in use here", bytes, pool_.used(),
-           properties_.totalGlobalMem);
-    }
+    if (data == nullptr) fail_allocation(bytes);
     return data;
   }
   void release(void* data, size_t) noexcept override { release_block(data); }
@@ -214,6 +207,16 @@ class CudaBackend final : public Backend {
   // wgmma, and who asked for bf16.
   bool has_mixed_kernels(const DeviceOptions& options) const {
     return properties_.major == kHopperMajor && options.matmul_precision == MatmulPrecision::bf16;
+  }
+
+  [[noreturn]] void fail_allocation(size_t bytes) const {
+    const size_t used = pool_.used();  // asking takes a while
+    if (memory_limit_ > 0) {
+      fail("cuda", "expected {} bytes of memory within the limit of {}, of which {} are in use", bytes, memory_limit_,
+           used);
+    }
+    fail("cuda", "expected {} bytes of memory, the GPU has none: {} of its {} are in use here", bytes, used,
+         properties_.totalGlobalMem);
   }
 
   void check_copy() const {

@@ -89,7 +89,7 @@ struct OnTensorCores {
   using Memory = SpanSums<kWarps>::Memory;
 
   __device__ static void multiply(Memory& memory, const BlockPairs& pairs, const Weight* w, int64_t k) {
-    pair_tiles<kWhole, kWarps>(memory, pairs, 0, kGroupRows, w, static_cast<int>(k));
+    pair_tiles<kWhole, kWarps>(memory, pairs, 0, kResultRows, w, static_cast<int>(k));
   }
 };
 

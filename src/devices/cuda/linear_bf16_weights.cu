@@ -20,17 +20,17 @@ namespace {
 
 constexpr int kFewWarps = 4;
 
-// A block computes kTileColumns columns of up to kGroupRows rows.
+// A block computes kResultColumns columns of up to kResultRows rows.
 template <bool kWhole>
 __global__ void __launch_bounds__(kWarp* kFewWarps, 4) few_rows(LinearArgs args, const bf16* __restrict__ w) {
   wait_for_inputs();
   __shared__ SpanSums<kFewWarps>::Memory memory;
   SpanSums<kFewWarps> total(memory);
-  const int64_t tiles = ceil_div(args.n, kTileColumns);
+  const int64_t tiles = ceil_div(args.n, kResultColumns);
   const int k = static_cast<int>(args.k), spans = spans_of(k), group = lane_group();
   const float* const x = group < args.rows ? args.x + group * args.k : nullptr;
   for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const int64_t first = tile * kTileColumns;
+    const int64_t first = tile * kResultColumns;
     // Columns beyond the last repeat it.
     const bf16* const upper = w + min(first + group, args.n - 1) * args.k;
     const bf16* const lower = w + min(first + group + 8, args.n - 1) * args.k;
@@ -63,7 +63,7 @@ template <bool kWhole, class Pairs>
 __global__ void __launch_bounds__(kWarp* kPairWarps) pair_products(Pairs pairs, const bf16* __restrict__ w, int k) {
   wait_for_inputs();
   __shared__ SpanSums<kPairWarps>::Memory memory;
-  pair_tiles<kWhole, kPairWarps>(memory, pairs, int64_t{blockIdx.x} * kGroupRows, int64_t{gridDim.x} * kGroupRows, w,
+  pair_tiles<kWhole, kPairWarps>(memory, pairs, int64_t{blockIdx.x} * kResultRows, int64_t{gridDim.x} * kResultRows, w,
                                  k);
 }
 
@@ -71,7 +71,7 @@ template <class Pairs>
 void launch_pairs(const Exec& exec, const char* name, const Pairs& pairs, int64_t most, const float* x, const void* w,
                   int64_t k) {
   // Few blocks for a count that is known on the device alone.
-  const int64_t blocks = ceil_div(most, kGroupRows), room = int64_t{4} * multiprocessors(exec);
+  const int64_t blocks = ceil_div(most, kResultRows), room = int64_t{4} * multiprocessors(exec);
   launch_early(exec, name, whole_lines(x, w, k) ? pair_products<true, Pairs> : pair_products<false, Pairs>,
                static_cast<unsigned>(blocks < room ? blocks : room), kWarp * kPairWarps, 0, pairs,
                static_cast<const bf16*>(w), static_cast<int>(k));
@@ -85,7 +85,7 @@ struct Shape {
   static constexpr int kColumnWarps = kColumnWarps_, kRowWarps = kRowWarps_;
   static constexpr int kStages = kStages_;
   static constexpr int kThreads = kWarp * kColumnWarps * kRowWarps;
-  static constexpr int kColumns = kTileColumns * kTiles * kColumnWarps, kRows = kGroupRows * kGroups * kRowWarps;
+  static constexpr int kColumns = kResultColumns * kTiles * kColumnWarps, kRows = kResultRows * kGroups * kRowWarps;
 };
 using WideShape = Shape<4, 2, 4, 2>;    // 128 columns by 128 rows
 using MiddleShape = Shape<2, 4, 2, 3>;  // 128 by 64
@@ -171,7 +171,7 @@ class WarpTile {
     StepWeights w[S::kTiles];
 #pragma unroll
     for (int tile = 0; tile < S::kTiles; ++tile) {
-      const int column = this->column() + tile * kTileColumns + group;
+      const int column = this->column() + tile * kResultColumns + group;
       w[tile] = {stage.w[step][column][t], stage.w[step][column + 8][t]};
     }
     // As many groups at once as keep the tensor cores busy and fit into registers.
@@ -179,7 +179,7 @@ class WarpTile {
 #pragma unroll
     for (int first = 0; first < S::kGroups; first += kAtOnce) {
       const auto split = [&](int g) {
-        const int r = this->row() + (first + g) * kGroupRows + group, place = piece_place(r, 2 * t);
+        const int r = this->row() + (first + g) * kResultRows + group, place = piece_place(r, 2 * t);
         const float4 a = stage.x[step][r][place], b = stage.x[step][r][place ^ 1];
         const float values[kLaneColumns] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
         return SplitActivations(values);
@@ -211,8 +211,8 @@ class WarpTile {
       for (int g = 0; g < S::kGroups; ++g) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const int64_t column = first_column + this->column() + tile * kTileColumns + lane_group() + i / 2 * 8;
-          const int64_t row = first_row + this->row() + g * kGroupRows + threadIdx.x % 4 * 2 + i % 2;
+          const int64_t column = first_column + this->column() + tile * kResultColumns + lane_group() + i / 2 * 8;
+          const int64_t row = first_row + this->row() + g * kResultRows + threadIdx.x % 4 * 2 + i % 2;
           if (row < args.rows && column < args.n) args.y[row * args.n + column] = total_[tile][g][i];
         }
       }
@@ -220,8 +220,8 @@ class WarpTile {
   }
 
  private:
-  __device__ static int column() { return warp_of_block() % S::kColumnWarps * (S::kTiles * kTileColumns); }
-  __device__ static int row() { return warp_of_block() / S::kColumnWarps * (S::kGroups * kGroupRows); }
+  __device__ static int column() { return warp_of_block() % S::kColumnWarps * (S::kTiles * kResultColumns); }
+  __device__ static int row() { return warp_of_block() / S::kColumnWarps * (S::kGroups * kResultRows); }
 
   float sums_[S::kTiles][S::kGroups][4] = {}, total_[S::kTiles][S::kGroups][4] = {};
 };
@@ -272,9 +272,9 @@ void launch_many(const Exec& exec, const LinearArgs& args, const bf16* w) {
 
 void linear_bf16_weights(const Exec& exec, const LinearArgs& args) noexcept {
   const auto* const w = static_cast<const bf16*>(args.w);
-  if (args.rows <= kGroupRows) {
+  if (args.rows <= kResultRows) {
     launch_early(exec, "linear", whole_lines(args.x, w, args.k) ? few_rows<true> : few_rows<false>,
-                 blocks_for(ceil_div(args.n, kTileColumns), 1), kWarp * kFewWarps, 0, args, w);
+                 blocks_for(ceil_div(args.n, kResultColumns), 1), kWarp * kFewWarps, 0, args, w);
   } else if (args.rows <= NarrowShape::kRows) {
     launch_many<NarrowShape>(exec, args, w);
   } else if (args.rows <= MiddleShape::kRows) {

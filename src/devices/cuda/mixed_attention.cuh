@@ -42,9 +42,6 @@ __device__ __forceinline__ unsigned piece_of_panels(unsigned row, unsigned piece
   return piece / kPieces * kPanelBytes + row * kPanelRowBytes + (piece % kPieces ^ row % kPieces) * 16;
 }
 
-// Orders what the thread has written to shared memory before products that read it, after a barrier.
-__device__ __forceinline__ void fence_for_products() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
-
 // The operand of columns 16 · depth on, of panels each kTokens rows long.
 template <int kTokens>
 __device__ __forceinline__ uint64_t columns_of(uint64_t operand, int depth) {

@@ -12,7 +12,7 @@
 namespace tern::cuda {
 namespace {
 
-static_assert(kMostNormTernaryRows <= kGroupRows);
+static_assert(kMostNormTernaryRows <= kProductRows);
 constexpr int kMostHeld = 4;  // quads of a row, of a thread
 
 // A multiprocessor has room for two blocks: one of the kernel at work and one of the next, which has its weights when
@@ -84,7 +84,7 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
       to += kTileColumns;
     });
     const int sum = __reduce_add_sync(kAllLanes, of_row.sum);
-    if (lane % kGroupRows == row) code_sum = sum;
+    if (lane % kProductRows == row) code_sum = sum;
   }
   __syncwarp();
 

@@ -11,8 +11,8 @@
 
 namespace tern::cuda {
 
-inline constexpr int kSteps = kSpan / kStepColumns;      // of a span
-inline constexpr int kTileColumns = 16, kGroupRows = 8;  // of a tensor core's tile: columns and rows of y
+inline constexpr int kSpanSteps = kSpan / kStepColumns;
+inline constexpr int kResultColumns = 16, kResultRows = 8;  // of y, of a tensor core's tile
 
 __device__ inline int lane_group() { return static_cast<int>(threadIdx.x) % kWarp / 4; }
 __device__ inline int lane_column() { return static_cast<int>(threadIdx.x) % 4 * kLaneColumns; }
@@ -60,15 +60,15 @@ class SpanSums {
 template <bool kWhole>
 __device__ void span_sums(const bf16* upper, const bf16* lower, const float* x, int begin, int k, float (&sums)[4]) {
   const int column = begin + lane_column();
-  StepWeights w[kSteps][1];
+  StepWeights w[kSpanSteps][1];
 #pragma unroll
-  for (int step = 0; step < kSteps; ++step) {
+  for (int step = 0; step < kSpanSteps; ++step) {
     const int at = column + step * kStepColumns;
     w[step][0].upper = upper != nullptr ? load_weights<kWhole>(upper, at, k) : uint4{};
     w[step][0].lower = lower != nullptr ? load_weights<kWhole>(lower, at, k) : uint4{};
   }
 #pragma unroll
-  for (int step = 0; step < kSteps; ++step) {
+  for (int step = 0; step < kSpanSteps; ++step) {
     float activations[kLaneColumns] = {};
     if (x != nullptr) load_activations<kWhole>(x, column + step * kStepColumns, k, activations);
     const SplitActivations split[1] = {SplitActivations(activations)};

@@ -26,7 +26,7 @@
 
 namespace tern::cuda {
 
-constexpr int kGroupRows = 4;                 // of activations, of one product of the tensor cores
+constexpr int kProductRows = 4;                 // of activations, of one product of the tensor cores
 constexpr int kHalfTileRows = kTileRows / 2;  // outputs g and g + 8 of a row of tiles are one entry
 
 constexpr int kMostBlockTiles = 16;  // rows of tiles of a block, of all its matrices

@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kFewRowsThreads, Shape::kBlocksEach)
 // Rows of activations up to which this is the fastest way, and up to which it is for rows of more tiles than the direct
 // way takes well (H200, us, this and the direct way: 2 x 20480 x 3200 6.6 and 9.0; 4 x 20480 x 3200 10.5 and 9.2;
 // 4 x 3200 x 10240 5.3 and 7.9).
-constexpr int kMostCopiedRows = 2, kMostLongRows = kGroupRows, kDirectTiles = 64;
+constexpr int kMostCopiedRows = 2, kMostLongRows = kProductRows, kDirectTiles = 64;
 constexpr int kBlockBytes = 56 << 10;  // of weights, unless a single row of tiles has more
 constexpr int kWarpColumns = 4;        // of tiles
 
@@ -131,7 +131,7 @@ __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, co
       if constexpr (!Shape::kHoldsCodes) load_operands(codes[c], operands + c * kTileColumns);
       add_tile(of, tiles[c], codes[c]);
     }
-    if (lane % kGroupRows < plan.rows) *sums = entry_of(of);
+    if (lane % kProductRows < plan.rows) *sums = entry_of(of);
   }
 }
 
@@ -139,8 +139,8 @@ template <class Shape>
 __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlocksEach)
     multiply_copied(const __grid_constant__ TernaryMatmulArgs args, const __grid_constant__ CopyPlan plan) {
   extern __shared__ uint4 shared[];
-  __shared__ int32_t q_sums[kGroupRows];
-  __shared__ float q_scales[kGroupRows];
+  __shared__ int32_t q_sums[kProductRows];
+  __shared__ float q_scales[kProductRows];
   __shared__ Barrier arrived[kMostBlockTiles];
   const CopiedPlace place(plan);
   const CopiedMemory memory(plan, shared);
@@ -197,8 +197,8 @@ bool launch_copied(const Exec& exec, const TernaryMatmulArgs& args) {
 
 // ---------------------------------------------------------------- up to kMostDirectRows rows
 
-// Two blocks a multiprocessor cost registers: they pay where there are several
-// rounds of blocks (20480 x 3200: 9.1 us beside 10.5 on an H100; 13824 x 2560, in one round: 5.2 beside 4.7).
+// Two blocks a multiprocessor cost registers: they pay where there are several rounds of blocks (20480 x 3200: 9.1 us
+// beside 10.5 on an H100; 13824 x 2560, in one round: 5.2 beside 4.7).
 template <class Shape, int kBlocksEach>
 __global__ void __launch_bounds__(kBlocksEach == 2 ? kMostShortThreads : kMostDirectThreads, kBlocksEach)
     multiply_directly(const __grid_constant__ TernaryMatmulArgs args, int tile_columns) {
