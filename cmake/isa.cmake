@@ -1,4 +1,4 @@
-# tern_isa_sources(<target> <isa> <flags…>): adds isa/<isa>.cpp and its _coded, _ternary and _probe.cpp, those that exist, compiled with the
+# tern_isa_sources(<target> <isa> <flags…>): adds isa/<isa>.cpp and its _coded, _ternary, _probe and _array_….cpp, those that exist, compiled with the
 # instruction set's own flags. No exceptions or RTTI, and internal linkage inside: each object defines its kernel table and
 # nothing else, which tests/isa_symbols.py checks for all of the global property TERN_ISA_SOURCES.
 function(tern_isa_sources target isa)
@@ -13,7 +13,8 @@ function(tern_isa_sources target isa)
     # AddressSanitizer sees a null access all the same.
     list(APPEND options -fno-sanitize=null,nonnull-attribute,returns-nonnull-attribute)
   endif()
-  foreach(file isa/${isa}.cpp isa/${isa}_coded.cpp isa/${isa}_ternary.cpp isa/${isa}_probe.cpp)
+  foreach(file isa/${isa}.cpp isa/${isa}_coded.cpp isa/${isa}_ternary.cpp isa/${isa}_probe.cpp
+          isa/${isa}_array_pointwise.cpp)
     if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${options}")
       target_sources(${target} PRIVATE ${file})

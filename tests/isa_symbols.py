@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-TABLE = re.compile(r"tern::cpu::k\w+(Floats|Coded|Ternary|Probe)")
+TABLE = re.compile(r"tern::cpu::k\w+(Floats|Coded|Ternary|Probe|Array\w+)")
 
 
 def symbols_of_members(listing):

@@ -2,6 +2,9 @@
 // From a DType to a C++ type: calls a templated lambda with the element type.
 #pragma once
 
+#include <complex>
+#include <cstdint>
+
 #include "tern/dtype.h"
 
 namespace tern {
@@ -24,6 +27,20 @@ decltype(auto) dispatch(DType dtype, F&& f) {
       return f.template operator()<int32_t>();
     case DType::i64:
       return f.template operator()<int64_t>();
+    case DType::i16:
+      return f.template operator()<int16_t>();
+    case DType::u16:
+      return f.template operator()<uint16_t>();
+    case DType::u32:
+      return f.template operator()<uint32_t>();
+    case DType::u64:
+      return f.template operator()<uint64_t>();
+    case DType::f64:
+      return f.template operator()<double>();
+    case DType::c64:
+      return f.template operator()<std::complex<float>>();
+    case DType::c128:
+      return f.template operator()<std::complex<double>>();
     case DType::boolean:
       break;
   }

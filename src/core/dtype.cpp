@@ -8,7 +8,8 @@
 namespace tern {
 namespace {
 
-constexpr std::array<std::string_view, kDTypeCount> kNames = {"f32", "bf16", "f16", "i8", "u8", "i32", "i64", "bool"};
+constexpr std::array<std::string_view, kDTypeCount> kNames = {"f32", "bf16", "f16", "i8",  "u8",  "i32", "i64", "bool",
+                                                              "i16", "u16",  "u32", "u64", "f64", "c64", "c128"};
 
 }  // namespace
 

@@ -19,11 +19,16 @@ template <class T>
 using Element = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
 
 template <class T>
+constexpr bool kIsComplex = std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>;
+
+template <class T>
 Element<T> make_element(double value) {
   if constexpr (std::is_same_v<T, bool>) {
     return value != 0.0;
   } else if constexpr (std::is_same_v<T, bf16> || std::is_same_v<T, f16>) {
     return T(static_cast<float>(value));
+  } else if constexpr (kIsComplex<T>) {
+    return T(static_cast<typename T::value_type>(value), 0);
   } else {
     return static_cast<T>(value);
   }
@@ -33,6 +38,8 @@ template <class T>
 double element_value(const Element<T>& value) {
   if constexpr (std::is_same_v<T, bf16> || std::is_same_v<T, f16>) {
     return static_cast<double>(static_cast<float>(value));
+  } else if constexpr (kIsComplex<T>) {
+    fail("item", "expected a real dtype, got {}", name_of(dtype_of<T>));
   } else {
     return static_cast<double>(value);
   }
@@ -198,7 +205,7 @@ void Tensor::copy_to_host(std::span<std::byte> out) const {
 bool Tensor::requires_grad() const { return impl_->grad_state && impl_->grad_state->requires_grad; }
 
 Tensor& Tensor::set_requires_grad(bool on) {
-  check(!on || is_float(dtype()), "requires_grad", "expected a float tensor, got {}", name_of(dtype()));
+  check(!on || has_gradient(dtype()), "requires_grad", "expected f32, bf16 or f16, got {}", name_of(dtype()));
   if (!impl_->grad_state) impl_->grad_state = std::make_shared<GradState>();
   check(impl_->grad_state->leaf, "requires_grad", "expected a leaf, got the result of {}", impl_->grad_state->op);
   impl_->grad_state->requires_grad = on;

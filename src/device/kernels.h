@@ -779,6 +779,7 @@ struct ProbeKernels {
 };
 
 struct MixedKernels;  // mixed_kernels.h
+struct ArrayKernels;  // array_kernels.h
 
 struct Kernels : PointwiseKernels,
                  RowKernels,
@@ -790,6 +791,7 @@ struct Kernels : PointwiseKernels,
                  ProbeKernels {
   const char* name;                    // "avx2"
   const MixedKernels* mixed = nullptr;  // null on a device without
+  const ArrayKernels* array = nullptr;  // the same
 };
 
 // True when every entry is set. Each device asserts it at compile time for the tables that it has.

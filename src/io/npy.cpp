@@ -30,12 +30,19 @@ struct NpyDType {
   std::string_view descr;
   DType dtype;
 };
-constexpr std::array<NpyDType, 7> kDTypes = {{{"<f4", DType::f32},
+constexpr std::array<NpyDType, 14> kDTypes = {{{"<f4", DType::f32},
                                               {"<f2", DType::f16},
                                               {"|i1", DType::i8},
                                               {"|u1", DType::u8},
                                               {"<i4", DType::i32},
                                               {"<i8", DType::i64},
+                                              {"<i2", DType::i16},
+                                              {"<u2", DType::u16},
+                                              {"<u4", DType::u32},
+                                              {"<u8", DType::u64},
+                                              {"<f8", DType::f64},
+                                              {"<c8", DType::c64},
+                                              {"<c16", DType::c128},
                                               {"|b1", DType::boolean}}};
 
 struct NpyHeader {

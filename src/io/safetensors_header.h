@@ -50,17 +50,17 @@ inline constexpr std::array<SafetensorsDType, 22> kSafetensorsDTypes = {{
     {"F8_E8M0", 8, std::nullopt},
     {"F8_E4M3FNUZ", 8, std::nullopt},
     {"F8_E5M2FNUZ", 8, std::nullopt},
-    {"I16", 16, std::nullopt},
-    {"U16", 16, std::nullopt},
+    {"I16", 16, DType::i16},
+    {"U16", 16, DType::u16},
     {"F16", 16, DType::f16},
     {"BF16", 16, DType::bf16},
     {"I32", 32, DType::i32},
-    {"U32", 32, std::nullopt},
+    {"U32", 32, DType::u32},
     {"F32", 32, DType::f32},
-    {"C64", 64, std::nullopt},
-    {"F64", 64, std::nullopt},
+    {"C64", 64, DType::c64},
+    {"F64", 64, DType::f64},
     {"I64", 64, DType::i64},
-    {"U64", 64, std::nullopt},
+    {"U64", 64, DType::u64},
 }};
 
 struct SafetensorsEntry {

@@ -20,6 +20,7 @@ constexpr size_t kChunk = size_t{1} << 24;  // bytes on their way from a device 
 size_t format_dtype(DType dtype) {
   const auto* found = std::find_if(kSafetensorsDTypes.begin(), kSafetensorsDTypes.end(),
                                    [dtype](const SafetensorsDType& candidate) { return candidate.dtype == dtype; });
+  check(found != kSafetensorsDTypes.end(), kOp, "expected a dtype that the format has, got {}", name_of(dtype));
   return static_cast<size_t>(found - kSafetensorsDTypes.begin());
 }
 

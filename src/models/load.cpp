@@ -123,7 +123,7 @@ class Loader final : public WeightVisitor {
 
   Tensor float_tensor(const std::string& name) {
     const SafetensorsInfo found = info(name);
-    check(found.dtype && is_float(*found.dtype), "load", "{}: expected '{}' of F32, BF16 or F16, got {}", directory_,
+    check(found.dtype && has_gradient(*found.dtype), "load", "{}: expected '{}' of F32, BF16 or F16, got {}", directory_,
           name, found.dtype_name);
     return files_.tensor(name, device_);
   }

@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "device/backend.h"
+#include "tern/device.h"
+
 namespace tern {
 namespace {
 
@@ -65,15 +68,22 @@ void check_arithmetic(const char* op, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   check_one_dtype(op, inputs);
   const DType dtype = inputs.begin()->tensor.dtype();
-  check(is_float(dtype) || dtype == DType::i32 || dtype == DType::i64, op,
+  check(has_gradient(dtype) || dtype == DType::i32 || dtype == DType::i64, op,
         "expected {} of a float dtype, i32 or i64, got {}", inputs.begin()->name, name_of(dtype));
 }
 
 void check_floats(const char* op, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   check_one_dtype(op, inputs);
-  check(is_float(inputs.begin()->tensor.dtype()), op, "expected {} of a float dtype, got {}", inputs.begin()->name,
+  check(has_gradient(inputs.begin()->tensor.dtype()), op, "expected {} of a float dtype, got {}", inputs.begin()->name,
         name_of(inputs.begin()->tensor.dtype()));
+}
+
+void check_arrays(const char* op, const Tensor& on, std::initializer_list<DType> dtypes) {
+  if (on.device().backend().kernels().array) return;
+  const auto* other = std::find_if_not(dtypes.begin(), dtypes.end(), is_model_dtype);
+  fail(op, "expected what {} has kernels for, got dtype {}", on.device().backend().kernels().name,
+       name_of(other == dtypes.end() ? *dtypes.begin() : *other));
 }
 
 void check_shape(const char* op, const Input& input, const Shape& expected) {

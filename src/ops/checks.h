@@ -27,6 +27,10 @@ void check_inputs(const char* op, DType dtype, std::initializer_list<Input> inpu
 void check_arithmetic(const char* op, std::initializer_list<Input> inputs);
 void check_floats(const char* op, std::initializer_list<Input> inputs);
 
+// The device of `on` has kernels for arrays of any dtype; names the first of `dtypes` that models do not have, or the
+// first.
+void check_arrays(const char* op, const Tensor& on, std::initializer_list<DType> dtypes);
+
 void check_shape(const char* op, const Input& input, const Shape& expected);
 void check_rank(const char* op, const Input& input, int rank);
 void check_rank_at_least(const char* op, const Input& input, int rank);

@@ -101,7 +101,7 @@ Tensor compare(const char* name, CompareOp op, const Tensor& a, const Tensor& b)
 Tensor number_like(const char* name, const Tensor& x, double value) {
   check_arithmetic(name, {{"a", x}});
   const double limit = x.dtype() == DType::i32 ? 0x1p31 : 0x1p63;
-  check(is_float(x.dtype()) || (value == std::trunc(value) && value >= -limit && value < limit), name,
+  check(has_gradient(x.dtype()) || (value == std::trunc(value) && value >= -limit && value < limit), name,
         "expected a number that fits {}, got {}", name_of(x.dtype()), value);
   return scalar_like(x, value);
 }

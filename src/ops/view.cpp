@@ -186,7 +186,7 @@ Tensor cast(const Tensor& x, DType dtype) {
   check_inputs("cast", {{"x", x}});
   if (x.dtype() == dtype) return x;
   const Tensor y = converted(x, dtype);
-  return is_float(dtype) ? differentiable("cast", x, y, [](const Tensor& dy) { return dy; }) : y;
+  return has_gradient(dtype) ? differentiable("cast", x, y, [](const Tensor& dy) { return dy; }) : y;
 }
 
 Tensor concat(std::span<const Tensor> parts, int axis) {

@@ -108,16 +108,17 @@ TEST(F16, OverflowsAndUnderflows) {
 }
 
 TEST(DType, NamesAndSizes) {
-  const std::vector<std::pair<DType, size_t>> all = {{DType::f32, 4}, {DType::bf16, 2},   {DType::f16, 2},
-                                                     {DType::i8, 1},  {DType::u8, 1},     {DType::i32, 4},
-                                                     {DType::i64, 8}, {DType::boolean, 1}};
+  const std::vector<std::pair<DType, size_t>> all = {
+      {DType::f32, 4}, {DType::bf16, 2}, {DType::f16, 2},     {DType::i8, 1},  {DType::u8, 1},
+      {DType::i32, 4}, {DType::i64, 8},  {DType::boolean, 1}, {DType::i16, 2}, {DType::u16, 2},
+      {DType::u32, 4}, {DType::u64, 8},  {DType::f64, 8},     {DType::c64, 8}, {DType::c128, 16}};
   ASSERT_EQ(all.size(), static_cast<size_t>(kDTypeCount));
   for (const auto& [dtype, size] : all) {
     EXPECT_EQ(size_of(dtype), size);
     EXPECT_EQ(dtype_from_name(name_of(dtype)), dtype);
   }
   EXPECT_EQ(name_of(DType::boolean), "bool");
-  EXPECT_TRUE(fails_with("got 'f64'", [] { dtype_from_name("f64"); }));
+  EXPECT_TRUE(fails_with("got 'f80'", [] { dtype_from_name("f80"); }));
   EXPECT_TRUE(fails_with("got ''", [] { dtype_from_name(""); }));
 }
 

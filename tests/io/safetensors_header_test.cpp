@@ -55,7 +55,7 @@ TEST(SafetensorsHeader, AcceptsWhatTheFormatAllows) {
   EXPECT_TRUE(parse(safetensors_bytes("{}      ")).entries.empty());
   EXPECT_TRUE(parse(with_members(R"("__metadata__":{})")).metadata.empty());
   EXPECT_EQ(parse(with_entry("F32", "1,1,1,1,1,1,1,1", "0,4", 4)).entries[0].shape.rank(), 8);
-  EXPECT_EQ(parse(with_entry("F64", "2", "0,16", 16)).entries[0].dtype->dtype, std::nullopt);
+  EXPECT_EQ(parse(with_entry("F64", "2", "0,16", 16)).entries[0].dtype->dtype, DType::f64);
   EXPECT_EQ(parse(with_entry("F4", "3,2", "0,3", 3)).entries[0].shape, (Shape{3, 2}));
   EXPECT_EQ(parse(with_members(safetensors_entry("\\u00e9", "U8", "1", "0,1"), 1)).entries[0].name, "é");
   EXPECT_EQ(parse(with_members(safetensors_entry("", "U8", "1", "0,1"), 1)).entries[0].name, "");

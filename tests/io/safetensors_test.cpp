@@ -122,13 +122,13 @@ TEST(SafetensorsFile, NamesNearNamesWhenOneIsMissing) {
 
 TEST(SafetensorsFile, RefusesOnReadingTypesThatTernLacks) {
   const TemporaryDirectory directory;
-  const std::string header = "{" + safetensors_entry("d", "F64", "1", "0,8") + "," +
+  const std::string header = "{" + safetensors_entry("d", "F8_E4M3", "8", "0,8") + "," +
                              safetensors_entry("e", "F8_E4M3", "1", "8,9") + "," +
                              safetensors_entry("x", "U8", "1", "9,10") + "}";
   const SafetensorsFile file(directory.write("a.safetensors", safetensors_bytes(header, "0123456789")));
   EXPECT_EQ(file.info("d").dtype, std::nullopt);
   EXPECT_EQ(file.info("e").dtype_name, "F8_E4M3");
-  EXPECT_TRUE(fails_with("tensor 'd': expected a dtype that Tern reads, got F64", [&] { file.tensor("d", cpu()); }));
+  EXPECT_TRUE(fails_with("tensor 'd': expected a dtype that Tern reads, got F8_E4M3", [&] { file.tensor("d", cpu()); }));
   EXPECT_TRUE(
       fails_with("tensor 'e': expected a dtype that Tern reads, got F8_E4M3", [&] { file.tensor("e", cpu()); }));
   EXPECT_EQ(file.tensor("x", cpu()).to_vector<uint8_t>(), (std::vector<uint8_t>{'9'}));

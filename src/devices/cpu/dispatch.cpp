@@ -12,9 +12,15 @@ namespace {
 
 // One whole table a set, put together from its parts.
 const std::vector<Kernels>& tables() {
+  static const std::vector<ArrayKernels> arrays = [] {
+    std::vector<ArrayKernels> made;
+    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise});
+    return made;
+  }();
   static const std::vector<Kernels> all = [] {
     std::vector<Kernels> made;
     for (const Isa& isa : isas()) {
+      const ArrayKernels* const array = &arrays[made.size()];
       Kernels& table = made.emplace_back();
       static_cast<PointwiseKernels&>(table) = *isa.floats;
       static_cast<RowKernels&>(table) = *isa.floats;
@@ -24,6 +30,7 @@ const std::vector<Kernels>& tables() {
       static_cast<TernaryKernels&>(table) = *isa.ternary;
       static_cast<ProbeKernels&>(table) = *isa.probe;
       table.name = isa.name;
+      table.array = array;
     }
     return made;
   }();

@@ -15,6 +15,7 @@ struct Isa {
   const CodedKernels* coded;
   const TernaryKernels* ternary;
   const ProbeKernels* probe;
+  const ArrayPointwiseKernels* array_pointwise;
   bool (*supported)();  // by this machine and its operating system
 };
 

@@ -8,9 +8,11 @@ namespace tern::cpu {
 namespace {
 
 constexpr Isa kIsas[] = {
-    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, [] { return true; }},
-    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, [] { return true; }},  // part of the architecture
-    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe,
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
+     [] { return true; }},
+    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, &kScalarArrayPointwise,
+     [] { return true; }},  // part of the architecture
+    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe, &kScalarArrayPointwise,
      [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
 };
 

@@ -5,7 +5,8 @@
 namespace tern::cpu {
 namespace {
 
-constexpr Isa kIsas[] = {{"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, [] { return true; }}};
+constexpr Isa kIsas[] = {{"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe,
+                          &kScalarArrayPointwise, [] { return true; }}};
 
 }  // namespace
 

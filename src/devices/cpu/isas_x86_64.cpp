@@ -41,12 +41,13 @@ bool has_amx() {
 }
 
 constexpr Isa kIsas[] = {
-    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, [] { return true; }},
-    {"sse41", &kSse41Floats, &kSse41Coded, &kSse41Ternary, &kSse41Probe, &has_sse41},
-    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &kAvx2Probe, &has_avx2},
-    {"avxvnni", &kAvx2Floats, &kAvxVnniCoded, &kAvxVnniTernary, &kAvxVnniProbe, &has_avxvnni},
-    {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &kAvx512Probe, &has_avx512},
-    {"amx", &kAvx512Floats, &kAvx512Coded, &kAmxTernary, &kAmxProbe, &has_amx},
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
+     [] { return true; }},
+    {"sse41", &kSse41Floats, &kSse41Coded, &kSse41Ternary, &kSse41Probe, &kScalarArrayPointwise, &has_sse41},
+    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &kAvx2Probe, &kAvx2ArrayPointwise, &has_avx2},
+    {"avxvnni", &kAvx2Floats, &kAvxVnniCoded, &kAvxVnniTernary, &kAvxVnniProbe, &kAvx2ArrayPointwise, &has_avxvnni},
+    {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &kAvx512Probe, &kAvx512ArrayPointwise, &has_avx512},
+    {"amx", &kAvx512Floats, &kAvx512Coded, &kAmxTernary, &kAmxProbe, &kAvx512ArrayPointwise, &has_amx},
 };
 
 }  // namespace

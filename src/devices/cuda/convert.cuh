@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The element types of tensors, and conversions between them.
+// The element types of models, and conversions between them.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -38,6 +38,8 @@ void with_element(DType dtype, const Fn& fn) {
       return fn(int64_t{});
     case DType::boolean:
       return fn(Bool{});
+    default:  // not of models
+      return;
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The element types of tensors, and conversions between them by way of float or int64_t: 8 readers and writers of each
+// The element types of models, and conversions between them by way of float or int64_t: 8 readers and writers of each
 // instead of 64 pairs.
 
 struct Bf16 {
@@ -32,6 +32,8 @@ void with_type(DType dtype, const Fn& fn) {
       return fn(int64_t{});
     case DType::boolean:
       return fn(Bool{});
+    default:  // not of models
+      return;
   }
 }
 

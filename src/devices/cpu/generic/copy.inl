@@ -99,7 +99,7 @@ void transpose(const Exec& exec, const CopyArgs& args, int axis) {
 
 template <class V>
 void copy(const Exec& exec, const CopyArgs& args) noexcept {
-  const bool fits_float = is_float(args.x_dtype) || (is_float(args.y_dtype) && size_of(args.x_dtype) == 1);
+  const bool fits_float = has_gradient(args.x_dtype) || (has_gradient(args.y_dtype) && size_of(args.x_dtype) == 1);
   if (args.x_dtype != args.y_dtype) {
     return fits_float ? convert_runs<V, float>(exec, args) : convert_runs<V, int64_t>(exec, args);
   }

@@ -7,6 +7,7 @@
 #include "devices/cpu/generic/lanes.inl"
 #include "devices/cpu/generic/math.inl"
 #include "devices/cpu/generic/convert.inl"
+#include "devices/cpu/generic/runs.inl"
 #include "devices/cpu/generic/strided.inl"
 // pointwise
 #include "devices/cpu/generic/adamw.inl"

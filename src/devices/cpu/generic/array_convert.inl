@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Conversions between the element types of arrays, element by element in loops that compilers turn into vectors.
+
+template <class T>
+constexpr T kLeast = T{0};
+template <>
+constexpr int8_t kLeast<int8_t> = INT8_MIN;
+template <>
+constexpr int16_t kLeast<int16_t> = INT16_MIN;
+template <>
+constexpr int32_t kLeast<int32_t> = INT32_MIN;
+template <>
+constexpr int64_t kLeast<int64_t> = INT64_MIN;
+template <class T>
+constexpr T kGreatest = static_cast<T>(~kLeast<T>);
+
+inline float float_of(Bf16 x) {
+  const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
+  return __builtin_bit_cast(float, bits);
+}
+
+// Subnormal numbers by a multiplication, the others by moving the exponent; what is infinite or NaN stays so.
+inline float float_of(F16 x) {
+  const uint32_t sign = (x.bits & 0x8000u) << 16, rest = x.bits & 0x7fffu;
+  const uint32_t normal = (rest << 13) + 0x38000000u, special = normal + 0x38000000u;
+  const float small = static_cast<float>(static_cast<int32_t>(rest)) * 0x1p-24f;
+  const uint32_t bits = rest < 0x400u ? __builtin_bit_cast(uint32_t, small) : rest >= 0x7c00u ? special : normal;
+  return __builtin_bit_cast(float, sign | bits);
+}
+
+// To nearest, ties to even; NaN stays NaN, with its quiet bit.
+inline Bf16 bf16_of(float x) {
+  const uint32_t from = __builtin_bit_cast(uint32_t, x);
+  const uint32_t rounded = (from + 0x7fffu + ((from >> 16) & 1u)) >> 16, nan = (from >> 16) | 0x40u;
+  return {static_cast<uint16_t>((from & 0x7fffffffu) > 0x7f800000u ? nan : rounded)};
+}
+
+inline F16 f16_of(float x) {
+  const uint32_t from = __builtin_bit_cast(uint32_t, x), sign = (from >> 16) & 0x8000u, size = from & 0x7fffffffu;
+  const float shifted = __builtin_bit_cast(float, size) + 0.5f;  // the last bit of a sum below 1 is 2^-24
+  const uint32_t subnormal = __builtin_bit_cast(uint32_t, shifted) - 0x3f000000u;
+  const uint32_t normal = (size - 0x38000000u + 0xfffu + ((size >> 13) & 1u)) >> 13;
+  const uint32_t nan = 0x7e00u | ((size >> 13) & 0x3ffu);
+  const uint32_t half = size > 0x7f800000u    ? nan
+                        : size >= 0x47800000u ? 0x7c00u
+                        : size < 0x38800000u  ? subnormal
+                                              : normal;
+  return {static_cast<uint16_t>(sign | half)};
+}
+
+// Of a double that is to be rounded again, to a type of at most 12 bits: to odd, so that no rounding is seen twice.
+inline float odd_float_of(double x) {
+  const float near = static_cast<float>(x);
+  const double back = static_cast<double>(near);
+  const uint32_t bits = __builtin_bit_cast(uint32_t, near);
+  // Not exact and even: the neighbour on the other side of x. Overflow to infinity and NaN stay.
+  const bool exact = back == x || x != x || (bits & 0x7f800000u) == 0x7f800000u;
+  const bool away = (back < 0 ? -back : back) > (x < 0 ? -x : x);
+  return exact || (bits & 1u) ? near : __builtin_bit_cast(float, away ? bits - 1 : bits + 1);
+}
+
+// Truncates toward zero and saturates; NaN gives 0. A greatest integer that F lacks rounds up to a power of two, which
+// itself saturates.
+template <class T, class F>
+inline T saturated(F x) {
+  if (x != x) return 0;
+  return x >= static_cast<F>(kGreatest<T>) ? kGreatest<T>
+         : x <= static_cast<F>(kLeast<T>)  ? kLeast<T>
+                                           : static_cast<T>(x);
+}
+
+template <class To, class From>
+inline To element_of(From x) {
+  if constexpr (kSame<To, From>) {
+    return x;
+  } else if constexpr (kSame<From, Bool>) {
+    return element_of<To>(static_cast<uint8_t>(x.byte != 0));
+  } else if constexpr (kHalf<From>) {
+    return element_of<To>(float_of(x));
+  } else if constexpr (kSame<To, Bool>) {
+    if constexpr (kComplex<From>) {
+      return {static_cast<uint8_t>(x.re != 0 || x.im != 0)};
+    } else {
+      return {static_cast<uint8_t>(x != From{0})};
+    }
+  } else if constexpr (kComplex<To>) {
+    using R = decltype(To::re);
+    if constexpr (kComplex<From>) {
+      return {static_cast<R>(x.re), static_cast<R>(x.im)};
+    } else {
+      return {static_cast<R>(x), R{0}};
+    }
+  } else if constexpr (kComplex<From>) {
+    return element_of<To>(x.re);
+  } else if constexpr (kHalf<To>) {
+    float value;
+    if constexpr (kSame<From, float> || sizeof(From) <= 2) {
+      value = static_cast<float>(x);
+    } else if constexpr (kSame<From, double>) {
+      value = odd_float_of(x);
+    } else if constexpr (sizeof(From) == 4) {
+      value = odd_float_of(static_cast<double>(x));
+    } else {
+      // Bits that neither a double nor a half can have become one: whether there are any.
+      const uint64_t size = kSigned<From> && x < 0 ? ~static_cast<uint64_t>(x) + 1 : static_cast<uint64_t>(x);
+      const uint64_t kept = size >> 53 ? (size & ~uint64_t{0xfff}) | ((size & 0xfff) != 0 ? 0x1000 : 0) : size;
+      const double of_size = static_cast<double>(kept);
+      value = odd_float_of(kSigned<From> && x < 0 ? -of_size : of_size);
+    }
+    if constexpr (kSame<To, Bf16>) {
+      return bf16_of(value);
+    } else {
+      return f16_of(value);
+    }
+  } else if constexpr (kReal<From> && kInteger<To>) {
+    return saturated<To>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <class To, class From>
+void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride, int64_t count) {
+  const From* x = static_cast<const From*>(from);
+  To* y = static_cast<To*>(to);
+  if (x_stride == 1 && y_stride == 1) {
+    for (int64_t i = 0; i < count; ++i) y[i] = element_of<To>(x[i]);
+  } else {
+    for (int64_t i = 0; i < count; ++i) y[i * y_stride] = element_of<To>(x[i * x_stride]);
+  }
+}
+
+using ConvertRun = void (*)(const void* from, int64_t x_stride, void* to, int64_t y_stride, int64_t count);
+
+ConvertRun conversion(DType from, DType to) {
+  ConvertRun run = nullptr;
+  with_type(from, [&](auto x) { with_type(to, [&](auto y) { run = convert_run<decltype(y), decltype(x)>; }); });
+  return run;
+}
+
+void array_copy(const Exec& exec, const CopyArgs& args) noexcept {
+  const ConvertRun convert = conversion(args.x_dtype, args.y_dtype);
+  const int64_t x_stride = last_of(args.x_strides), y_stride = last_of(args.y_strides);
+  const auto x_size = static_cast<int64_t>(size_of(args.x_dtype)), y_size = static_cast<int64_t>(size_of(args.y_dtype));
+  for_runs(exec, args.shape, {&args.x_strides, &args.y_strides}, [&](int64_t, int64_t count, const auto& walk) {
+    convert(static_cast<const char*>(args.x) + walk.offset(0) * x_size, x_stride,
+            static_cast<char*>(args.y) + walk.offset(1) * y_size, y_stride, count);
+  });
+}

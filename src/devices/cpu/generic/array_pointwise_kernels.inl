@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pointwise kernels of arrays, which compilers vectorize for the instruction set that includes this.
+
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/runs.inl"
+#include "devices/cpu/generic/array_types.inl"
+#include "devices/cpu/generic/array_convert.inl"
+// clang-format on
+
+constexpr ArrayPointwiseKernels array_pointwise_kernels() {
+  ArrayPointwiseKernels t = {};
+  t.copy = array_copy;
+  return t;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The element types of arrays. Plain structs: an inline function of the standard library could become the copy that
+// everybody calls (docs/architecture.md).
+
+struct Bf16 {
+  uint16_t bits;
+};
+struct F16 {
+  uint16_t bits;
+};
+struct Bool {
+  uint8_t byte;
+};
+template <class R>
+struct Complex {
+  R re, im;
+};
+
+// Calls fn(T{}) with the element type T of a dtype.
+template <class Fn>
+void with_type(DType dtype, const Fn& fn) {
+  switch (dtype) {
+    case DType::f32:
+      return fn(float{});
+    case DType::bf16:
+      return fn(Bf16{});
+    case DType::f16:
+      return fn(F16{});
+    case DType::i8:
+      return fn(int8_t{});
+    case DType::u8:
+      return fn(uint8_t{});
+    case DType::i32:
+      return fn(int32_t{});
+    case DType::i64:
+      return fn(int64_t{});
+    case DType::boolean:
+      return fn(Bool{});
+    case DType::i16:
+      return fn(int16_t{});
+    case DType::u16:
+      return fn(uint16_t{});
+    case DType::u32:
+      return fn(uint32_t{});
+    case DType::u64:
+      return fn(uint64_t{});
+    case DType::f64:
+      return fn(double{});
+    case DType::c64:
+      return fn(Complex<float>{});
+    case DType::c128:
+      return fn(Complex<double>{});
+  }
+}
+
+template <class A, class B>
+constexpr bool kSame = false;
+template <class A>
+constexpr bool kSame<A, A> = true;
+
+template <class T>
+constexpr bool kHalf = kSame<T, Bf16> || kSame<T, F16>;
+template <class T>
+constexpr bool kReal = kSame<T, float> || kSame<T, double>;
+template <class T>
+constexpr bool kComplex = kSame<T, Complex<float>> || kSame<T, Complex<double>>;
+template <class T>
+constexpr bool kInteger = !kHalf<T> && !kReal<T> && !kComplex<T> && !kSame<T, Bool>;
+template <class T>
+constexpr bool kSigned = kSame<T, int8_t> || kSame<T, int16_t> || kSame<T, int32_t> || kSame<T, int64_t>;

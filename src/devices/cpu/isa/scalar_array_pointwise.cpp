@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pointwise kernels of arrays with nothing beyond the architecture's baseline.
+#include <stdint.h>
+#include <string.h>
+
+#include "device/array_kernels.h"
+#include "devices/cpu/isa/tables.h"
+
+namespace tern::cpu {
+namespace {
+
+#include "devices/cpu/generic/array_pointwise_kernels.inl"
+
+}  // namespace
+
+constexpr ArrayPointwiseKernels kScalarArrayPointwise = array_pointwise_kernels();
+static_assert(complete(kScalarArrayPointwise));
+
+}  // namespace tern::cpu
