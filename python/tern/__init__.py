@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ternary (1.58-bit, BitNet) networks: train, quantize, pack and run them, with tensors as NumPy users expect them.
+
+    >>> import tern
+    >>> m = tern.load("model")            # a Hugging Face directory
+    >>> m.generate("The old house").text
+    >>> m.loss(ids).backward()
+
+The array namespace follows the Python array API standard, 2024.12. Floats are float32 where nothing else says, as
+gradients are.
+"""
+import math as _math
+
+from . import _core
+from ._core import *  # noqa: F403: the array namespace
+from ._format import tensor_repr as _tensor_repr
+from ._namespace import __array_namespace_info__, can_cast, finfo, iinfo, isdtype, result_type
+from .model import Model, load
+from . import nn, optim, quant
+from .training import TrainConfig, evaluate, train
+
+__version__ = "0.1.0"
+__array_api_version__ = "2024.12"
+
+e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
+Array = _core.Tensor
+
+_core.Tensor.__repr__ = _tensor_repr
+_core.Tensor.__array_namespace__ = lambda self, /, *, api_version=None: _namespace_of(api_version)
+
+
+def _namespace_of(api_version):
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+        raise InvalidArgument(f"[__array_namespace__] expected a version up to 2024.12, got {api_version!r}")  # noqa: F405
+    import sys
+
+    return sys.modules[__name__]
+
+
+del _math
