@@ -21,7 +21,7 @@ void bind_io(nb::module_& m) {
       nb::arg("path"), nb::kw_only(), nb::arg("device").none() = nb::none(),
       nb::sig(
           "def load_safetensors(path: str | os.PathLike, *, device: Device | str | None = None) -> dict[str, Tensor]"),
-      "Every tensor of a file, over the mapped file: they must not be written to.");
+      "Every tensor of a file, over the mapped file; what is written to them stays in memory.");
   m.def(
       "save_safetensors",
       [](const PathArgument& path, const nb::dict& tensors, const std::map<std::string, std::string>& metadata) {

@@ -2,6 +2,9 @@
 // tern.Tensor: what it is, its numbers and its gradient. Its operators are in bind_elementwise.cpp.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+
 #include "index.h"
 #include "module.h"
 #include "nested.h"
@@ -40,6 +43,16 @@ Tensor transposed(const Tensor& x, const char* op, bool matrices) {
     throw Error(fmt::format("[{}] expected {} axes, got shape {}", op, matrices ? "at least two" : "two",
                             to_string(x.shape())));
   return transpose(x);
+}
+
+nb::object namespace_of(nb::handle version) {
+  if (!version.is_none()) {
+    const auto name = nb::cast<std::string>(version);
+    constexpr std::string_view known[] = {"2021.12", "2022.12", "2023.12", "2024.12"};
+    if (std::ranges::find(known, name) == std::end(known))
+      throw Error("[__array_namespace__] expected a version of the standard up to 2024.12, got " + name);
+  }
+  return nb::module_::import_("tern");
 }
 
 Tensor astype(const Tensor& x, DType dtype, bool copy) {
@@ -160,6 +173,15 @@ TensorClass bind_tensor(nb::module_& m) {
   bind_description(tensor);
   bind_numbers(tensor);
   bind_gradient(tensor);
+  tensor
+      .def(
+          "__repr__", [](nb::handle self) { return nb::module_::import_("tern._format").attr("tensor_repr")(self); },
+          nb::sig("def __repr__(self) -> str"))
+      .def(
+          "__array_namespace__", [](nb::handle, nb::handle version) { return namespace_of(version); }, nb::kw_only(),
+          nb::arg("api_version").none() = nb::none(),
+          nb::sig("def __array_namespace__(self, /, *, api_version: str | None = None) -> typing.Any"),
+          "The module tern, as the array API's namespace.");
   return tensor;
 }
 

@@ -11,10 +11,9 @@ gradients are.
 """
 import math as _math
 
-from . import _core
 from ._core import *  # noqa: F403: the array namespace
-from ._format import tensor_repr as _tensor_repr
 from ._namespace import __array_namespace_info__, can_cast, finfo, iinfo, isdtype, result_type
+from .errors import Error, InvalidArgument, NotFound, OutOfMemory, OutOfRange, WrongType
 from .model import Model, load
 from . import nn, optim, quant
 from .training import TrainConfig, evaluate, train
@@ -23,18 +22,6 @@ __version__ = "0.1.0"
 __array_api_version__ = "2024.12"
 
 e, pi, inf, nan, newaxis = _math.e, _math.pi, _math.inf, _math.nan, None
-Array = _core.Tensor
-
-_core.Tensor.__repr__ = _tensor_repr
-_core.Tensor.__array_namespace__ = lambda self, /, *, api_version=None: _namespace_of(api_version)
-
-
-def _namespace_of(api_version):
-    if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
-        raise InvalidArgument(f"[__array_namespace__] expected a version up to 2024.12, got {api_version!r}")  # noqa: F405
-    import sys
-
-    return sys.modules[__name__]
-
+Array = Tensor  # noqa: F405
 
 del _math

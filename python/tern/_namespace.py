@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from . import _core
 from ._core import DType, Tensor
+from .errors import InvalidArgument
 
 _BY_KIND = {
     "bool": ("bool",),
@@ -53,7 +54,7 @@ def finfo(type, /):
     """Limits of a floating-point dtype, or of a tensor's; of its parts where it is complex."""
     dtype = {"complex64": _core.float32, "complex128": _core.float64}.get(_dtype_of(type).name, _dtype_of(type))
     if dtype.name not in _FLOATS:
-        raise _core.InvalidArgument(f"[finfo] expected a floating-point dtype, got {dtype.name}")
+        raise InvalidArgument(f"[finfo] expected a floating-point dtype, got {dtype.name}")
     exponent, fraction = _FLOATS[dtype.name]
     top = 2 ** (exponent - 1)
     largest = (2.0 - 2.0**-fraction) * 2.0 ** (top - 1)
@@ -64,7 +65,7 @@ def iinfo(type, /):
     """Limits of an integer dtype, or of a tensor's."""
     dtype = _dtype_of(type)
     if "integer" not in dtype.kind:
-        raise _core.InvalidArgument(f"[iinfo] expected an integer dtype, got {dtype.name}")
+        raise InvalidArgument(f"[iinfo] expected an integer dtype, got {dtype.name}")
     bits = 8 * dtype.itemsize
     if dtype.kind == "signed integer":
         return iinfo_object(bits, 2 ** (bits - 1) - 1, -(2 ** (bits - 1)), dtype)
@@ -79,7 +80,7 @@ def isdtype(dtype, kind):
     if not isinstance(kind, str):
         return dtype == kind
     if kind not in _KINDS:
-        raise _core.InvalidArgument(f"[isdtype] expected one of {', '.join(map(repr, _KINDS))}, got {kind!r}")
+        raise InvalidArgument(f"[isdtype] expected one of {', '.join(map(repr, _KINDS))}, got {kind!r}")
     return dtype.kind in _KINDS[kind]
 
 

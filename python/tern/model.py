@@ -3,7 +3,8 @@
 import os
 
 from . import _core
-from ._core import ChatTemplate, Engine, GenerateResult, ModelConfig, NotFound, Tensor, Tokenizer
+from ._core import ChatTemplate, Engine, GenerateResult, ModelConfig, Tensor, Tokenizer
+from .errors import Error, NotFound
 
 
 def load(path, *, device=None, head=None):
@@ -17,7 +18,7 @@ def load(path, *, device=None, head=None):
         model.tokenizer = Tokenizer.load(path)
     try:
         model.chat_template = ChatTemplate.load(path)
-    except _core.Error:
+    except Error:
         pass  # most base models have none
     return model
 

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <optional>
 
+#include "base/check_kind.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
@@ -133,7 +134,7 @@ Tensor select(const Tensor& x, int axis, int64_t index) {
   check_inputs("select", {{"x", x}});
   const int at = normalize_axis("select", axis, x.rank());
   const int64_t extent = x.shape()[at];
-  check(index >= -extent && index < extent, "select", "expected an index in [{}, {}) of axis {}, got {}", -extent,
+  check_as<OutOfRange>(index >= -extent && index < extent, "select", "expected an index in [{}, {}) of axis {}, got {}", -extent,
         extent, at, index);
   Shape shape = x.shape(), strides = x.strides();
   shape.erase(at);
