@@ -49,16 +49,17 @@ Tensor over(const Array& array, const Device& device) {
   const DType dtype = from_dlpack(array.dtype());
   // Where nothing is stored, any address will do.
   if (array.size() == 0) return Tensor::empty(Shape(shape), dtype, device);
-  auto owner = std::make_shared<Array>(array);
+  const std::shared_ptr<Array> keeper(new Array(array), [](Array* kept) {
+    // After the interpreter's end there is nobody to give the array back to.
+    if (Py_IsInitialized() == 0) return;
+    nb::gil_scoped_acquire lock;
+    delete kept;
+  });
   return borrow(const_cast<void*>(static_cast<const void*>(array.data())), Shape(shape), Shape(strides), dtype, device,
-                [owner]() mutable {
-                  if (Py_IsInitialized() == 0) return;
-                  nb::gil_scoped_acquire lock;
-                  owner.reset();
-                });
+                keeper);
 }
 
-// The array with its own keywords: as shared memory where writing to it is allowed, else to be read from.
+// The array, and whether it may be written to.
 std::pair<nb::ndarray<nb::ro>, bool> import(nb::handle source) {
   nb::ndarray<> writable;
   if (nb::try_cast(source, writable, false)) return {nb::ndarray<nb::ro>(writable), true};

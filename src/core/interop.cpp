@@ -12,7 +12,7 @@
 namespace tern {
 
 Tensor borrow(void* data, const Shape& shape, const Shape& strides, DType dtype, const Device& device,
-              std::function<void()> release) {
+              std::shared_ptr<const void> keeper) {
   const size_t alignment = std::min(size_of(dtype), size_t{8});
   check(static_cast<bool>(device), "borrow", "expected an open device, got none");
   check(shape.rank() == strides.rank(), "borrow", "expected a stride for each of {} axes, got {}", shape.rank(),
@@ -22,10 +22,7 @@ Tensor borrow(void* data, const Shape& shape, const Shape& strides, DType dtype,
   check(reinterpret_cast<uintptr_t>(data) % alignment == 0, "borrow",
         "expected an address that is a multiple of {}, got {}", alignment, fmt::ptr(data));
   // A view may reach to either side of its first element: the storage is a point, not a range.
-  auto storage = std::make_shared<Storage>(device, data, 0, [release = std::move(release)](void*, size_t) {
-    if (release) release();
-  });
-  return Tensor::over(std::move(storage), 0, shape, strides, dtype);
+  return Tensor::over(std::make_shared<Storage>(device, data, 0, std::move(keeper)), 0, shape, strides, dtype);
 }
 
 }  // namespace tern
