@@ -21,6 +21,9 @@ extern const CodedKernels kScalarCoded;
 extern const TernaryKernels kScalarTernary;
 extern const ArrayPointwiseKernels kScalarArrayPointwise;
 
+// Not compiled for any set: all share it.
+extern const ArrayIndexKernels kArrayIndex;
+
 // x86-64
 extern const FloatKernels kSse41Floats;  // SSE4.1, SSSE3
 extern const CodedKernels kSse41Coded;
