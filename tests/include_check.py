@@ -45,6 +45,8 @@ PUBLIC = {
     "distributed": "distributed",
     "autograd": "autograd",
     "ops": "ops",
+    "reductions": "ops",
+    "sorting": "ops",
     "io": "io",
     "text": "text",
     "chat": "text",
