@@ -22,6 +22,7 @@ Tensor scanned(ScanOp op, const Tensor& x, int axis, bool initial) {
   Shape shape = x.shape();
   shape[axis] += initial ? 1 : 0;
   const Tensor y = Tensor::empty(shape, x.dtype(), x.device());
+  if (y.numel() == 0) return y;
   if (initial) assign(slice(y, axis, 0, 1), Tensor::full({}, op == ScanOp::sum ? 0 : 1, x.dtype(), x.device()));
   if (x.numel() == 0) return y;
   call(x.device(), &ArrayReduceKernels::scan,

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "device/backend.h"
 #include "support/arrays.h"
 #include "support/fails_with.h"
 #include "support/gradient_check.h"
@@ -107,7 +108,9 @@ TEST_F(Reductions, SumAndProdOfEveryDtype) {
       const Tensor p = prod(x, axes);
       const Numbers product = expected(x, groups, naive_prod);
       EXPECT_EQ(p.dtype(), sum_dtype(dtype));
-      if (comparable(product)) EXPECT_EQ(numbers(p), product);
+      if (comparable(product)) {
+        EXPECT_EQ(numbers(p), product);
+      }
     });
   }
 }
@@ -267,6 +270,104 @@ TEST_F(Reductions, LargeOnesAreShared) {
   }
 }
 
+// Squares of distances of up to 120 small numbers, in f64: what is left is the rounding to the dtype, twice in halves.
+TEST_F(Reductions, VariancesOfEveryDtype) {
+  for (const DType dtype : real_dtypes()) {
+    for_cases(dtype, [&](const Tensor& x, const Axes& axes, const auto& groups) {
+      const double epsilon = dtype == DType::bf16  ? 0x1p-8
+                             : dtype == DType::f16 ? 0x1p-11
+                             : dtype == DType::f64 ? 0x1p-48
+                                                   : 0x1p-23;
+      const Numbers want = expected(x, groups, [](const Numbers& v) {
+        const Exact middle = naive_sum(v) / Exact(v.size());
+        Exact squares = 0;
+        for (const Exact e : v) squares += (e - middle) * (e - middle);
+        return squares / (Exact(v.size()) - 1);
+      });
+      const Tensor y = var(x, axes, 1);
+      EXPECT_EQ(y.dtype(), is_float(dtype) ? dtype : DType::f32);
+      const Numbers got = numbers(y);
+      ASSERT_EQ(got.size(), want.size());
+      for (size_t i = 0; i < got.size(); ++i) {
+        if (groups[i].size() < 2) {
+          EXPECT_TRUE(std::isnan(got[i]));
+        } else {
+          EXPECT_LE(std::fabs(got[i] - want[i]), Exact(2 * epsilon) * want[i]);
+        }
+      }
+    });
+  }
+}
+
+// Where the numbers are far from 0, and the textbook's difference of squares would leave nothing.
+TEST_F(Reductions, VarianceFarFromZero) {
+  std::vector<double> values(10001);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = 1e9 + double(i % 3);
+  EXPECT_NEAR(var(Tensor::from(values, {10001}, cpu())).item(), 2.0 / 3, 1e-4);
+  const Tensor narrow = cast(Tensor::from(values, {10001}, cpu()), DType::f32);
+  EXPECT_EQ(var(narrow).item(), 0);  // all the same in f32
+}
+
+TEST_F(Reductions, StdAndLogsumexp) {
+  const Tensor x = Tensor::from<float>({1, 2, 3, 4}, {2, 2}, cpu());
+  EXPECT_FLOAT_EQ(static_cast<float>(std(x).item()), std::sqrt(1.25f));
+  EXPECT_EQ(std(x, Axes{1}, 1, true).shape(), (Shape{2, 1}));
+  EXPECT_NEAR(logsumexp(x).item(), std::log(std::exp(1) + std::exp(2) + std::exp(3) + std::exp(4)), 1e-6);
+  const float inf = std::numeric_limits<float>::infinity();
+  const Tensor ends = Tensor::from<float>({-inf, -inf, inf, 1, 1000, 1000}, {3, 2}, cpu());
+  const std::vector<float> y = logsumexp(ends, Axes{1}).to_vector<float>();
+  EXPECT_EQ(y[0], -inf);
+  EXPECT_EQ(y[1], inf);
+  EXPECT_FLOAT_EQ(y[2], 1000 + std::log(2.0f));
+  EXPECT_EQ(logsumexp(Tensor::zeros({0, 2}, DType::f32, cpu()), Axes{0}).to_vector<float>(),
+            (std::vector<float>{-inf, -inf}));
+}
+
+TEST_F(Reductions, RunningSumsAndProductsOfEveryDtype) {
+  for (const DType dtype : real_dtypes()) {
+    for_cases(dtype, [&](const Tensor& x, const Axes& axes, const auto& groups) {
+      if (axes.size() != 1) return;
+      const Numbers all = numbers(x);
+      for (const bool initial : {false, true}) {
+        const Tensor s = cumulative_sum(x, axes[0], {}, initial), p = cumulative_prod(x, axes[0], {}, initial);
+        EXPECT_EQ(s.dtype(), sum_dtype(dtype));
+        const auto out = testing::groups_of(s.shape(), [&] {
+          std::vector<bool> set(static_cast<size_t>(x.rank()));
+          set[static_cast<size_t>(axes[0])] = true;
+          return set;
+        }());
+        const Numbers sums = numbers(s), products = numbers(p);
+        for (size_t g = 0; g < groups.size(); ++g) {
+          Exact running = 0, product = 1;
+          for (size_t k = 0; k < out[g].size(); ++k) {
+            if (!initial || k > 0) {
+              running += all[groups[g][k - (initial ? 1 : 0)]];
+              product *= all[groups[g][k - (initial ? 1 : 0)]];
+            }
+            EXPECT_EQ(sums[out[g][k]], running);
+            if (std::fabs(product) <= 256) {
+              EXPECT_EQ(products[out[g][k]], product) << name_of(dtype);
+            }
+          }
+        }
+      }
+    });
+  }
+  EXPECT_EQ(cumulative_sum(Tensor::from<uint8_t>({200, 100}, {2}, cpu()), 0, DType::u8).to_vector<uint8_t>(),
+            (std::vector<uint8_t>{200, 44}));
+}
+
+TEST_F(Reductions, Differences) {
+  const Tensor x = Tensor::from<int32_t>({1, 4, 9, 16, 30, 2}, {2, 3}, cpu());
+  EXPECT_EQ(diff(x).to_vector<int32_t>(), (std::vector<int32_t>{3, 5, 14, -28}));
+  EXPECT_EQ(diff(x, 0).to_vector<int32_t>(), (std::vector<int32_t>{15, 26, -7}));
+  EXPECT_EQ(diff(x, -1, 2).to_vector<int32_t>(), (std::vector<int32_t>{2, -42}));
+  EXPECT_EQ(diff(x, -1, 9).shape(), (Shape{2, 0}));
+  EXPECT_EQ(diff(x, 1, 1, Tensor::zeros({2, 1}, DType::i32, cpu())).to_vector<int32_t>(),
+            (std::vector<int32_t>{1, 3, 5, 16, 14, -28}));
+  EXPECT_TRUE(fails_with("[diff] expected n of 0 or more, got -1", [&] { diff(x, 0, -1); }));
+}
+
 TEST_F(Reductions, Errors) {
   const Tensor z = Tensor::zeros({2}, DType::c64, cpu());
   EXPECT_TRUE(fails_with("[max] expected x of a real dtype or bool, got c64", [&] { max(z); }));
@@ -277,14 +378,53 @@ TEST_F(Reductions, Errors) {
   EXPECT_TRUE(fails_with("[all] expected x to be defined", [&] { all(Tensor()); }));
 }
 
+Tensor uneven(const Shape& shape) {
+  std::vector<float> values;
+  for (int64_t i = 0; i < shape.numel(); ++i) values.push_back(0.25f * static_cast<float>(i * 7 % 11) - 1.1f);
+  return Tensor::from(values, shape, cpu());
+}
+
 TEST_F(Reductions, Gradients) {
-  const auto uneven = [](const Shape& shape) {
-    std::vector<float> values;
-    for (int64_t i = 0; i < shape.numel(); ++i) values.push_back(0.25f * static_cast<float>(i * 7 % 11) - 1.1f);
-    return Tensor::from(values, shape, cpu());
-  };
   EXPECT_TRUE(gradients_agree([](const auto& x) { return max(x[0], Axes{0, 2}); }, {uneven({2, 1, 3})}));
   EXPECT_TRUE(gradients_agree([](const auto& x) { return min(x[0]); }, {uneven({5})}));
+  EXPECT_TRUE(gradients_agree([](const auto& x) { return prod(x[0], Axes{1}); }, {uneven({3, 4})}));
+  EXPECT_TRUE(gradients_agree([](const auto& x) { return prod(x[0], Axes{0, 2}); }, {uneven({2, 2, 2})}));
+  EXPECT_TRUE(gradients_agree([](const auto& x) { return var(x[0], Axes{0}, 1); }, {uneven({5, 2})}));
+  EXPECT_TRUE(gradients_agree([](const auto& x) { return std(x[0], Axes{0, 2}, 0.5, true); }, {uneven({3, 2, 2})}));
+  EXPECT_TRUE(gradients_agree([](const auto& x) { return logsumexp(x[0], Axes{1}); }, {uneven({3, 4})}));
+  for (const bool initial : {false, true}) {
+    const auto sums = [&](const auto& x) { return cumulative_sum(x[0], 1, {}, initial); };
+    const auto products = [&](const auto& x) { return cumulative_prod(x[0], 0, {}, initial); };
+    EXPECT_TRUE(gradients_agree(sums, {uneven({2, 5, 3})}));
+    EXPECT_TRUE(gradients_agree(products, {uneven({5, 3})}));
+  }
+}
+
+// One zero, two, and one at either end: where a quotient would be 0 / 0.
+TEST_F(Reductions, GradientsOfProductsWithZeros) {
+  for (const std::vector<float>& row : {std::vector<float>{2, 0, 3, -1}, {0, 2, 0, 3}, {2, 3, 5, 0}, {0, 0, 1, 2}}) {
+    const Tensor x = Tensor::from(row, {4}, cpu());
+    EXPECT_TRUE(gradients_agree([](const auto& t) { return cumulative_prod(t[0], 0); }, {x}));
+    const Tensor leaf = clone(x).set_requires_grad();
+    backward(prod(leaf));
+    std::vector<float> others;
+    for (size_t i = 0; i < 4; ++i) {
+      float product = 1;
+      for (size_t k = 0; k < 4; ++k) product *= k == i ? 1 : row[k];
+      others.push_back(product);
+    }
+    EXPECT_EQ(leaf.grad().to_vector<float>(), others);
+  }
+}
+
+TEST_F(Reductions, GradientsOfHalvesAndConversions) {
+  const Tensor x = cast(Tensor::from<float>({1, 2, 4}, {3}, cpu()), DType::bf16).set_requires_grad();
+  backward(cast(prod(x), DType::f32));
+  EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{8, 4, 2}));
+  const Tensor y = Tensor::from<float>({1, 2, 4}, {3}, cpu()).set_requires_grad();
+  backward(cast(sum(y, {}, false, DType::f16), DType::f32));
+  backward(cast(cumulative_sum(y, 0, DType::bf16), DType::f32), Tensor::from<float>({1, 1, 1}, {3}, cpu()));
+  EXPECT_EQ(y.grad().to_vector<float>(), (std::vector<float>{4, 3, 2}));
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 // all of them exactly.
 #pragma once
 
+#include <algorithm>
 #include <complex>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -72,7 +74,7 @@ inline std::vector<Tensor> layouts(const Tensor& x) {
   wide[last] *= 2;
   const Tensor gaps = Tensor::zeros(wide, x.dtype(), x.device());
   const Tensor every_other = slice(gaps, last, 0, wide[last], 2);
-  assign(every_other, x);
+  if (x.numel() > 0) assign(every_other, x);
   out.push_back(every_other);
   return out;
 }
