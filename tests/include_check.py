@@ -48,6 +48,8 @@ PUBLIC = {
     "distributed": "distributed",
     "autograd": "autograd",
     "ops": "ops",
+    "reductions": "ops",
+    "sorting": "ops",
     "creation": "ops",
     "einsum": "ops",
     "indexing": "ops",
