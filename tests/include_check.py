@@ -35,6 +35,7 @@ LADDER = {
 PUBLIC = {
     "error": "base",
     "dtype": "core",
+    "promotion": "core",
     "kv_type": "core",
     "shape": "core",
     "tensor": "core",
@@ -45,6 +46,7 @@ PUBLIC = {
     "distributed": "distributed",
     "autograd": "autograd",
     "ops": "ops",
+    "elementwise": "ops",
     "io": "io",
     "text": "text",
     "chat": "text",

@@ -60,6 +60,8 @@ Number number_at(DType dtype, const Bytes& bytes, size_t i) {
       return integer(at<int64_t>(bytes, i));
     case DType::boolean:
       return integer(at<uint8_t>(bytes, i) != 0);
+    default:  // those of arrays: array_convert_test.cpp
+      break;
   }
   return {};
 }
@@ -90,6 +92,8 @@ Number converted(DType dtype, const Number& x) {
       return integer(as_integer<int64_t>(x));
     case DType::boolean:
       return integer(x.is_integer ? x.integer != 0 : x.real != 0);
+    default:
+      break;
   }
   return {};
 }
