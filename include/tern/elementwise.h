@@ -10,45 +10,18 @@
 // constant almost everywhere give gradients of 0.
 #pragma once
 
-#include <complex>
-#include <concepts>
-#include <cstdint>
-
 #include "tern/ops.h"
 #include "tern/promotion.h"
+#include "tern/scalar.h"
 #include "tern/tensor.h"
 
 namespace tern {
 
 // ---------------------------------------------------------------- numbers and dtypes
 
-// A number without a dtype.
-class Scalar {
- public:
-  Scalar(bool value) : kind_(ScalarKind::boolean), integer_(value), re_(value) {}
-  template <std::integral T>
-  Scalar(T value)
-      : kind_(ScalarKind::integer),
-        is_negative_(value < T{0}),
-        integer_(static_cast<uint64_t>(value)),
-        re_(static_cast<double>(value)) {}
-  Scalar(double value) : kind_(ScalarKind::real), re_(value) {}
-  Scalar(std::complex<double> value) : kind_(ScalarKind::complex), re_(value.real()), im_(value.imag()) {}
-
-  ScalarKind kind() const { return kind_; }
-  // As a tensor [] of a dtype. Throws Error in the name of op when it is no number of it: an integer out of its range,
-  // a fraction for an integer dtype, an imaginary part for a real one. Floats round, and overflow to infinity.
-  Tensor as(DType dtype, const Device& device, const char* op = "scalar") const;
-
- private:
-  ScalarKind kind_;
-  bool is_negative_ = false;
-  uint64_t integer_ = 0;  // two's complement, of kinds boolean and integer
-  double re_ = 0, im_ = 0;
-};
-
-// The number as every two-input function takes it beside x: a tensor [] of result_type(x.dtype(), value.kind()).
-// add(x, beside(x, 2)) is x + 2 of Python.
+// The number as every two-input function takes it beside x: a tensor [] of result_type(x.dtype(), value.kind()), so
+// that add(x, beside(x, 2)) is x + 2 of Python. Throws Error in the name of op for a number that an integer dtype
+// lacks.
 Tensor beside(const Tensor& x, const Scalar& value, const char* op = "scalar");
 
 // A copy of another dtype, or of the same; with copy = false x itself if it has the dtype. From a complex dtype to

@@ -17,6 +17,7 @@
 #include <span>
 
 #include "tern/dtype.h"
+#include "tern/scalar.h"
 
 namespace tern {
 
@@ -30,7 +31,7 @@ DType result_type(DType a, DType b);
 DType result_type(std::span<const DType> dtypes);
 
 // The kinds of numbers, lowest first.
-enum class ScalarKind : uint8_t { boolean, integer, real, complex };
+using ScalarKind = Scalar::Kind;
 
 // The kind of a dtype.
 constexpr ScalarKind kind_of(DType dtype) {

@@ -3,11 +3,13 @@
 // (Kernels::array). The rules of kernels.h hold.
 #pragma once
 
+#include "device/array_index_kernels.h"
 #include "device/array_pointwise.h"
+#include "device/array_reduce.h"
 #include "device/kernels.h"
 
 namespace tern {
 
-struct ArrayKernels : ArrayPointwiseKernels {};
+struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels, ArrayReduceKernels {};
 
 }  // namespace tern

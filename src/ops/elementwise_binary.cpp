@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions of two elements, beyond those of models (pointwise.cpp).
+#include "base/check_kind.h"
 #include "ops/array_pointwise.h"
 #include "ops/pointwise.h"
 #include "tern/elementwise.h"
@@ -32,8 +33,8 @@ Tensor of_bits(const char* name, ArrayBinaryOp op, const Tensor& a, const Tensor
   check_inputs(name, {{"a", a}, {"b", b}});
   check_kinds(name, {{"a", a}, {"b", b}}, kinds);
   const DType dtype = result_type(a.dtype(), b.dtype());
-  check(!is_float(dtype), name, "expected dtypes that one integer dtype holds, got {} and {}", name_of(a.dtype()),
-        name_of(b.dtype()));
+  check_as<WrongType>(!is_float(dtype), name, "expected dtypes that one integer dtype holds, got {} and {}",
+                      name_of(a.dtype()), name_of(b.dtype()));
   return made(name, op, dtype, a, b, dtype);
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Element by element. Each op is one line of kernel and, below it, its gradient as a function of what the forward
 // saved.
+#include "ops/pointwise.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
 
-#include "ops/pointwise.h"
-
+#include "base/check_kind.h"
 #include "ops/array_pointwise.h"
 #include "ops/call.h"
 #include "ops/checks.h"
@@ -79,7 +80,7 @@ ArrayBinaryOp of_arrays(BinaryOp op) {
 
 // Sums and products of bool are those of its logic, as NumPy and PyTorch have it.
 ArrayBinaryOp of_bools(const char* name, BinaryOp op) {
-  check(op != BinaryOp::sub && op != BinaryOp::div, name, "expected numbers, got two tensors of dtype bool");
+  check_as<WrongType>(op != BinaryOp::sub && op != BinaryOp::div, name, "expected numbers, got two tensors of dtype bool");
   return op == BinaryOp::add || op == BinaryOp::maximum ? ArrayBinaryOp::bitwise_or : ArrayBinaryOp::bitwise_and;
 }
 

@@ -60,10 +60,9 @@ Number number_at(DType dtype, const Bytes& bytes, size_t i) {
       return integer(at<int64_t>(bytes, i));
     case DType::boolean:
       return integer(at<uint8_t>(bytes, i) != 0);
-    default:  // those of arrays: array_convert_test.cpp
-      break;
+    default:  // not of models
+      return {};
   }
-  return {};
 }
 
 template <class T>
@@ -93,9 +92,8 @@ Number converted(DType dtype, const Number& x) {
     case DType::boolean:
       return integer(x.is_integer ? x.integer != 0 : x.real != 0);
     default:
-      break;
+      return {};
   }
-  return {};
 }
 
 bool same(const Number& a, const Number& b) {

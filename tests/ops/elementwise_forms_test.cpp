@@ -170,12 +170,8 @@ TEST(Numbers, TakeTheTensorsDtype) {
   EXPECT_TRUE(holds(beside(half, 1 + 0x1p-11 + 0x1p-40), DType::f16, {{1.0L + 0x1p-10L}}));
   EXPECT_TRUE(holds(beside(half, std::complex<double>(1, 2)), DType::c64, {{1, 2}}));
   EXPECT_TRUE(holds(beside(Tensor::zeros({}, DType::boolean, cpu()), true), DType::boolean, {{1}}));
-  EXPECT_TRUE(
-      fails_with("[add] expected a number in [0, 255] for dtype u8, got 300", [&] { beside(bytes, 300, "add"); }));
-  EXPECT_TRUE(fails_with("for dtype u8, got -1", [&] { beside(bytes, -1); }));
-  EXPECT_TRUE(fails_with("expected a real number for dtype f32",
-                         [&] { Scalar(std::complex<double>(1, 2)).as(DType::f32, cpu()); }));
-  EXPECT_TRUE(fails_with("expected an integer for dtype i32, got 0.5", [&] { Scalar(0.5).as(DType::i32, cpu()); }));
+  EXPECT_TRUE(fails_with("[add] expected a number that fits u8, got 300", [&] { beside(bytes, 300, "add"); }));
+  EXPECT_TRUE(fails_with("fits u8, got -1", [&] { beside(bytes, -1); }));
 }
 
 TEST(Clip, BoundsEveryDtype) {
