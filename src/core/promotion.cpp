@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/check.h"
+#include "base/check_kind.h"
 
 namespace tern {
 namespace {
@@ -93,7 +93,7 @@ FloatInfo finfo(DType dtype) {
 }
 
 IntegerInfo iinfo(DType dtype) {
-  check(is_integer(dtype), "iinfo", "expected an integer dtype, got {}", name_of(dtype));
+  check_as<WrongType>(is_integer(dtype), "iinfo", "expected an integer dtype, got {}", name_of(dtype));
   const int bits = static_cast<int>(8 * size_of(dtype));
   const uint64_t all = ~uint64_t{0} >> (64 - bits);
   if (is_unsigned_integer(dtype)) return {dtype, bits, 0, all};

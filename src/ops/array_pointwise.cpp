@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check_kind.h"
 #include "ops/array_call.h"
 #include "ops/dims.h"
 
@@ -40,8 +41,8 @@ bool has_arrays(const Tensor& x) { return x.device().backend().kernels().array !
 
 void check_kinds(const char* op, std::initializer_list<Input> inputs, unsigned kinds) {
   for (const Input& input : inputs) {
-    check((bit_of(input.tensor.dtype()) & kinds) != 0, op, "expected {} of {} dtype, got {}", input.name,
-          to_string(kinds), name_of(input.tensor.dtype()));
+    check_as<WrongType>((bit_of(input.tensor.dtype()) & kinds) != 0, op, "expected {} of {} dtype, got {}", input.name,
+                        to_string(kinds), name_of(input.tensor.dtype()));
   }
 }
 
@@ -50,8 +51,9 @@ DType float_dtype(DType dtype) { return is_float(dtype) || is_complex(dtype) ? d
 void check_gradients(const char* op, std::initializer_list<Input> inputs, DType result) {
   if (has_gradient(result)) return;
   for (const Input& input : inputs) {
-    check(!input.tensor.requires_grad(), op, "expected {} without a gradient, which a result of dtype {} cannot carry",
-          input.name, name_of(result));
+    check_as<WrongType>(!input.tensor.requires_grad(), op,
+                        "expected {} without a gradient, which a result of dtype {} cannot carry", input.name,
+                        name_of(result));
   }
 }
 

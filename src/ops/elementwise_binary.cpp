@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions of two elements, beyond those of models (pointwise.cpp).
+#include "base/check_kind.h"
 #include "ops/array_pointwise.h"
 #include "ops/pointwise.h"
 #include "tern/elementwise.h"
@@ -7,12 +8,12 @@
 namespace tern {
 namespace {
 
-// In the promoted dtype, or where `floats` in f32 for what is no float.
+// In the promoted dtype, or where `floats` in f32 for what is no float; bool beside a number is one.
 Tensor function(const char* name, ArrayBinaryOp op, const Tensor& a, const Tensor& b, unsigned kinds, bool floats,
                 Side to_a = kFlat, Side to_b = kFlat) {
   check_inputs(name, {{"a", a}, {"b", b}});
-  check_kinds(name, {{"a", a}, {"b", b}}, kinds);
   const DType promoted = result_type(a.dtype(), b.dtype()), dtype = floats ? float_dtype(promoted) : promoted;
+  check_kinds(name, {{"a", a}, {"b", b}}, dtype == DType::boolean ? kinds : kinds | kBools);
   check_gradients(name, {{"a", a}, {"b", b}}, dtype);
   if (needs_grad(a, b) && (a.dtype() != DType::f32 || b.dtype() != DType::f32)) {
     const Tensor y = function(name, op, cast(a, DType::f32), cast(b, DType::f32), kinds, floats, to_a, to_b);
@@ -32,8 +33,8 @@ Tensor of_bits(const char* name, ArrayBinaryOp op, const Tensor& a, const Tensor
   check_inputs(name, {{"a", a}, {"b", b}});
   check_kinds(name, {{"a", a}, {"b", b}}, kinds);
   const DType dtype = result_type(a.dtype(), b.dtype());
-  check(!is_float(dtype), name, "expected dtypes that one integer dtype holds, got {} and {}", name_of(a.dtype()),
-        name_of(b.dtype()));
+  check_as<WrongType>(!is_float(dtype), name, "expected dtypes that one integer dtype holds, got {} and {}",
+                      name_of(a.dtype()), name_of(b.dtype()));
   return made(name, op, dtype, a, b, dtype);
 }
 
@@ -81,13 +82,13 @@ Tensor pow(const Tensor& a, const Tensor& b) {
 
 // Both gradients are 0 at the origin.
 Tensor hypot(const Tensor& a, const Tensor& b) {
-  return function("hypot", ArrayBinaryOp::hypot, a, b, kBits | kReals, true,
+  return function("hypot", ArrayBinaryOp::hypot, a, b, kRealNumbers, true,
                   {kA | kY, [](const Saved& s, const Tensor& dy) { return dy * (s.a / nonzero(s.y)); }},
                   {kB | kY, [](const Saved& s, const Tensor& dy) { return dy * (s.b / nonzero(s.y)); }});
 }
 
 Tensor atan2(const Tensor& a, const Tensor& b) {
-  return function("atan2", ArrayBinaryOp::atan2, a, b, kBits | kReals, true,
+  return function("atan2", ArrayBinaryOp::atan2, a, b, kRealNumbers, true,
                   {kA | kB,
                    [](const Saved& s, const Tensor& dy) {
                      const Tensor length = nonzero(hypot(s.a, s.b));
@@ -101,7 +102,7 @@ Tensor atan2(const Tensor& a, const Tensor& b) {
 
 // sigmoid(a - b) is exp(a) / (exp(a) + exp(b)); the half of each where both are infinite alike.
 Tensor logaddexp(const Tensor& a, const Tensor& b) {
-  return function("logaddexp", ArrayBinaryOp::logaddexp, a, b, kBits | kReals, true,
+  return function("logaddexp", ArrayBinaryOp::logaddexp, a, b, kRealNumbers, true,
                   {kA | kB,
                    [](const Saved& s, const Tensor& dy) {
                      const Tensor lead = where(equal(s.a, s.b), scalar_like(s.a, 0), s.a - s.b);
@@ -114,7 +115,7 @@ Tensor logaddexp(const Tensor& a, const Tensor& b) {
 }
 
 Tensor copysign(const Tensor& a, const Tensor& b) {
-  return function("copysign", ArrayBinaryOp::copysign, a, b, kBits | kReals, true,
+  return function("copysign", ArrayBinaryOp::copysign, a, b, kRealNumbers, true,
                   {kA | kY, [](const Saved& s, const Tensor& dy) { return dy * (sign(s.a) * sign(s.y)); }});
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // x = function(x, y), written where x lies.
+#include "base/check_kind.h"
 #include "ops/array_pointwise.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
@@ -19,8 +20,8 @@ void check_target(const char* name, const Tensor& x, const Tensor& y, DType resu
     check(x.strides()[axis] != 0 || x.shape()[axis] <= 1, name,
           "expected x with elements of its own, got one that axis {} repeats", axis);
   }
-  check(kind_of(result) <= kind_of(x.dtype()), name, "expected a result that dtype {} holds, got {}",
-        name_of(x.dtype()), name_of(result));
+  check_as<WrongType>(kind_of(result) <= kind_of(x.dtype()), name, "expected a result that dtype {} holds, got {}",
+                      name_of(x.dtype()), name_of(result));
 }
 
 bool is_same_view(const Tensor& x, const Tensor& y) {

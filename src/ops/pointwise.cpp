@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Element by element. Each op is one line of kernel and, below it, its gradient as a function of what the forward
 // saved.
+#include "ops/pointwise.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
 
-#include "ops/pointwise.h"
-
+#include "base/check_kind.h"
 #include "ops/array_pointwise.h"
 #include "ops/call.h"
 #include "ops/checks.h"
@@ -44,13 +45,9 @@ DType check_pair(const char* name, const Tensor& a, const Tensor& b) {
   return result_type(a.dtype(), b.dtype());
 }
 
-// Of equal dtypes f32, bf16, f16, i32 or i64: what models compute with, on every device.
+// Of equal dtypes f32, i32 or i64: what every device computes with.
 Tensor model_binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, Side to_a, Side to_b) {
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
-  if (is_half(a.dtype())) {
-    return through_f32([&](const Tensor& x, const Tensor& y) { return model_binary(name, op, x, y, to_a, to_b); }, a,
-                       b);
-  }
   const Tensor y = Tensor::empty(shape, a.dtype(), a.device());
   const auto loop = make_loop<3>(shape, {broadcast_strides(a, shape), broadcast_strides(b, shape), y.strides()});
   call(a.device(), &Kernels::binary,
@@ -83,7 +80,7 @@ ArrayBinaryOp of_arrays(BinaryOp op) {
 
 // Sums and products of bool are those of its logic, as NumPy and PyTorch have it.
 ArrayBinaryOp of_bools(const char* name, BinaryOp op) {
-  check(op != BinaryOp::sub && op != BinaryOp::div, name, "expected numbers, got two tensors of dtype bool");
+  check_as<WrongType>(op != BinaryOp::sub && op != BinaryOp::div, name, "expected numbers, got two tensors of dtype bool");
   return op == BinaryOp::add || op == BinaryOp::maximum ? ArrayBinaryOp::bitwise_or : ArrayBinaryOp::bitwise_and;
 }
 
@@ -94,13 +91,15 @@ Tensor binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, S
   check_gradients(name, {{"a", a}, {"b", b}}, dtype);
   // Halves in one pass where nobody asks for their gradient and the device can: the same f32, rounded once.
   const bool at_once = is_half(dtype) && !needs_grad(a, b) && has_arrays(a);
-  if (is_arithmetic(dtype) && !at_once) return model_binary(name, op, cast(a, dtype), cast(b, dtype), to_a, to_b);
+  if (is_arithmetic(dtype) && !at_once) {
+    const DType inner = is_half(dtype) ? DType::f32 : dtype;
+    return cast(model_binary(name, op, cast(a, inner), cast(b, inner), to_a, to_b), dtype);
+  }
   return made(name, dtype == DType::boolean ? of_bools(name, op) : of_arrays(op), dtype, a, b, dtype);
 }
 
-// Of equal dtypes f32, bf16, f16, i32 or i64.
+// Of equal dtypes f32, i32 or i64.
 Tensor model_compare(const char* name, CompareOp op, const Tensor& a, const Tensor& b) {
-  if (is_half(a.dtype())) return model_compare(name, op, converted(a, DType::f32), converted(b, DType::f32));
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   const Tensor y = Tensor::empty(shape, DType::boolean, a.device());
   const auto loop = make_loop<3>(shape, {broadcast_strides(a, shape), broadcast_strides(b, shape), y.strides()});
@@ -138,7 +137,8 @@ Tensor compare(const char* name, CompareOp op, const Tensor& a, const Tensor& b)
   if (ordered) check_kinds(name, {{"a", a}, {"b", b}}, kBools | kRealNumbers);
   const bool one_pass = has_arrays(a) && (a.dtype() != b.dtype() || is_half(dtype));
   if (!is_arithmetic(dtype) || one_pass) return array_compare(name, op, dtype, a, b);
-  const auto promoted = [&](const Tensor& x) { return x.dtype() == dtype ? x : converted(x, dtype); };
+  const DType inner = is_half(dtype) ? DType::f32 : dtype;
+  const auto promoted = [&](const Tensor& x) { return x.dtype() == inner ? x : converted(x, inner); };
   return model_compare(name, op, promoted(a), promoted(b));
 }
 
@@ -335,10 +335,10 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   check_inputs("where", {{"condition", condition}, {"a", a}, {"b", b}});
   const DType dtype = check_pair("where", a, b);
   check_gradients("where", {{"a", a}, {"b", b}}, dtype);
-  if (is_half(dtype) && (needs_grad(a, b) || !has_arrays(a))) {
-    return cast(where(condition, cast(a, DType::f32), cast(b, DType::f32)), dtype);
-  }
   if (a.dtype() != dtype || b.dtype() != dtype) return where(condition, cast(a, dtype), cast(b, dtype));
+  if (is_half(dtype) && (needs_grad(a, b) || !has_arrays(a))) {
+    return through_f32([&](const Tensor& x, const Tensor& y) { return where(condition, x, y); }, a, b);
+  }
   const Tensor y = chosen_elements(condition, a, b);
   if (needs_grad(a, b)) {
     record(y, "where", {a, b},

@@ -93,9 +93,7 @@ R remainder_of(R a, R b) {
 template <class R>
 R floor_quotient(R a, R b) {
   const R near = a / b;
-  if (b == 0 || a == 0 || !std::isfinite(near) || !std::isfinite(b)) {
-    return std::isfinite(b) || !std::isfinite(a) ? near : std::copysign(R{0}, near);
-  }
+  if (a == 0 || b == 0 || std::isinf(b) || !std::isfinite(near)) return near;
   const R rest = std::fmod(a, b);
   R quotient = (a - rest) / b;
   if (rest != 0 && (rest < 0) != (b < 0)) quotient -= 1;
