@@ -4,18 +4,15 @@
 // way; OpenBLAS itself ends its threads before a fork and starts them again where they are needed.
 #pragma once
 
-#include <mutex>
-#include <shared_mutex>
-
 namespace tern::linalg {
 
 // While it lives, OpenBLAS uses the thread that calls it, and no other.
 class OneThreadEach {
  public:
   OneThreadEach();
-
- private:
-  std::shared_lock<std::shared_mutex> turn_;
+  ~OneThreadEach();
+  OneThreadEach(const OneThreadEach&) = delete;
+  OneThreadEach& operator=(const OneThreadEach&) = delete;
 };
 
 // While it lives, one caller has OpenBLAS to itself, with so many threads.
@@ -25,9 +22,6 @@ class ManyThreads {
   ~ManyThreads();
   ManyThreads(const ManyThreads&) = delete;
   ManyThreads& operator=(const ManyThreads&) = delete;
-
- private:
-  std::unique_lock<std::shared_mutex> turn_;
 };
 
 }  // namespace tern::linalg

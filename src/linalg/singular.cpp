@@ -101,7 +101,7 @@ std::vector<double> tolerances(const char* op, const Tensor& x, const Tensor& rt
   check_inputs(op, {{"x", x}, {"rtol", rtol}});
   check(!is_complex(rtol.dtype()), op, "expected rtol to be real, got {}", name_of(rtol.dtype()));
   const Shape batch = leading(x.shape(), 2);
-  check(broadcast_shapes(op, rtol.shape(), batch) == batch, op, "expected rtol to broadcast to {}, got shape {}",
+  check(rtol.rank() <= batch.rank() && broadcast_shapes(op, rtol.shape(), batch) == batch, op, "expected rtol to broadcast to {}, got shape {}",
         to_string(batch), to_string(rtol.shape()));
   return converted(expand(rtol.detach(), batch), DType::f64).to_vector<double>();
 }
