@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ namespace tern {
 
 class Backend;
 class DeviceMemory;
+
+using LeakHandler = std::function<void(const std::vector<MemoryLeak>& leaks)>;
 
 struct DeviceOptions {
   // Threads of a CPU device, the caller's included; 0 takes one per core the process may run on. Results never depend
@@ -38,6 +41,10 @@ struct DeviceOptions {
   // Bytes that the device may allocate, a GPU in whole pages of 2 MiB; 0 for as many as there are. An allocation beyond
   // throws Error, and everything stays usable.
   size_t memory_limit = 0;
+  // Called when the last handle of the device that no tensor holds goes while tensors, or others who own memory of it,
+  // remain: with what they hold, by label. The device itself stays until they are gone. For programs that are to end with
+  // nothing; what it throws is lost. Handles that Tensor::device() gave do not count.
+  LeakHandler on_close = {};
 };
 
 // What a device can do at best, measured with all of its threads.
@@ -58,7 +65,7 @@ struct DeviceProbeOptions {
 class Device {
  public:
   Device() = default;
-  explicit Device(std::shared_ptr<Backend> backend);
+  explicit Device(std::shared_ptr<Backend> backend, LeakHandler on_close = {});
 
   // Opens a device by name ("cpu", "cuda"). Throws Error for an unknown name, a device that this build or this machine
   // lacks, an unknown instruction set or one this machine lacks.
@@ -87,6 +94,10 @@ class Device {
   void synchronize() const;
 
   MemoryStatistics memory_statistics() const;
+  // Of the tensors that were made under a MemoryLabel, by name.
+  std::vector<LabelStatistics> memory_labels() const;
+  // What is allocated at this moment by label, largest first; nothing where all is released.
+  std::vector<MemoryLeak> memory_leaks() const;
   // Gives memory that is free back to the system, once the work before is done: a GPU's, and on a CPU the process's.
   // What comes after has to ask for it again.
   void trim_memory() const;
@@ -100,10 +111,18 @@ class Device {
   // The implementation (src/device/backend.h, src/core/device_memory.h); not for users.
   Backend& backend() const { return *backend_; }
   DeviceMemory& memory() const { return *memory_; }
+  // A handle that DeviceOptions::on_close does not count.
+  Device for_storage() const {
+    Device out;
+    out.backend_ = backend_;
+    out.memory_ = memory_;
+    return out;
+  }
 
  private:
   std::shared_ptr<Backend> backend_;
   DeviceMemory* memory_ = nullptr;  // the backend's base
+  std::shared_ptr<void> close_;     // calls on_close with its last copy; null where nobody asked
 };
 
 }  // namespace tern

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/memory_labels.h"
 #include "tern/memory.h"
 
 namespace tern {
@@ -34,12 +35,15 @@ class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;
 
-  // Device memory, 64-byte aligned, never null (0 bytes give a valid address). Throws Error, naming the size, when there
-  // is none, or none within the limit.
+  // Device memory, 64-byte aligned, never null (0 bytes give a valid address). Throws Error, naming the size, when
+  // there is none, or none within the limit.
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* data, size_t bytes) noexcept = 0;
 
   virtual MemoryStatistics statistics() const = 0;
+  // Of the tensors: Storage counts here what it allocates.
+  MemoryLabels& labels() noexcept { return labels_; }
+  const MemoryLabels& labels() const noexcept { return labels_; }
   // Device::trim_memory().
   virtual void trim() = 0;
 
@@ -48,13 +52,16 @@ class DeviceMemory {
   virtual void copy_to_device(void* to, const void* from, size_t bytes) = 0;
   virtual void copy_to_host(void* to, const void* from, size_t bytes) = 0;
 
-  // What is there after the kernels before it. A device that works while the host does gives it without waiting, and does
-  // what comes behind it meanwhile.
+  // What is there after the kernels before it. A device that works while the host does gives it without waiting, and
+  // does what comes behind it meanwhile.
   virtual std::unique_ptr<HostCopy> start_copy_to_host(const void* from, size_t bytes) {
     std::vector<std::byte> host(bytes);
     copy_to_host(host.data(), from, bytes);
     return std::make_unique<DoneHostCopy>(std::move(host));
   }
+
+ private:
+  MemoryLabels labels_;
 };
 
 }  // namespace tern

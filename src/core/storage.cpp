@@ -3,13 +3,26 @@
 
 #include <utility>
 
+#include "core/device_memory.h"
+
 namespace tern {
 
-Storage::Storage(Device device, void* data, size_t bytes, Release release)
-    : device_(std::move(device)), data_(data), bytes_(bytes), release_(std::move(release)) {}
+Storage::Storage(const Device& device, size_t bytes)
+    : device_(device.for_storage()),
+      bytes_(bytes),
+      owned_(true),
+      label_(device.memory().labels().current()),
+      data_(device.memory().allocate(bytes)) {
+  if (label_ != nullptr) label_->add(bytes);
+}
+
+Storage::Storage(const Device& device, void* data, size_t bytes, std::shared_ptr<const void> keeper)
+    : device_(device.for_storage()), bytes_(bytes), owned_(false), data_(data), keeper_(std::move(keeper)) {}
 
 Storage::~Storage() {
-  if (release_) release_(data_, bytes_);
+  if (!owned_) return;
+  if (label_ != nullptr) label_->remove(bytes_);
+  device_.memory().release(data_, bytes_);
 }
 
 }  // namespace tern

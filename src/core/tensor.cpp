@@ -56,14 +56,6 @@ size_t bytes_of(const Shape& shape, DType dtype) {
   return bytes;
 }
 
-std::shared_ptr<Storage> allocate(size_t bytes, const Device& device) {
-  check(static_cast<bool>(device), "tensor", "expected an open device, got none");
-  void* data = device.memory().allocate(bytes);
-  return std::make_shared<Storage>(device, data, bytes, [memory = &device.memory()](void* block, size_t size) {
-    memory->release(block, size);
-  });
-}
-
 // Lowest and highest element offset that a non-empty view reaches.
 std::pair<int64_t, int64_t> reach(const Shape& shape, const Shape& strides) {
   int64_t low = 0, high = 0;
@@ -101,7 +93,8 @@ GradState::~GradState() {
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
   const size_t bytes = bytes_of(shape, dtype);
-  return over(allocate(bytes, device), 0, shape, contiguous_strides(shape), dtype);
+  check(static_cast<bool>(device), "tensor", "expected an open device, got none");
+  return over(std::make_shared<Storage>(device, bytes), 0, shape, contiguous_strides(shape), dtype);
 }
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype, const Device& device) {
@@ -112,7 +105,8 @@ Tensor Tensor::zeros(const Shape& shape, DType dtype, const Device& device) {
 
 Tensor Tensor::full(const Shape& shape, double value, DType dtype, const Device& device) {
   return dispatch(dtype, [&]<class T>() {
-    const std::vector<Element<T>> values(static_cast<size_t>(bytes_of(shape, dtype) / size_of(dtype)), make_element<T>(value));
+    const std::vector<Element<T>> values(static_cast<size_t>(bytes_of(shape, dtype) / size_of(dtype)),
+                                         make_element<T>(value));
     return from_bytes(std::as_bytes(std::span(values)), shape, dtype, device);
   });
 }
@@ -137,13 +131,7 @@ Tensor Tensor::from_bytes(std::span<const std::byte> bytes, const Shape& shape, 
 
 Tensor Tensor::over(std::shared_ptr<Storage> storage, int64_t byte_offset, const Shape& shape, const Shape& strides,
                     DType dtype) {
-  auto impl = std::make_shared<TensorImpl>();
-  impl->storage = std::move(storage);
-  impl->byte_offset = byte_offset;
-  impl->shape = shape;
-  impl->strides = strides;
-  impl->dtype = dtype;
-  return Tensor(std::move(impl));
+  return Tensor(std::make_shared<TensorImpl>(std::move(storage), byte_offset, shape, strides, dtype));
 }
 
 Tensor Tensor::as_strided(const Shape& shape, const Shape& strides, int64_t offset) const {
@@ -215,8 +203,8 @@ Tensor& Tensor::set_requires_grad(bool on) {
 Tensor Tensor::grad() const { return impl_->grad_state ? impl_->grad_state->grad : Tensor(); }
 
 void Tensor::set_grad(Tensor grad) {
-  check(!grad.defined() || (grad.shape() == shape() && grad.dtype() == DType::f32), "grad", "expected f32 {}, got {} {}",
-        to_string(shape()), name_of(grad.defined() ? grad.dtype() : DType::f32),
+  check(!grad.defined() || (grad.shape() == shape() && grad.dtype() == DType::f32), "grad",
+        "expected f32 {}, got {} {}", to_string(shape()), name_of(grad.defined() ? grad.dtype() : DType::f32),
         to_string(grad.defined() ? grad.shape() : Shape()));
   if (!impl_->grad_state) impl_->grad_state = std::make_shared<GradState>();
   impl_->grad_state->grad = std::move(grad);

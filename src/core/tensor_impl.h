@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/storage.h"
@@ -42,11 +43,14 @@ struct GradState {
 };
 
 struct TensorImpl {
-  std::shared_ptr<Storage> storage;
-  int64_t byte_offset = 0;
-  Shape shape;
-  Shape strides;
-  DType dtype = DType::f32;
+  TensorImpl(std::shared_ptr<Storage> over, int64_t offset, const Shape& extents, const Shape& steps, DType type)
+      : storage(std::move(over)), byte_offset(offset), dtype(type), shape(extents), strides(steps) {}
+
+  const std::shared_ptr<Storage> storage;
+  const int64_t byte_offset;
+  const DType dtype;
+  const Shape shape;
+  const Shape strides;
   std::shared_ptr<GradState> grad_state;
 };
 

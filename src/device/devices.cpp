@@ -12,7 +12,7 @@ std::vector<std::string> isa_names();
 
 Device Device::open(std::string_view name, const DeviceOptions& options) {
   for (const DeviceEntry& entry : devices()) {
-    if (entry.name == name) return Device(entry.open(options));
+    if (entry.name == name) return Device(entry.open(options), options.on_close);
   }
   fail("device", "expected one of {}, got '{}'", fmt::join(names(), ", "), name);
 }

@@ -18,8 +18,7 @@ bool is_aligned(const std::byte* data, DType dtype) { return reinterpret_cast<ui
 // A tensor over mapped bytes, which live as long as its storage. Storage is untyped: const goes, the contract stays.
 Tensor view_of(std::shared_ptr<const MappedFile> file, std::span<const std::byte> bytes, const Shape& shape,
                DType dtype, const Device& device) {
-  auto storage = std::make_shared<Storage>(device, const_cast<std::byte*>(bytes.data()), bytes.size(),
-                                           [file = std::move(file)](void*, size_t) {});
+  auto storage = std::make_shared<Storage>(device, const_cast<std::byte*>(bytes.data()), bytes.size(), std::move(file));
   return Tensor::over(std::move(storage), 0, shape, contiguous_strides(shape), dtype);
 }
 

@@ -60,8 +60,9 @@ Number number_at(DType dtype, const Bytes& bytes, size_t i) {
       return integer(at<int64_t>(bytes, i));
     case DType::boolean:
       return integer(at<uint8_t>(bytes, i) != 0);
+    default:  // not of models
+      return {};
   }
-  return {};
 }
 
 template <class T>
@@ -90,8 +91,9 @@ Number converted(DType dtype, const Number& x) {
       return integer(as_integer<int64_t>(x));
     case DType::boolean:
       return integer(x.is_integer ? x.integer != 0 : x.real != 0);
+    default:
+      return {};
   }
-  return {};
 }
 
 bool same(const Number& a, const Number& b) {

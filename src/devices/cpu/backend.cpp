@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/host_memory.h"
 #include "base/thread_pool.h"
-#include "device/memory_count.h"
+#include "core/memory_count.h"
 #include "devices/cpu/dispatch.h"
 #include "devices/cpu/tuning.h"
 

@@ -5,6 +5,7 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -123,9 +124,14 @@ class CudaBackend final : public Backend {
     make_current(ordinal_);
     void* const data = allocate_block(std::max<size_t>(bytes, 1));
     if (data == nullptr) fail_allocation(bytes);
+    blocks_.fetch_add(1, std::memory_order_relaxed);
+    allocations_.fetch_add(1, std::memory_order_relaxed);
     return data;
   }
-  void release(void* data, size_t) noexcept override { release_block(data); }
+  void release(void* data, size_t) noexcept override {
+    release_block(data);
+    blocks_.fetch_sub(1, std::memory_order_relaxed);
+  }
 
   void zero(void* to, size_t bytes) override {
     if (bytes > 0) check_call(cudaMemsetAsync(to, 0, bytes, stream()), "clearing memory");
@@ -161,7 +167,12 @@ class CudaBackend final : public Backend {
   }
 
   MemoryStatistics statistics() const override {
-    return {.live = pool_.used(), .peak = pool_.most_used(), .reserved = pool_.reserved(), .limit = memory_limit_};
+    return {.live = pool_.used(),
+            .peak = pool_.most_used(),
+            .reserved = pool_.reserved(),
+            .limit = memory_limit_,
+            .blocks = blocks_.load(std::memory_order_relaxed),
+            .allocations = allocations_.load(std::memory_order_relaxed)};
   }
   void trim() override {
     synchronize();
@@ -246,6 +257,7 @@ class CudaBackend final : public Backend {
   std::optional<Bf16Products> bf16_products_;  // where the precision is bf16
   ThreadPool threads_;
   const std::string isa_;
+  std::atomic<size_t> blocks_ = 0, allocations_ = 0;
   std::mutex kept_mutex_;
   std::optional<Failure> kept_;
 };
