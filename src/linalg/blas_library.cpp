@@ -70,10 +70,11 @@ OpenLibrary open_library(const char* core) {
   OpenLibrary out;
   std::string why;
   out.handle = open_shared_library({"libopenblas.so.0", TERN_OPENBLAS_LIBRARY}, why);
-  check(out.handle != nullptr, kWho,
-        "expected OpenBLAS on this machine (Debian: libopenblas0-pthread; LD_LIBRARY_PATH names more places to look in), "
-        "got none: {}",
-        why);
+  check(
+      out.handle != nullptr, kWho,
+      "expected OpenBLAS on this machine (Debian: libopenblas0-pthread; LD_LIBRARY_PATH names more places to look in), "
+      "got none: {}",
+      why);
   const SharedLibrary library = {out.handle, kWho, "an OpenBLAS"};
   BlasLibrary& to = out.functions;
   find_routines(library, "s", to.f32);
@@ -115,7 +116,8 @@ BlasLibrary load() {
     tried += ", " + library.functions.core;
   }
   fail(kWho,
-       "expected OpenBLAS to multiply and to factor small matrices correctly, it does not on this processor with its cores "
+       "expected OpenBLAS to multiply and to factor small matrices correctly, it does not on this processor with its "
+       "cores "
        "{} ({}); the variable {} names another core, a newer OpenBLAS may help",
        tried, library.functions.configuration, kCoreVariable);
 }

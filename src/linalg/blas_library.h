@@ -3,8 +3,8 @@
 //
 // It is opened, not linked, for two reasons. OpenBLAS picks its kernels ("core") while it is loaded, from lists of the
 // processors that there were when it was written; where its choice leaves AVX-512 unused on a machine that has it, the
-// library is closed and opened again with OPENBLAS_CORETYPE=SkylakeX. And its kernels are tried first (core_check.h): on
-// some processors some releases compute wrong results, and a core that does is closed for another one. Where
+// library is closed and opened again with OPENBLAS_CORETYPE=SkylakeX. And its kernels are tried first (core_check.h):
+// on some processors some releases compute wrong results, and a core that does is closed for another one. Where
 // OPENBLAS_CORETYPE is set already, its core is taken as it is, but it has to pass the same trial.
 #pragma once
 
@@ -39,8 +39,8 @@ struct BlasLibrary {
   }
 };
 
-// Throws Error when this machine has no libopenblas.so.0 where libraries are looked for, nor where this build found one,
-// or when every core that was tried computes wrong results.
+// Throws Error when this machine has no libopenblas.so.0 where libraries are looked for, nor where this build found
+// one, or when every core that was tried computes wrong results.
 const BlasLibrary& blas_library();
 
 template <class T>

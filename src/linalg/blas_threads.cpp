@@ -11,8 +11,8 @@
 namespace tern::linalg {
 namespace {
 
-// Not std::shared_mutex: glibc tells from the thread's number whether a reader or the writer unlocks it, and a child has
-// another number than the thread that locked it for the fork.
+// Not std::shared_mutex: glibc tells from the thread's number whether a reader or the writer unlocks it, and a child
+// has another number than the thread that locked it for the fork.
 struct Turns {
   std::mutex lock;
   std::condition_variable changed;

@@ -45,7 +45,8 @@ bool multiplies(const Lapack<T>& lapack) {
   for (const bool transposed : {false, true}) {
     std::vector<T> c(static_cast<size_t>(kRows * kColumns));
     lapack.gemm(transposed ? "T" : "N", transposed ? "T" : "N", &kRows, &kColumns, &kInner, &one, a.data(),
-                transposed ? &kInner : &kRows, b.data(), transposed ? &kColumns : &kInner, &zero, c.data(), &kRows, 1, 1);
+                transposed ? &kInner : &kRows, b.data(), transposed ? &kColumns : &kInner, &zero, c.data(), &kRows, 1,
+                1);
     for (int i = 0; i < kRows; ++i) {
       for (int j = 0; j < kColumns; ++j) {
         T sum = 0;
@@ -60,8 +61,8 @@ bool multiplies(const Lapack<T>& lapack) {
   return true;
 }
 
-// Solves A x = b for a dominant diagonal, so that x is known to a few ulps: |x - 1| <= 30 eps would hold for cond(A) < 10
-// alone, 1000 eps leaves room for growth.
+// Solves A x = b for a dominant diagonal, so that x is known to a few ulps: |x - 1| <= 30 eps would hold for cond(A) <
+// 10 alone, 1000 eps leaves room for growth.
 template <class T>
 bool factors(const Lapack<T>& lapack) {
   std::vector<T> a = small_integers<T>(kOrder * kOrder, 3), b(static_cast<size_t>(kOrder));

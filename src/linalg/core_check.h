@@ -6,8 +6,8 @@
 
 namespace tern::linalg {
 
-// Whether products of small integers, which are exact in any order, and factorizations of matrices beyond a block's size
-// are right in all four precisions. Takes about a millisecond.
+// Whether products of small integers, which are exact in any order, and factorizations of matrices beyond a block's
+// size are right in all four precisions. Takes about a millisecond.
 bool computes_correctly(const BlasLibrary& library);
 
 }  // namespace tern::linalg

@@ -19,13 +19,12 @@ double cube(int64_t n) { return static_cast<double>(n) * static_cast<double>(n) 
   fail_numerically(op, "convergence", {"x", x}, index, "needs more steps than LAPACK takes");
 }
 
-// Gradients of a symmetric matrix's decomposition, as that of a function of all its elements which reads both triangles.
+// Gradients of a symmetric matrix's decomposition, as that of a function of all its elements which reads both
+// triangles.
 Tensor symmetric_part(const Tensor& x) { return mul(add(x, transpose(x)), 0.5); }
 
 // Giles 2008, 3.1: dx = v·(diag(dw) + F ∘ (vᵀ·dv))·vᵀ, F_ij = 1 / (w_j - w_i), 0 on the diagonal.
-Tensor values_gradient(const Tensor& v, const Tensor& dw) {
-  return matmul(mul(v, unsqueeze(dw, -2)), transpose(v));
-}
+Tensor values_gradient(const Tensor& v, const Tensor& dw) { return matmul(mul(v, unsqueeze(dw, -2)), transpose(v)); }
 
 Tensor vectors_gradient(const Tensor& w, const Tensor& v, const Tensor& dv) {
   const Tensor inner = mul(inverse_gaps(w, false), matmul(transpose(v), dv));
@@ -36,7 +35,8 @@ Tensor vectors_gradient(const Tensor& w, const Tensor& v, const Tensor& dv) {
 Eigen hermitian(const char* op, const Tensor& x, bool vectors) {
   const Matrices of(x.shape());
   const int n = of.rows;
-  const Eigen out = {Tensor::empty(leading(x.shape(), 1), real_dtype(x.dtype()), x.device()), column_major(x, x.dtype())};
+  const Eigen out = {Tensor::empty(leading(x.shape(), 1), real_dtype(x.dtype()), x.device()),
+                     column_major(x, x.dtype())};
   for_element_type(x.dtype(), [&]<class T>() {
     for_matrices(x.device(), of.count, (vectors ? 9 : 2) * cube(n), [&](int64_t begin, int64_t end) {
       HermitianEigen<T> eigen(vectors, 'L', n);
@@ -50,7 +50,8 @@ Eigen hermitian(const char* op, const Tensor& x, bool vectors) {
   return out;
 }
 
-// Length 1, and its largest component real and positive. LAPACK makes the largest of complex vectors real, of either sign.
+// Length 1, and its largest component real and positive. LAPACK makes the largest of complex vectors real, of either
+// sign.
 template <class C>
 void normalize(C* v, int64_t n) {
   using R = typename C::value_type;

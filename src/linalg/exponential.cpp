@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix exponential by scaling and squaring: N. J. Higham, "The scaling and squaring method for the matrix exponential
-// revisited", SIAM J. Matrix Anal. Appl. 26(4), 2005, Algorithm 2.3.
+// The matrix exponential by scaling and squaring: N. J. Higham, "The scaling and squaring method for the matrix
+// exponential revisited", SIAM J. Matrix Anal. Appl. 26(4), 2005, Algorithm 2.3.
 #include <cmath>
 #include <iterator>
 #include <span>
@@ -22,17 +22,26 @@ constexpr double kB3[] = {120, 60, 12, 1};
 constexpr double kB5[] = {30240, 15120, 3360, 420, 30, 1};
 constexpr double kB7[] = {17297280, 8648640, 1995840, 277200, 25200, 1512, 56, 1};
 constexpr double kB9[] = {17643225600, 8821612800, 2075673600, 302702400, 30270240, 2162160, 110880, 3960, 90, 1};
-constexpr double kB13[] = {64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000,
-                           10559470521600,    670442572800,      33522128640,      1323241920,       40840800,
-                           960960,            16380,             182,              1};
+constexpr double kB13[] = {64764752532480000,
+                           32382376266240000,
+                           7771770303897600,
+                           1187353796428800,
+                           129060195264000,
+                           10559470521600,
+                           670442572800,
+                           33522128640,
+                           1323241920,
+                           40840800,
+                           960960,
+                           16380,
+                           182,
+                           1};
 struct Approximant {
   std::span<const double> b;
   double theta;
 };
-constexpr Approximant kLow[] = {{kB3, 1.495585217958292e-2},
-                                {kB5, 2.539398330063230e-1},
-                                {kB7, 9.504178996162932e-1},
-                                {kB9, 2.097847961257068e0}};
+constexpr Approximant kLow[] = {
+    {kB3, 1.495585217958292e-2}, {kB5, 2.539398330063230e-1}, {kB7, 9.504178996162932e-1}, {kB9, 2.097847961257068e0}};
 constexpr double kTheta13 = 5.371920351148152e0;
 
 // Work memory for matrices of one order. The exponential of the transpose is the transpose of the exponential, so the

@@ -64,9 +64,9 @@ Tensor cholesky_gradient(const Tensor& l, const Tensor& dl) {
   return mul(add(s, transpose(s)), 0.5);
 }
 
-// Walter and Lehmann, "Algorithmic differentiation of linear algebra functions" (arXiv 1001.1654), and for wide matrices
-// Liao et al. (arXiv 1903.09650), which agree for m >= n: with M = r·drᵀ - dqᵀ·q, dx = (dq + q·copyltu(M))·r⁻ᵀ, where
-// copyltu copies the lower triangle to the upper one.
+// Walter and Lehmann, "Algorithmic differentiation of linear algebra functions" (arXiv 1001.1654), and for wide
+// matrices Liao et al. (arXiv 1903.09650), which agree for m >= n: with M = r·drᵀ - dqᵀ·q, dx = (dq +
+// q·copyltu(M))·r⁻ᵀ, where copyltu copies the lower triangle to the upper one.
 Tensor tall_qr_gradient(const Tensor& q, const Tensor& r, const Tensor& dq, const Tensor& dr) {
   const Tensor m = sub(matmul(r, transpose(dr)), matmul(transpose(dq), q));
   const Tensor lower = mul(m, lower_mask(m.size(-1), 1.0f, m.device()));
@@ -94,8 +94,8 @@ void record_qr(const Tensor& x, const Qr& out) {
   });
 }
 
-// A row-major x is its transpose to LAPACK, whose LQ factors transposed are those wanted: xᵀ = l·q is x = qᵀ·lᵀ, and what
-// LAPACK leaves in column-major order is lᵀ and qᵀ in row-major order.
+// A row-major x is its transpose to LAPACK, whose LQ factors transposed are those wanted: xᵀ = l·q is x = qᵀ·lᵀ, and
+// what LAPACK leaves in column-major order is lᵀ and qᵀ in row-major order.
 template <class T>
 void qr_of(const Tensor& from, const Tensor& work, const Tensor& q, const Tensor& r) {
   const Matrices of(from.shape());

@@ -8,8 +8,8 @@
 
 namespace tern::linalg {
 
-// f32 [..., n, n] of f32 values [..., n]: 1 / (w_j - w_i), or of their squares, and 0 where they are equal: vectors of equal
-// values have no gradient of their own.
+// f32 [..., n, n] of f32 values [..., n]: 1 / (w_j - w_i), or of their squares, and 0 where they are equal: vectors of
+// equal values have no gradient of their own.
 inline Tensor inverse_gaps(const Tensor& values, bool squared) {
   const int64_t n = values.shape().back();
   Shape shape = values.shape();

@@ -28,9 +28,7 @@ bool all_finite(const R* values, int64_t count) {
 
 }  // namespace
 
-DType computed_dtype(DType dtype) {
-  return dtype == DType::f64 || is_complex(dtype) ? dtype : DType::f32;
-}
+DType computed_dtype(DType dtype) { return dtype == DType::f64 || is_complex(dtype) ? dtype : DType::f32; }
 
 bool is_double(DType dtype) { return dtype == DType::f64 || dtype == DType::c128; }
 

@@ -40,8 +40,8 @@ struct Lapack {
 
   void (*gemm)(Flag, Flag, In m, In n, In k, const T* alpha, const T* a, In, const T* b, In, const T* beta, T* c, In,
                Length, Length);
-  void (*trsm)(Flag side, Flag uplo, Flag trans, Flag diag, In m, In n, const T* alpha, const T* a, In, T* b, In, Length,
-               Length, Length, Length);
+  void (*trsm)(Flag side, Flag uplo, Flag trans, Flag diag, In m, In n, const T* alpha, const T* a, In, T* b, In,
+               Length, Length, Length, Length);
 
   void (*getrf)(In m, In n, T* a, In, Integer* pivots, Integer* info);
   void (*getrs)(Flag trans, In n, In columns, const T* a, In, const Integer* pivots, T* b, In, Integer* info, Length);
@@ -52,7 +52,8 @@ struct Lapack {
   void (*unglq)(In m, In n, In k, T* a, In, const T* tau, T* work, In, Integer* info);  // orglq of real ones
 
   Form<T,
-       void(Flag job, In m, In n, T* a, In, R* s, T* u, In, T* vt, In, T* work, In, Integer* iwork, Integer* info, Length),
+       void(Flag job, In m, In n, T* a, In, R* s, T* u, In, T* vt, In, T* work, In, Integer* iwork, Integer* info,
+            Length),
        void(Flag job, In m, In n, T* a, In, R* s, T* u, In, T* vt, In, T* work, In, R* rwork, Integer* iwork,
             Integer* info, Length)>
       gesdd;
@@ -62,14 +63,14 @@ struct Lapack {
             Length, Length)>
       heevd;  // syevd of real ones
   Form<T,
-       void(Flag left, Flag right, In n, T* a, In, R* real, R* imaginary, T* vl, In, T* vr, In, T* work, In, Integer* info,
-            Length, Length),
+       void(Flag left, Flag right, In n, T* a, In, R* real, R* imaginary, T* vl, In, T* vr, In, T* work, In,
+            Integer* info, Length, Length),
        void(Flag left, Flag right, In n, T* a, In, T* w, T* vl, In, T* vr, In, T* work, In, R* rwork, Integer* info,
             Length, Length)>
       geev;
   Form<T,
-       void(In m, In n, In columns, T* a, In, T* b, In, R* s, const R* rcond, Integer* rank, T* work, In, Integer* iwork,
-            Integer* info),
+       void(In m, In n, In columns, T* a, In, T* b, In, R* s, const R* rcond, Integer* rank, T* work, In,
+            Integer* iwork, Integer* info),
        void(In m, In n, In columns, T* a, In, T* b, In, R* s, const R* rcond, Integer* rank, T* work, In, R* rwork,
             Integer* iwork, Integer* info)>
       gelsd;

@@ -66,8 +66,8 @@ decltype(auto) for_element_type(DType dtype, F&& f) {
 inline constexpr double kAloneWork = 5e4;
 inline constexpr double kSharedMatrixWork = 4e6;
 
-// Calls body(begin, end) on ranges that cover [0, count), on the device's threads where that pays; each of the parts costs
-// about `work` multiplications. What a body throws is thrown here, that of the lowest range if several do.
+// Calls body(begin, end) on ranges that cover [0, count), on the device's threads where that pays; each of the parts
+// costs about `work` multiplications. What a body throws is thrown here, that of the lowest range if several do.
 template <class Body>
 void for_parts(const Device& device, int64_t count, double work, const Body& body) {
   if (count == 0) return;
@@ -79,8 +79,8 @@ void for_parts(const Device& device, int64_t count, double work, const Body& bod
                   [&](int, int64_t block) { body(block * grain, std::min(count, (block + 1) * grain)); });
 }
 
-// The same for matrices that LAPACK works on: many are split among the device's threads, each of which calls LAPACK for its
-// own; a few large ones come one after the other with OpenBLAS's threads.
+// The same for matrices that LAPACK works on: many are split among the device's threads, each of which calls LAPACK for
+// its own; a few large ones come one after the other with OpenBLAS's threads.
 template <class Body>
 void for_matrices(const Device& device, int64_t count, double work, const Body& body) {
   if (count == 0) return;

@@ -104,8 +104,8 @@ double root(Kind kind, double ord, double sum) {
   return kind == Kind::two ? std::sqrt(sum) : kind == Kind::power ? std::pow(sum, 1 / ord) : sum;
 }
 
-// The norm, given what its chunks gave together. Where powers may have left the range of double it is taken again, of the
-// vector divided by its largest (for negative powers its least) modulus.
+// The norm, given what its chunks gave together. Where powers may have left the range of double it is taken again, of
+// the vector divided by its largest (for negative powers its least) modulus.
 template <class T>
 double norm_of(Kind kind, double ord, double sum, const T* x, int64_t count) {
   const bool sums_powers = kind == Kind::one || kind == Kind::two || kind == Kind::power;

@@ -24,8 +24,8 @@ Tensor diagonal_view(const Tensor& x, int64_t offset) {
   const int64_t count = std::max<int64_t>(0, std::min(rows - first_row, columns - first_column));
   const int64_t row_step = x.strides().back(1), column_step = x.strides().back();
   const int64_t start = count > 0 ? first_row * row_step + first_column * column_step : 0;
-  return x.as_strided(with_axes(leading(x.shape(), 2), {count}), with_axes(leading(x.strides(), 2), {row_step + column_step}),
-                      start);
+  return x.as_strided(with_axes(leading(x.shape(), 2), {count}),
+                      with_axes(leading(x.strides(), 2), {row_step + column_step}), start);
 }
 
 // x seen as a matrix for kron: an axis of 1 in front where there are fewer than two.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LAPACK's routines in C++: arguments by value, and for those that need work memory an object that has it, made once for
-// all matrices of a size. Matrices are in column-major order, without gaps. Results 0: done; > 0: LAPACK's info.
+// LAPACK's routines in C++: arguments by value, and for those that need work memory an object that has it, made once
+// for all matrices of a size. Matrices are in column-major order, without gaps. Results 0: done; > 0: LAPACK's info.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +15,8 @@ namespace tern::linalg {
 // Leading dimensions are at least 1, of empty matrices, too.
 inline Integer leading_dimension(Integer rows) { return std::max(rows, 1); }
 
-// What a routine said of its work memory: a number of elements, in the type of the matrix. In f32 it may have been rounded
-// down.
+// What a routine said of its work memory: a number of elements, in the type of the matrix. In f32 it may have been
+// rounded down.
 template <class T>
 Integer work_size(const T& answer) {
   const double size = static_cast<double>(std::real(answer));
@@ -129,8 +129,8 @@ class LqFactorization {
   std::vector<T> tau_, work_;
 };
 
-// a = u·diag(s)·vh for m × n matrices by divide and conquer. `job` as in gesdd: 'A' (all), 'S' (the first min(m, n)) or 'N'
-// (s alone). a is lost.
+// a = u·diag(s)·vh for m × n matrices by divide and conquer. `job` as in gesdd: 'A' (all), 'S' (the first min(m, n)) or
+// 'N' (s alone). a is lost.
 template <class T>
 class SingularValues {
  public:
@@ -156,8 +156,8 @@ class SingularValues {
     const Integer lda = leading_dimension(m_), ldvh = leading_dimension(job_ == 'A' ? n_ : std::min(m_, n_));
     Integer info = 0;
     if constexpr (is_complex_type<T>) {
-      lapack<T>().gesdd(&job_, &m_, &n_, a, &lda, s, u, &lda, vh, &ldvh, work, &size, reals_.data(), integers_.data(), &info,
-                        1);
+      lapack<T>().gesdd(&job_, &m_, &n_, a, &lda, s, u, &lda, vh, &ldvh, work, &size, reals_.data(), integers_.data(),
+                        &info, 1);
     } else {
       lapack<T>().gesdd(&job_, &m_, &n_, a, &lda, s, u, &lda, vh, &ldvh, work, &size, integers_.data(), &info, 1);
     }
@@ -171,8 +171,8 @@ class SingularValues {
   std::vector<Integer> integers_;
 };
 
-// Eigenvalues of Hermitian matrices by divide and conquer, and with `vectors` their eigenvectors in place of the matrix.
-// Reads one triangle, 'L' or 'U'.
+// Eigenvalues of Hermitian matrices by divide and conquer, and with `vectors` their eigenvectors in place of the
+// matrix. Reads one triangle, 'L' or 'U'.
 template <class T>
 class HermitianEigen {
  public:
@@ -252,13 +252,13 @@ class GeneralEigen {
   Integer call(T* a, Complex* values, Complex* vectors, T* work, Integer size) {
     Integer info = 0;
     if constexpr (is_complex_type<T>) {
-      lapack<T>().geev("N", &job_, &n_, a, &n_, values, nullptr, &n_, vectors, &n_, work, &size, reals_.data(), &info, 1,
-                       1);
+      lapack<T>().geev("N", &job_, &n_, a, &n_, values, nullptr, &n_, vectors, &n_, work, &size, reals_.data(), &info,
+                       1, 1);
     } else {
       static_cast<void>(values);
       static_cast<void>(vectors);
-      lapack<T>().geev("N", &job_, &n_, a, &n_, reals_.data(), reals_.data() + n_, nullptr, &n_, vectors_.data(), &n_, work,
-                       &size, &info, 1, 1);
+      lapack<T>().geev("N", &job_, &n_, a, &n_, reals_.data(), reals_.data() + n_, nullptr, &n_, vectors_.data(), &n_,
+                       work, &size, &info, 1, 1);
     }
     return info;
   }
@@ -283,12 +283,13 @@ class GeneralEigen {
   std::vector<Real<T>> reals_;
 };
 
-// Least squares of m × n matrices with `columns` right-hand sides by the singular values. a is lost; b has max(m, n) rows,
-// of which the solution takes the first n.
+// Least squares of m × n matrices with `columns` right-hand sides by the singular values. a is lost; b has max(m, n)
+// rows, of which the solution takes the first n.
 template <class T>
 class LeastSquaresSolver {
  public:
-  LeastSquaresSolver(Integer m, Integer n, Integer columns, Real<T> rtol) : m_(m), n_(n), columns_(columns), rtol_(rtol) {
+  LeastSquaresSolver(Integer m, Integer n, Integer columns, Real<T> rtol)
+      : m_(m), n_(n), columns_(columns), rtol_(rtol) {
     T answer = 0;
     Real<T> real_answer = 0;
     Integer integer_answer = 1, rank = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A product of many numbers whose parts may leave the range of their type: a mantissa in double and an exponent of its own.
+// A product of many numbers whose parts may leave the range of their type: a mantissa in double and an exponent of its
+// own.
 #pragma once
 
 #include <algorithm>

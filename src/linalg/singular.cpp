@@ -101,8 +101,8 @@ std::vector<double> tolerances(const char* op, const Tensor& x, const Tensor& rt
   check_inputs(op, {{"x", x}, {"rtol", rtol}});
   check(!is_complex(rtol.dtype()), op, "expected rtol to be real, got {}", name_of(rtol.dtype()));
   const Shape batch = leading(x.shape(), 2);
-  check(rtol.rank() <= batch.rank() && broadcast_shapes(op, rtol.shape(), batch) == batch, op, "expected rtol to broadcast to {}, got shape {}",
-        to_string(batch), to_string(rtol.shape()));
+  check(rtol.rank() <= batch.rank() && broadcast_shapes(op, rtol.shape(), batch) == batch, op,
+        "expected rtol to broadcast to {}, got shape {}", to_string(batch), to_string(rtol.shape()));
   return converted(expand(rtol.detach(), batch), DType::f64).to_vector<double>();
 }
 
@@ -235,7 +235,8 @@ Tensor matrix_rank(const Tensor& x, const Tensor& rtol, bool hermitian) {
       std::vector<Real<T>> s(static_cast<size_t>(k));
       for (int64_t j = 0; j < k; ++j) s[static_cast<size_t>(j)] = std::abs(values.data<Real<T>>()[i * k + j]);
       const double least = limits[static_cast<size_t>(i)] * static_cast<double>(largest_of(s.data(), k));
-      out.data<int64_t>()[i] = std::ranges::count_if(s, [&](Real<T> value) { return static_cast<double>(value) > least; });
+      out.data<int64_t>()[i] =
+          std::ranges::count_if(s, [&](Real<T> value) { return static_cast<double>(value) > least; });
     }
   });
   return out;

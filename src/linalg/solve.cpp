@@ -51,8 +51,8 @@ void factor_all(const char* op, const Tensor& x, const Tensor& work, Integer* pi
   });
 }
 
-// The right-hand sides b, broadcast to `batch`, in column-major order, solved by what `solve_one(matrix of a, of b)` does to
-// the columns; then in row-major order.
+// The right-hand sides b, broadcast to `batch`, in column-major order, solved by what `solve_one(matrix of a, of b)`
+// does to the columns; then in row-major order.
 template <class T, class SolveOne>
 Tensor solve_all(const Tensor& b, DType dtype, const Shape& a_batch, const Shape& batch, const SolveOne& solve_one) {
   const int64_t n = b.size(-2), columns = b.size(-1);
@@ -83,8 +83,8 @@ Shape broadcast_batch(const char* op, const Tensor& a, const Tensor& b) {
   return broadcast_shapes(op, leading(a.shape(), 2), leading(b.shape(), 2));
 }
 
-// a·x = b  ⇒  db = a⁻ᵀ·dx and da = -db·xᵀ (Giles 2008, "Collected matrix derivative results for forward and reverse mode
-// algorithmic differentiation", 2.3.1).
+// a·x = b  ⇒  db = a⁻ᵀ·dx and da = -db·xᵀ (Giles 2008, "Collected matrix derivative results for forward and reverse
+// mode algorithmic differentiation", 2.3.1).
 template <class Solve>
 void record_solution(const char* op, const Tensor& a, const Tensor& b, const Tensor& x, Solve solve_transposed) {
   if (!needs_grad(a, b)) return;
@@ -287,9 +287,8 @@ Tensor inv(const Tensor& given) {
   });
   if (needs_grad(x)) {
     // dx = -yᵀ·dy·yᵀ (Giles 2008, 2.2.3).
-    record(y, "inv", {x}, [y = saved(y)](const Tensor& dy) {
-      return Gradients{neg(matmul(transpose(y), matmul(dy, transpose(y))))};
-    });
+    record(y, "inv", {x},
+           [y = saved(y)](const Tensor& dy) { return Gradients{neg(matmul(transpose(y), matmul(dy, transpose(y))))}; });
   }
   return y;
 }
@@ -312,13 +311,11 @@ Tensor det(const Tensor& given) {
   const Tensor x = promoted(given);
   const Tensor out = Tensor::empty(leading(x.shape(), 2), x.dtype(), x.device());
   for_element_type(x.dtype(), [&]<class T>() {
-    determinants<T>("det", x,
-                    [&](int64_t i, const ScaledProduct<T>& product) { out.data<T>()[i] = product.value(); });
+    determinants<T>("det", x, [&](int64_t i, const ScaledProduct<T>& product) { out.data<T>()[i] = product.value(); });
   });
   if (needs_grad(x)) {
-    record(out, "det", {x}, [x = saved(x)](const Tensor& dy) {
-      return Gradients{mul(per_matrix(dy), transposed_adjugate(x))};
-    });
+    record(out, "det", {x},
+           [x = saved(x)](const Tensor& dy) { return Gradients{mul(per_matrix(dy), transposed_adjugate(x))}; });
   }
   return out;
 }

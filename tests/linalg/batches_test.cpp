@@ -29,24 +29,60 @@ struct Function {
 // Positive definite matrices suit all of them.
 const std::vector<Function>& square_functions() {
   static const std::vector<Function> functions = {
-      {"lu", [](const Tensor& x) { const auto f = linalg::lu(x); return std::vector{f.p, f.l, f.u}; }},
-      {"cholesky", [](const Tensor& x) { return std::vector{linalg::cholesky(x), linalg::cholesky(x, true)}; }},
-      {"qr", [](const Tensor& x) { const auto f = linalg::qr(x); return std::vector{f.q, f.r}; }},
-      {"svd", [](const Tensor& x) { const auto f = linalg::svd(x); return std::vector{f.u, f.s, f.vh}; }},
+      {"lu",
+       [](const Tensor& x) {
+         const auto f = linalg::lu(x);
+         return std::vector{f.p, f.l, f.u};
+       }},
+      {"cholesky",
+       [](const Tensor& x) {
+         return std::vector{linalg::cholesky(x), linalg::cholesky(x, true)};
+       }},
+      {"qr",
+       [](const Tensor& x) {
+         const auto f = linalg::qr(x);
+         return std::vector{f.q, f.r};
+       }},
+      {"svd",
+       [](const Tensor& x) {
+         const auto f = linalg::svd(x);
+         return std::vector{f.u, f.s, f.vh};
+       }},
       {"svdvals", [](const Tensor& x) { return std::vector{linalg::svdvals(x)}; }},
-      {"eigh", [](const Tensor& x) { const auto f = linalg::eigh(x); return std::vector{f.values, f.vectors}; }},
+      {"eigh",
+       [](const Tensor& x) {
+         const auto f = linalg::eigh(x);
+         return std::vector{f.values, f.vectors};
+       }},
       {"eigvalsh", [](const Tensor& x) { return std::vector{linalg::eigvalsh(x)}; }},
-      {"eig", [](const Tensor& x) { const auto f = linalg::eig(x); return std::vector{f.values, f.vectors}; }},
+      {"eig",
+       [](const Tensor& x) {
+         const auto f = linalg::eig(x);
+         return std::vector{f.values, f.vectors};
+       }},
       {"eigvals", [](const Tensor& x) { return std::vector{linalg::eigvals(x)}; }},
       {"solve", [](const Tensor& x) { return std::vector{linalg::solve(x, x)}; }},
       {"lu_solve", [](const Tensor& x) { return std::vector{linalg::lu_solve(linalg::lu_factor(x), x)}; }},
       {"inv", [](const Tensor& x) { return std::vector{linalg::inv(x)}; }},
-      {"pinv", [](const Tensor& x) { return std::vector{linalg::pinv(x), linalg::pinv(x, std::nullopt, true)}; }},
+      {"pinv",
+       [](const Tensor& x) {
+         return std::vector{linalg::pinv(x), linalg::pinv(x, std::nullopt, true)};
+       }},
       {"det", [](const Tensor& x) { return std::vector{linalg::det(x)}; }},
-      {"slogdet", [](const Tensor& x) { const auto f = linalg::slogdet(x); return std::vector{f.sign, f.logabsdet}; }},
+      {"slogdet",
+       [](const Tensor& x) {
+         const auto f = linalg::slogdet(x);
+         return std::vector{f.sign, f.logabsdet};
+       }},
       {"matrix_rank", [](const Tensor& x) { return std::vector{linalg::matrix_rank(x)}; }},
-      {"matrix_norm", [](const Tensor& x) { return std::vector{linalg::matrix_norm(x), linalg::matrix_norm(x, MatrixNorm::nuc)}; }},
-      {"matrix_power", [](const Tensor& x) { return std::vector{linalg::matrix_power(x, 3), linalg::matrix_power(x, -2)}; }},
+      {"matrix_norm",
+       [](const Tensor& x) {
+         return std::vector{linalg::matrix_norm(x), linalg::matrix_norm(x, MatrixNorm::nuc)};
+       }},
+      {"matrix_power",
+       [](const Tensor& x) {
+         return std::vector{linalg::matrix_power(x, 3), linalg::matrix_power(x, -2)};
+       }},
       {"expm", [](const Tensor& x) { return std::vector{linalg::expm(x)}; }},
   };
   return functions;
@@ -85,7 +121,8 @@ TYPED_TEST(Batches, HoldWhatTheirMatricesGiveAlone) {
         const std::vector<Tensor> alone = f.of(select(select(x, 0, i / 3), 0, i % 3));
         for (size_t k = 0; k < alone.size(); ++k) {
           EXPECT_TRUE(together[k].is_contiguous()) << f.name;
-          EXPECT_EQ(bytes_of(select(select(together[k], 0, i / 3), 0, i % 3)), bytes_of(alone[k])) << f.name << " " << n;
+          EXPECT_EQ(bytes_of(select(select(together[k], 0, i / 3), 0, i % 3)), bytes_of(alone[k]))
+              << f.name << " " << n;
         }
       }
     }
@@ -127,7 +164,8 @@ TYPED_TEST(Batches, MayBeEmpty) {
   for (const Shape& shape : {Shape{0, 4, 4}, Shape{0, 0}, Shape{3, 0, 0}, Shape{2, 0, 3, 3}}) {
     const Tensor x = Tensor::zeros(shape, kType, cpu());
     for (const Function& f : square_functions()) {
-      for (const Tensor& y : f.of(x)) EXPECT_EQ(y.shape().rank() > 0 ? y.shape()[0] : 0, shape.rank() > 2 ? shape[0] : 0) << f.name;
+      for (const Tensor& y : f.of(x))
+        EXPECT_EQ(y.shape().rank() > 0 ? y.shape()[0] : 0, shape.rank() > 2 ? shape[0] : 0) << f.name;
     }
   }
 }

@@ -40,7 +40,8 @@ inline HostMatrix of_rank(int64_t rows, int64_t columns, int64_t rank, uint64_t 
 }
 
 inline HostMatrix hilbert(int64_t rows, int64_t columns) {
-  return by_formula(rows, columns, [](int64_t i, int64_t j) { return Exact(1.0L / static_cast<long double>(i + j + 1)); });
+  return by_formula(rows, columns,
+                    [](int64_t i, int64_t j) { return Exact(1.0L / static_cast<long double>(i + j + 1)); });
 }
 
 inline HostMatrix vandermonde(int64_t rows, int64_t columns) {
@@ -61,9 +62,9 @@ inline HostMatrix graded(int64_t rows, int64_t columns, uint64_t seed, bool comp
   return out;
 }
 
-// Matrices of known fame that are formulas: Wilkinson's W+ (pairs of eigenvalues that nearly agree), the second difference
-// (a stiffness matrix), Kahan's (ranks that QR without pivoting does not see), Frank's (ill-conditioned eigenvalues),
-// Pascal's (integers, determinant 1), a magic square, Grcar's (complex eigenvalues that are sensitive).
+// Matrices of known fame that are formulas: Wilkinson's W+ (pairs of eigenvalues that nearly agree), the second
+// difference (a stiffness matrix), Kahan's (ranks that QR without pivoting does not see), Frank's (ill-conditioned
+// eigenvalues), Pascal's (integers, determinant 1), a magic square, Grcar's (complex eigenvalues that are sensitive).
 inline HostMatrix wilkinson(int64_t n) {
   return by_formula(n, n, [n](int64_t i, int64_t j) {
     if (i == j) return Exact(std::abs(static_cast<long double>(n - 1) / 2 - static_cast<long double>(i)));
@@ -71,7 +72,9 @@ inline HostMatrix wilkinson(int64_t n) {
   });
 }
 inline HostMatrix second_difference(int64_t n) {
-  return by_formula(n, n, [](int64_t i, int64_t j) { return Exact(i == j ? 2.0L : std::abs(i - j) == 1 ? -1.0L : 0.0L); });
+  return by_formula(n, n, [](int64_t i, int64_t j) {
+    return Exact(i == j ? 2.0L : std::abs(i - j) == 1 ? -1.0L : 0.0L);
+  });
 }
 inline HostMatrix kahan(int64_t n) {
   const long double s = std::sin(1.2L), c = std::cos(1.2L);
@@ -127,11 +130,16 @@ inline std::vector<MatrixCase> any_matrices(bool complex) {
 
 // Square ones far from singular in every precision.
 inline std::vector<MatrixCase> regular_matrices(bool complex) {
-  return {{"random 1x1", random_matrix(1, 1, 1, complex)},       {"random 7x7", random_matrix(7, 7, 2, complex)},
-          {"random 65x65", random_matrix(65, 65, 3, complex)},   {"hilbert 4x4", hilbert(4, 4)},
-          {"vandermonde 5x5", vandermonde(5, 5)},                {"graded 12x12", graded(12, 12, 14, complex)},
-          {"second difference 40x40", second_difference(40)},    {"frank 6x6", frank(6)},
-          {"pascal 6x6", pascal(6)},                             {"magic 21x21", magic_square(21)},
+  return {{"random 1x1", random_matrix(1, 1, 1, complex)},
+          {"random 7x7", random_matrix(7, 7, 2, complex)},
+          {"random 65x65", random_matrix(65, 65, 3, complex)},
+          {"hilbert 4x4", hilbert(4, 4)},
+          {"vandermonde 5x5", vandermonde(5, 5)},
+          {"graded 12x12", graded(12, 12, 14, complex)},
+          {"second difference 40x40", second_difference(40)},
+          {"frank 6x6", frank(6)},
+          {"pascal 6x6", pascal(6)},
+          {"magic 21x21", magic_square(21)},
           {"wilkinson 21x21", wilkinson(21)}};
 }
 
@@ -158,9 +166,9 @@ inline std::vector<MatrixCase> positive_matrices(bool complex) {
     const HostMatrix x = random_matrix(n, n + 3, seed, complex);
     return hermitian_part(x * x.adjoint());
   };
-  return {{"gram 1x1", gram(1, 1)},        {"gram 7x7", gram(7, 2)},
-          {"gram 65x65", gram(65, 3)},     {"hilbert 4x4", hilbert(4, 4)},
-          {"pascal 6x6", pascal(6)},       {"second difference 40x40", second_difference(40)}};
+  return {{"gram 1x1", gram(1, 1)},    {"gram 7x7", gram(7, 2)},
+          {"gram 65x65", gram(65, 3)}, {"hilbert 4x4", hilbert(4, 4)},
+          {"pascal 6x6", pascal(6)},   {"second difference 40x40", second_difference(40)}};
 }
 
 }  // namespace tern::testing

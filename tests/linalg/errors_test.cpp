@@ -62,11 +62,11 @@ const std::vector<Function>& all() {
 
 const std::vector<Function>& of_square() {
   static const std::vector<Function> functions = {
-      [](const Tensor& x) { linalg::cholesky(x); }, [](const Tensor& x) { linalg::eigh(x); },
-      [](const Tensor& x) { linalg::eigvalsh(x); }, [](const Tensor& x) { linalg::eig(x); },
-      [](const Tensor& x) { linalg::eigvals(x); },  [](const Tensor& x) { linalg::solve(x, x); },
-      [](const Tensor& x) { linalg::inv(x); },      [](const Tensor& x) { linalg::det(x); },
-      [](const Tensor& x) { linalg::slogdet(x); },  [](const Tensor& x) { linalg::expm(x); },
+      [](const Tensor& x) { linalg::cholesky(x); },  [](const Tensor& x) { linalg::eigh(x); },
+      [](const Tensor& x) { linalg::eigvalsh(x); },  [](const Tensor& x) { linalg::eig(x); },
+      [](const Tensor& x) { linalg::eigvals(x); },   [](const Tensor& x) { linalg::solve(x, x); },
+      [](const Tensor& x) { linalg::inv(x); },       [](const Tensor& x) { linalg::det(x); },
+      [](const Tensor& x) { linalg::slogdet(x); },   [](const Tensor& x) { linalg::expm(x); },
       [](const Tensor& x) { linalg::lu_factor(x); },
   };
   return functions;
@@ -96,9 +96,10 @@ TEST(LinalgErrors, NameTheMatrixThatIsSingular) {
   EXPECT_TRUE(fails_with("matrix [1, 0] of a is singular: element 0 of its diagonal is 0",
                          [&] { linalg::solve_triangular(x, zeros({3}), true); }));
   EXPECT_TRUE(fails_with("the matrix of x is singular", [&] { linalg::inv(zeros({2, 2})); }));
-  EXPECT_TRUE(fails_with("[cholesky] expected positive definite matrices, but matrix [1, 0] of x is not: its leading minor "
-                         "of order 1 is not positive",
-                         [&] { linalg::cholesky(x); }));
+  EXPECT_TRUE(
+      fails_with("[cholesky] expected positive definite matrices, but matrix [1, 0] of x is not: its leading minor "
+                 "of order 1 is not positive",
+                 [&] { linalg::cholesky(x); }));
   EXPECT_TRUE(numerical([](const Tensor& a) { linalg::cholesky(a); }, x));
 }
 
@@ -119,9 +120,8 @@ TEST(LinalgErrors, NameShapes) {
   EXPECT_TRUE(fails_with("[cross] expected 3 elements", [] { linalg::cross(zeros({2}), zeros({2})); }));
   EXPECT_TRUE(fails_with("[cross] expected an axis", [] { linalg::cross(zeros({3}), zeros({3}), 0); }));
   EXPECT_TRUE(fails_with("rtol to broadcast to [2]", [] { linalg::pinv(zeros({2, 3, 3}), zeros({2, 1})); }));
-  EXPECT_TRUE(fails_with("maximum or minimum", [] {
-    linalg::vector_norm(zeros({0}), std::numeric_limits<double>::infinity());
-  }));
+  EXPECT_TRUE(fails_with("maximum or minimum",
+                         [] { linalg::vector_norm(zeros({0}), std::numeric_limits<double>::infinity()); }));
   EXPECT_TRUE(fails_with("expected ord to be fro", [] { linalg::matrix_norm_from_name("frobenius"); }));
   EXPECT_TRUE(fails_with("pivots in [0, 3)", [] {
     linalg::lu_solve({zeros({3, 3}), Tensor::from<int32_t>({0, 1, 3}, {3}, cpu())}, zeros({3}));

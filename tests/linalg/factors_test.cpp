@@ -79,7 +79,8 @@ TYPED_TEST(Linalg, SvdFactorsAnyMatrix) {
     for (const bool full : {false, true}) {
       EXPECT_LT(svd_residual<TypeParam>(x, full), kValuesThreshold) << of.name << full;
     }
-    const std::vector<R> s = linalg::svd(x).s.template to_vector<R>(), alone = linalg::svdvals(x).template to_vector<R>();
+    const std::vector<R> s = linalg::svd(x).s.template to_vector<R>(),
+                         alone = linalg::svdvals(x).template to_vector<R>();
     for (size_t i = 0; i < s.size(); ++i) {
       EXPECT_GE(s[i], i + 1 < s.size() ? s[i + 1] : R{0}) << of.name;
       EXPECT_NEAR(static_cast<double>(s[i]), static_cast<double>(alone[i]),

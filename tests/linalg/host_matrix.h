@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrices of complex long double on the host, and naive arithmetic with them: what the results of linalg are judged by.
+// Matrices of complex long double on the host, and naive arithmetic with them: what the results of linalg are judged
+// by.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +17,8 @@ using Exact = std::complex<long double>;
 
 class HostMatrix {
  public:
-  HostMatrix(int64_t rows, int64_t columns) : rows_(rows), columns_(columns), values_(static_cast<size_t>(rows * columns)) {}
+  HostMatrix(int64_t rows, int64_t columns)
+      : rows_(rows), columns_(columns), values_(static_cast<size_t>(rows * columns)) {}
 
   static HostMatrix identity(int64_t n) {
     HostMatrix out(n, n);

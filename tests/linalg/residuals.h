@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far results are from what they should be, in the measure of LAPACK's testers (LAPACK Working Note 41): residuals over
-// n·ε·‖A‖ in the 1-norm, ε half the distance from 1 to the next number. LAPACK takes results for right where the quotient is
-// below 30 (systems of equations) or 50 (eigenvalues and singular values).
+// How far results are from what they should be, in the measure of LAPACK's testers (LAPACK Working Note 41): residuals
+// over n·ε·‖A‖ in the 1-norm, ε half the distance from 1 to the next number. LAPACK takes results for right where the
+// quotient is below 30 (systems of equations) or 50 (eigenvalues and singular values).
 #pragma once
 
 #include <algorithm>
@@ -129,8 +129,9 @@ double pinv_residual(const Tensor& tensor) {
   const auto n = static_cast<double>(std::max(a.rows(), a.columns()));
   const double sizes = a.norm() * x.norm();
   const HostMatrix ax = a * x, xa = x * a;
-  return std::max({quotient<T>((ax * a - a).norm(), n, a.norm() * sizes), quotient<T>((xa * x - x).norm(), n, x.norm() * sizes),
-                   quotient<T>((ax - ax.adjoint()).norm(), n, sizes), quotient<T>((xa - xa.adjoint()).norm(), n, sizes)});
+  return std::max(
+      {quotient<T>((ax * a - a).norm(), n, a.norm() * sizes), quotient<T>((xa * x - x).norm(), n, x.norm() * sizes),
+       quotient<T>((ax - ax.adjoint()).norm(), n, sizes), quotient<T>((xa - xa.adjoint()).norm(), n, sizes)});
 }
 
 }  // namespace tern::testing
