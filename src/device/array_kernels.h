@@ -3,6 +3,8 @@
 // (Kernels::array). The rules of kernels.h hold.
 #pragma once
 
+#include "device/array_index_kernels.h"
+#include "device/array_reduce.h"
 #include "device/kernels.h"
 
 namespace tern {
@@ -13,7 +15,7 @@ struct ArrayPointwiseKernels {
   Kernel<CopyArgs> copy;
 };
 
-struct ArrayKernels : ArrayPointwiseKernels {};
+struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels, ArrayReduceKernels {};
 
 constexpr bool complete(const ArrayPointwiseKernels& t) { return t.copy; }
 

@@ -16,6 +16,7 @@ struct Isa {
   const TernaryKernels* ternary;
   const ProbeKernels* probe;
   const ArrayPointwiseKernels* array_pointwise;
+  const ArrayReduceKernels* array_reduce;
   bool (*supported)();  // by this machine and its operating system
 };
 
