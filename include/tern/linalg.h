@@ -11,8 +11,8 @@
 // not positive definite, not finite, no convergence) throws LinalgError, which names the matrix of the batch, the first
 // of them. Tensors are on a CPU.
 //
-// Gradients. Functions marked "differentiable" are so for f32 (and bf16 and f16, which are cast); linalg.md cites their
-// formulas. docs/linalg.md states how exact results are.
+// Gradients. Functions marked "differentiable" are so for f32 (and bf16 and f16, which are cast); docs/linalg.md cites
+// their formulas and states how exact results are.
 #pragma once
 
 #include <optional>
@@ -147,6 +147,9 @@ Tensor matrix_rank(const Tensor& x, const Tensor& rtol, bool hermitian = false);
 
 // ---------------------------------------------------------------- products and parts
 
+// a·b over the last two axes, leading axes broadcast; a vector is a row on the left, a column on the right. f64, c64
+// and c128 by BLAS (not differentiable); other dtypes are tern::matmul's.
+Tensor matmul(const Tensor& a, const Tensor& b);
 // xⁿ by repeated squaring; the identity for 0, powers of inv(x) for negative n. Differentiable.
 Tensor matrix_power(const Tensor& x, int64_t n);
 // e^x by scaling and squaring of Padé approximants (Higham 2005); f32 and c64 are computed in double. Differentiable.

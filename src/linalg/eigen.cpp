@@ -24,11 +24,13 @@ double cube(int64_t n) { return static_cast<double>(n) * static_cast<double>(n) 
 Tensor symmetric_part(const Tensor& x) { return mul(add(x, transpose(x)), 0.5); }
 
 // Giles 2008, 3.1: dx = v·(diag(dw) + F ∘ (vᵀ·dv))·vᵀ, F_ij = 1 / (w_j - w_i), 0 on the diagonal.
-Tensor values_gradient(const Tensor& v, const Tensor& dw) { return matmul(mul(v, unsqueeze(dw, -2)), transpose(v)); }
+Tensor values_gradient(const Tensor& v, const Tensor& dw) {
+  return tern::matmul(mul(v, unsqueeze(dw, -2)), transpose(v));
+}
 
 Tensor vectors_gradient(const Tensor& w, const Tensor& v, const Tensor& dv) {
-  const Tensor inner = mul(inverse_gaps(w, false), matmul(transpose(v), dv));
-  return symmetric_part(matmul(v, matmul(inner, transpose(v))));
+  const Tensor inner = mul(inverse_gaps(w, false), tern::matmul(transpose(v), dv));
+  return symmetric_part(tern::matmul(v, tern::matmul(inner, transpose(v))));
 }
 
 // Of Hermitian x, the values and, in row-major order, conjugated and transposed, the vectors.

@@ -59,7 +59,7 @@ void finish_cholesky(T* a, int64_t n, bool upper) {
 // the lower triangle and half of the diagonal, dx = ½(S + Sᵀ) for S = l⁻ᵀ·P·l⁻¹.
 Tensor cholesky_gradient(const Tensor& l, const Tensor& dl) {
   const Tensor lt = transpose(l);
-  const Tensor p = mul(matmul(lt, dl), lower_mask(l.size(-1), 0.5f, l.device()));
+  const Tensor p = mul(tern::matmul(lt, dl), lower_mask(l.size(-1), 0.5f, l.device()));
   const Tensor s = solve_triangular(lt, transpose(solve_triangular(lt, p, true)), true);
   return mul(add(s, transpose(s)), 0.5);
 }
@@ -68,10 +68,10 @@ Tensor cholesky_gradient(const Tensor& l, const Tensor& dl) {
 // matrices Liao et al. (arXiv 1903.09650), which agree for m >= n: with M = r·drᵀ - dqᵀ·q, dx = (dq +
 // q·copyltu(M))·r⁻ᵀ, where copyltu copies the lower triangle to the upper one.
 Tensor tall_qr_gradient(const Tensor& q, const Tensor& r, const Tensor& dq, const Tensor& dr) {
-  const Tensor m = sub(matmul(r, transpose(dr)), matmul(transpose(dq), q));
+  const Tensor m = sub(tern::matmul(r, transpose(dr)), tern::matmul(transpose(dq), q));
   const Tensor lower = mul(m, lower_mask(m.size(-1), 1.0f, m.device()));
   const Tensor strictly_lower = mul(m, lower_mask(m.size(-1), 0.0f, m.device()));
-  const Tensor right = add(dq, matmul(q, add(lower, transpose(strictly_lower))));
+  const Tensor right = add(dq, tern::matmul(q, add(lower, transpose(strictly_lower))));
   return transpose(solve_triangular(r, transpose(right), true));
 }
 
@@ -80,8 +80,9 @@ Tensor qr_gradient(const Tensor& x, const Tensor& q, const Tensor& r, const Tens
   const int64_t m = x.size(-2), n = x.size(-1);
   if (m >= n) return tall_qr_gradient(q, r, dq, dr);
   const Tensor b = slice(x, -1, m, n), dv = slice(dr, -1, m, n);
-  const Tensor da = tall_qr_gradient(q, slice(r, -1, 0, m), add(dq, matmul(b, transpose(dv))), slice(dr, -1, 0, m));
-  return concat(std::vector<Tensor>{da, matmul(q, dv)}, -1);
+  const Tensor da =
+      tall_qr_gradient(q, slice(r, -1, 0, m), add(dq, tern::matmul(b, transpose(dv))), slice(dr, -1, 0, m));
+  return concat(std::vector<Tensor>{da, tern::matmul(q, dv)}, -1);
 }
 
 void record_qr(const Tensor& x, const Qr& out) {

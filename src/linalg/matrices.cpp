@@ -32,6 +32,20 @@ std::string name_of_matrix(const Shape& batch, int64_t index) {
   return "matrix " + to_string(at);
 }
 
+std::vector<int64_t> broadcast_indices(const Shape& batch, const Shape& to) {
+  std::vector<int64_t> out(static_cast<size_t>(to.numel()));
+  const Shape own = contiguous_strides(batch);
+  for (size_t index = 0; index < out.size(); ++index) {
+    auto rest = static_cast<int64_t>(index);
+    for (int axis = 0; axis < to.rank(); ++axis) {
+      const int64_t at = rest % to.back(axis);
+      rest /= to.back(axis);
+      if (axis < batch.rank() && batch.back(axis) != 1) out[index] += at * own.back(axis);
+    }
+  }
+  return out;
+}
+
 Tensor row_major(const Tensor& x, DType dtype) { return converted(x, dtype); }
 
 Tensor column_major(const Tensor& x, DType dtype) { return converted(transpose(x.detach()), dtype); }

@@ -10,6 +10,7 @@
 #include <complex>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "device/parallel.h"
 #include "linalg/blas_threads.h"
@@ -38,6 +39,9 @@ struct Matrices {
 
 // "the matrix", or in a batch "matrix [2, 0]": what messages call the one of that index.
 std::string name_of_matrix(const Shape& batch, int64_t index);
+
+// Which matrix of a batch meets each index of the batch that it broadcasts to.
+std::vector<int64_t> broadcast_indices(const Shape& batch, const Shape& to);
 
 // A contiguous copy with elements of `dtype`, matrices in row-major or in column-major order.
 Tensor row_major(const Tensor& x, DType dtype);

@@ -44,9 +44,11 @@ Tensor spread(const Tensor& x, bool inner) {
 }  // namespace
 
 Tensor product(const Tensor& a, const Tensor& b) {
-  if (a.dtype() == DType::f32) return matmul(a, b);
+  if (a.dtype() == DType::f32) return tern::matmul(a, b);
+  const Shape a_batch = leading(a.shape(), 2), b_batch = leading(b.shape(), 2);
+  const Shape batch = broadcast_shapes("matmul", a_batch, b_batch);
+  const std::vector<int64_t> of_a = broadcast_indices(a_batch, batch), of_b = broadcast_indices(b_batch, batch);
   const Tensor left = dense(a), right = dense(b);
-  const Shape batch = leading(a.shape(), 2);
   const int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
   const Tensor c = Tensor::empty(with_axes(batch, {m, n}), a.dtype(), a.device());
   const double work = static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
@@ -55,11 +57,28 @@ Tensor product(const Tensor& a, const Tensor& b) {
       for (int64_t i = begin; i < end; ++i) {
         // To BLAS these are the transposes, and cᵀ = bᵀ·aᵀ.
         multiply('N', 'N', static_cast<Integer>(n), static_cast<Integer>(m), static_cast<Integer>(k),
-                 right.data<T>() + i * k * n, left.data<T>() + i * m * k, c.data<T>() + i * m * n);
+                 right.data<T>() + of_b[static_cast<size_t>(i)] * k * n,
+                 left.data<T>() + of_a[static_cast<size_t>(i)] * m * k, c.data<T>() + i * m * n);
       }
     });
   });
   return c;
+}
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_vectors("matmul", {"a", a});
+  check_vectors("matmul", {"b", b});
+  check(a.device() == b.device(), "matmul", "expected a and b on one device, got two");
+  const DType dtype = computed_dtype(a.dtype(), b.dtype());
+  if (dtype == DType::f32) return tern::matmul(a, b);
+  const Tensor left = a.rank() == 1 ? unsqueeze(a, 0) : a, right = b.rank() == 1 ? unsqueeze(b, 1) : b;
+  check_matrices("matmul", {"a", left});
+  check_matrices("matmul", {"b", right});
+  check(left.size(-1) == right.size(-2), "matmul", "expected [..., m, k] and [..., k, n], got {} and {}",
+        to_string(a.shape()), to_string(b.shape()));
+  Tensor c = product(cast(left, dtype), cast(right, dtype));
+  if (b.rank() == 1) c = squeeze(c, -1);
+  return a.rank() == 1 ? squeeze(c, b.rank() == 1 ? -1 : -2) : c;
 }
 
 Tensor identity(const Shape& batch, int64_t n, DType dtype, const Device& device) {

@@ -6,7 +6,7 @@
 
 namespace tern::linalg {
 
-// a·b [..., m, n] of equal batches; differentiable in f32, where it is matmul().
+// a·b of matrices of one dtype, whose batches broadcast; differentiable in f32, where it is matmul().
 Tensor product(const Tensor& a, const Tensor& b);
 
 // The identity [n, n] for each matrix of the batch.

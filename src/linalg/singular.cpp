@@ -54,26 +54,26 @@ Tensor empty_values(const Tensor& x) {
 //   of u   u·(F ∘ (uᵀ·du - duᵀ·u))·diag(s)·vh + (1 - u·uᵀ)·du·diag(s)⁻¹·vh
 //   of vh  u·diag(s)·(F ∘ (vᵀ·dv - dvᵀ·v))·vh + u·diag(s)⁻¹·dvᵀ·(1 - v·vᵀ)
 Tensor values_gradient(const Tensor& u, const Tensor& vh, const Tensor& ds) {
-  return matmul(mul(u, unsqueeze(ds, -2)), vh);
+  return tern::matmul(mul(u, unsqueeze(ds, -2)), vh);
 }
 
-Tensor without_span(const Tensor& u, const Tensor& d) { return sub(d, matmul(u, matmul(transpose(u), d))); }
+Tensor without_span(const Tensor& u, const Tensor& d) { return sub(d, tern::matmul(u, tern::matmul(transpose(u), d))); }
 
 Tensor antisymmetric(const Tensor& s, const Tensor& u, const Tensor& du) {
-  const Tensor inner = matmul(transpose(u), du);
+  const Tensor inner = tern::matmul(transpose(u), du);
   return mul(inverse_gaps(s, true), sub(inner, transpose(inner)));
 }
 
 Tensor left_gradient(const Svd& of, const Tensor& du) {
   const Tensor s = unsqueeze(of.s, -2);
-  const Tensor inside = matmul(of.u, mul(antisymmetric(of.s, of.u, du), s));
-  return matmul(add(inside, div(without_span(of.u, du), s)), of.vh);
+  const Tensor inside = tern::matmul(of.u, mul(antisymmetric(of.s, of.u, du), s));
+  return tern::matmul(add(inside, div(without_span(of.u, du), s)), of.vh);
 }
 
 Tensor right_gradient(const Svd& of, const Tensor& dvh) {
   const Tensor v = transpose(of.vh), dv = transpose(dvh), s = unsqueeze(of.s, -1);
-  const Tensor inside = matmul(mul(antisymmetric(of.s, v, dv), s), of.vh);
-  return matmul(of.u, add(inside, div(transpose(without_span(v, dv)), s)));
+  const Tensor inside = tern::matmul(mul(antisymmetric(of.s, v, dv), s), of.vh);
+  return tern::matmul(of.u, add(inside, div(transpose(without_span(v, dv)), s)));
 }
 
 void record_svd(const Tensor& x, const Svd& out) {

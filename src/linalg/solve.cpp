@@ -20,21 +20,6 @@ namespace {
 
 double cube(int64_t n) { return static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n); }
 
-// Which matrix of a batch meets each index of the batch that it broadcasts to.
-std::vector<int64_t> broadcast_indices(const Shape& batch, const Shape& to) {
-  std::vector<int64_t> out(static_cast<size_t>(to.numel()));
-  const Shape own = contiguous_strides(batch);
-  for (size_t index = 0; index < out.size(); ++index) {
-    auto rest = static_cast<int64_t>(index);
-    for (int axis = 0; axis < to.rank(); ++axis) {
-      const int64_t at = rest % to.back(axis);
-      rest /= to.back(axis);
-      if (axis < batch.rank() && batch.back(axis) != 1) out[index] += at * own.back(axis);
-    }
-  }
-  return out;
-}
-
 // Factors in place the square matrices of `work`, which are those of x or their transposes; pivots has n for each.
 template <class T>
 void factor_all(const char* op, const Tensor& x, const Tensor& work, Integer* pivots) {
@@ -92,7 +77,7 @@ void record_solution(const char* op, const Tensor& a, const Tensor& b, const Ten
          [a = saved(a), x = saved(x), a_shape = a.shape(), b_shape = b.shape(), solve_transposed,
           for_a = a.requires_grad(), for_b = b.requires_grad()](const Tensor& dx) {
            const Tensor db = solve_transposed(transpose(a), dx);
-           return Gradients{for_a ? sum_to(neg(matmul(db, transpose(x))), a_shape) : Tensor(),
+           return Gradients{for_a ? sum_to(neg(tern::matmul(db, transpose(x))), a_shape) : Tensor(),
                             for_b ? sum_to(db, b_shape) : Tensor()};
          });
 }
@@ -139,7 +124,7 @@ Tensor triangular_matrices(const Tensor& a, const Tensor& b, bool upper) {
             upper](const Tensor& dx) {
              const Tensor db = solve_triangular(transpose(a), dx, !upper);
              const Tensor mask = lower_mask(a.size(-1), 1.0f, a.device());
-             const Tensor da = for_a ? sum_to(neg(matmul(db, transpose(x))), a.shape()) : Tensor();
+             const Tensor da = for_a ? sum_to(neg(tern::matmul(db, transpose(x))), a.shape()) : Tensor();
              return Gradients{for_a ? mul(da, upper ? transpose(mask) : mask) : Tensor(),
                               for_b ? sum_to(db, b_shape) : Tensor()};
            });
@@ -188,7 +173,7 @@ void determinants(const char* op, const Tensor& x, const Take& take) {
 Tensor transposed_adjugate(const Tensor& x) {
   const Svd factors = svd(x, false);
   const int64_t n = x.size(-1), count = leading(x.shape(), 2).numel();
-  const Tensor orientation = det(matmul(factors.u, factors.vh));
+  const Tensor orientation = det(tern::matmul(factors.u, factors.vh));
   const Tensor weight = Tensor::empty(factors.s.shape(), DType::f32, x.device());
   for (int64_t i = 0; i < count; ++i) {
     const float* const s = factors.s.data<float>() + i * n;
@@ -201,7 +186,7 @@ Tensor transposed_adjugate(const Tensor& x) {
       weight.data<float>()[i * n + j] = sign * others.value();
     }
   }
-  return matmul(mul(factors.u, unsqueeze(weight, -2)), factors.vh);
+  return tern::matmul(mul(factors.u, unsqueeze(weight, -2)), factors.vh);
 }
 
 // The inverses of x; where there is none, on_singular(index, number of the pivot that is 0).
@@ -287,8 +272,9 @@ Tensor inv(const Tensor& given) {
   });
   if (needs_grad(x)) {
     // dx = -yᵀ·dy·yᵀ (Giles 2008, 2.2.3).
-    record(y, "inv", {x},
-           [y = saved(y)](const Tensor& dy) { return Gradients{neg(matmul(transpose(y), matmul(dy, transpose(y))))}; });
+    record(y, "inv", {x}, [y = saved(y)](const Tensor& dy) {
+      return Gradients{neg(tern::matmul(transpose(y), tern::matmul(dy, transpose(y))))};
+    });
   }
   return y;
 }

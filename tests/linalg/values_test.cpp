@@ -223,6 +223,26 @@ TYPED_TEST(Values, Conditions) {
   }
 }
 
+// |Δ| <= k·ε·|a|·|b| elementwise, for complex numbers four times that.
+TYPED_TEST(Values, Products) {
+  for (const auto& [m, k, n] :
+       {std::tuple<int64_t, int64_t, int64_t>{3, 5, 4}, {1, 1, 1}, {33, 17, 65}, {2, 0, 3}, {0, 4, 2}}) {
+    const HostMatrix a = this->rounded(random_matrix(m, k, 61, this->kComplex));
+    const HostMatrix b = this->rounded(random_matrix(k, n, 62, this->kComplex));
+    const Tensor x = to_tensor<TypeParam>(a, cpu()), y = to_tensor<TypeParam>(b, cpu());
+    const double bound = 8 * static_cast<double>(k) * unit_roundoff<TypeParam>() * a.norm() * b.norm();
+    EXPECT_LE((host_of<TypeParam>(linalg::matmul(x, y)) - a * b).norm(), bound) << m << " " << k << " " << n;
+  }
+  if (dtype_of<TypeParam> == DType::f32) return;  // whose vectors and errors are tern::matmul's
+  const Tensor x = to_tensor<TypeParam>(random_matrix(3, 4, 63, this->kComplex), cpu());
+  const Tensor v = select(x, 0, 1);
+  EXPECT_EQ(linalg::matmul(x, v).shape(), (Shape{3}));
+  EXPECT_EQ(linalg::matmul(v, transpose(x)).shape(), (Shape{3}));
+  EXPECT_EQ(linalg::matmul(v, v).shape(), Shape{});
+  EXPECT_EQ(linalg::matmul(expand(x, {5, 1, 3, 4}), expand(transpose(x), {2, 4, 3})).shape(), (Shape{5, 2, 3, 3}));
+  EXPECT_TRUE(fails_with("[matmul] expected [..., m, k] and [..., k, n]", [&] { linalg::matmul(x, x); }));
+}
+
 TYPED_TEST(Values, Powers) {
   const HostMatrix a = this->rounded(random_matrix(5, 5, 47, this->kComplex));
   const Tensor x = to_tensor<TypeParam>(a, cpu());
