@@ -164,7 +164,8 @@ void potrf(bool upper, Integer n, T* a, Integer lda, Integer* info) {
   const Answering answering(kPotrf);
   *info = 0;
   try {
-    const std::vector<T> factor = linalg::cholesky(lower_of(a, n, lda, upper), upper).to_vector<T>();
+    const Tensor result = linalg::cholesky(lower_of(a, n, lda, upper), upper);
+    const std::vector<T> factor = result.to_vector<T>();
     for (Integer i = 0; i < n; ++i) {
       for (Integer j = upper ? i : 0; j < (upper ? n : i + 1); ++j) {
         a[i + int64_t{j} * lda] = factor[static_cast<size_t>(i * n + j)];
