@@ -4,6 +4,7 @@
 
 #include "base/check_kind.h"
 #include "ops/array_call.h"
+#include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
 #include "tern/elementwise.h"

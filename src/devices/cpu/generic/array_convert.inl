@@ -77,6 +77,8 @@ constexpr T one() {
     return {0x3f80};
   } else if constexpr (kSame<T, F16>) {
     return {0x3c00};
+  } else if constexpr (kComplex<T>) {
+    return {1, 0};
   } else {
     return {1};
   }
@@ -180,15 +182,35 @@ ConvertRun convert_run_of(Fn) {
   return convert_run<To, From, Fn>;
 }
 
+template <class To, class From>
+ConvertRun plain_conversion() {
+  return convert_run_of<To, From>([](From value) { return element_of<To>(value); });
+}
+
+// f16 with f32 by an instruction set's own: H is Halves, a template so that one without is not asked.
+template <class H>
+ConvertRun half_conversion(DType from, DType to) {
+  if constexpr (H::kByInstruction) {
+    if (from == DType::f16 && to == DType::f32) {
+      return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count) {
+        if (x_stride != 1 || y_stride != 1) return plain_conversion<float, F16>()(x, x_stride, y, y_stride, count);
+        H::widen(static_cast<const uint16_t*>(x), static_cast<float*>(y), count);
+      };
+    }
+    if (from == DType::f32 && to == DType::f16) {
+      return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count) {
+        if (x_stride != 1 || y_stride != 1) return plain_conversion<F16, float>()(x, x_stride, y, y_stride, count);
+        H::narrow(static_cast<const float*>(x), static_cast<uint16_t*>(y), count);
+      };
+    }
+  }
+  return nullptr;
+}
+
 ConvertRun conversion(DType from, DType to) {
-  ConvertRun run = nullptr;
-  with_type(from, [&](auto x) {
-    with_type(to, [&](auto y) {
-      using From = decltype(x);
-      using To = decltype(y);
-      run = convert_run_of<To, From>([](From value) { return element_of<To>(value); });
-    });
-  });
+  ConvertRun run = half_conversion<Halves>(from, to);
+  if (run) return run;
+  with_type(from, [&](auto x) { with_type(to, [&](auto y) { run = plain_conversion<decltype(y), decltype(x)>(); }); });
   return run;
 }
 
