@@ -19,8 +19,9 @@ namespace tern {
 
 // ---------------------------------------------------------------- numbers and dtypes
 
-// The number as every two-input function takes it beside x: a tensor [] of result_type(x.dtype(), value.kind()).
-// add(x, beside(x, 2)) is x + 2 of Python. Throws Error in the name of op for an integer beyond an integer dtype.
+// The number as every two-input function takes it beside x: a tensor [] of result_type(x.dtype(), value.kind()), so
+// that add(x, beside(x, 2)) is x + 2 of Python. Throws Error in the name of op for a number that an integer dtype
+// lacks.
 Tensor beside(const Tensor& x, const Scalar& value, const char* op = "scalar");
 
 // A copy of another dtype, or of the same; with copy = false x itself if it has the dtype. From a complex dtype to

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conversions by name, and numbers beside tensors.
+// Numbers without a dtype beside tensors, and conversions by name.
 #include <span>
 
 #include "base/check_kind.h"
 #include "ops/array_call.h"
-#include "ops/checks.h"
+#include "ops/array_pointwise.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
 #include "tern/elementwise.h"
@@ -14,8 +14,8 @@ namespace tern {
 Tensor beside(const Tensor& x, const Scalar& value, const char* op) {
   check_inputs(op, {{"x", x}});
   const DType dtype = result_type(x.dtype(), value.kind());
-  const auto element = value.element(dtype, op);
-  return Tensor::from_bytes(std::span(element).first(size_of(dtype)), {}, dtype, x.device());
+  const auto bytes = value.element(dtype, op);
+  return Tensor::from_bytes(std::span(bytes).first(size_of(dtype)), {}, dtype, x.device());
 }
 
 Tensor astype(const Tensor& x, DType dtype, bool copy) {
