@@ -149,7 +149,7 @@ BinaryRun complex_binary(ArrayBinaryOp op) {
     case ArrayBinaryOp::subtract:
       return binary_run_of<C>([](C a, C b) { return C{a.re - b.re, a.im - b.im}; });
     case ArrayBinaryOp::multiply:
-      return binary_run_of<C>([](C a, C b) { return C{a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re}; });
+      return binary_run_of<C>([](C a, C b) { return complex_product(a, b); });
     default:
       return equality<C>(
           op, [](C a, C b) { return (a.re == b.re) & (a.im == b.im); },

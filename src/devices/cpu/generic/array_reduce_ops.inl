@@ -152,7 +152,7 @@ struct SumComplex {
 
 template <class R>
 Complex<R> times(Complex<R> a, Complex<R> b) {
-  return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+  return complex_product(a, b);
 }
 
 // One after the other within a block in both directions.

@@ -163,7 +163,7 @@ UnaryRun complex_unary(ArrayUnaryOp op) {
     case ArrayUnaryOp::conj:
       return unary_run_of<C>([](C x) { return C{x.re, -x.im}; });
     case ArrayUnaryOp::square:
-      return unary_run_of<C>([](C x) { return C{x.re * x.re - x.im * x.im, x.re * x.im + x.im * x.re}; });
+      return unary_run_of<C>([](C x) { return complex_product(x, x); });
     case ArrayUnaryOp::round:
       return unary_run_of<C>([](C x) { return C{rounded_to_even(x.re), rounded_to_even(x.im)}; });
     case ArrayUnaryOp::isfinite:
