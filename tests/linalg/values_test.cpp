@@ -243,6 +243,29 @@ TYPED_TEST(Values, Products) {
   EXPECT_TRUE(fails_with("[matmul] expected [..., m, k] and [..., k, n]", [&] { linalg::matmul(x, x); }));
 }
 
+// By elementwise products, which round once each.
+TYPED_TEST(Values, ProductsByElements) {
+  const HostMatrix a = this->rounded(random_matrix(2, 3, 71, this->kComplex));
+  const HostMatrix b = this->rounded(random_matrix(2, 3, 72, this->kComplex));
+  const Tensor x = to_tensor<TypeParam>(a, cpu()), y = to_tensor<TypeParam>(b, cpu());
+  const HostMatrix kron = host_of<TypeParam>(linalg::kron(x, y)), cross = host_of<TypeParam>(linalg::cross(x, y));
+  const double bound = 8 * unit_roundoff<TypeParam>();
+  for (int64_t i = 0; i < 4; ++i) {
+    for (int64_t j = 0; j < 9; ++j) {
+      EXPECT_LE(static_cast<double>(std::abs(kron(i, j) - a(i / 2, j / 3) * b(i % 2, j % 3))), bound);
+    }
+  }
+  Exact trace = 0;
+  for (int64_t i = 0; i < 2; ++i) {
+    trace += a(i, i);
+    for (int64_t j = 0; j < 3; ++j) {
+      const int64_t k = (j + 1) % 3, l = (j + 2) % 3;
+      EXPECT_LE(static_cast<double>(std::abs(cross(i, j) - (a(i, k) * b(i, l) - a(i, l) * b(i, k)))), bound);
+    }
+  }
+  EXPECT_LE(static_cast<double>(std::abs(this->scalar(linalg::trace(x)) - trace)), bound);
+}
+
 TYPED_TEST(Values, Powers) {
   const HostMatrix a = this->rounded(random_matrix(5, 5, 47, this->kComplex));
   const Tensor x = to_tensor<TypeParam>(a, cpu());
