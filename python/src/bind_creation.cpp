@@ -13,7 +13,6 @@ namespace {
 using MaybeDType = std::optional<DType>;
 using MaybeDevice = std::optional<DeviceArgument>;
 
-
 Device device_or(const MaybeDevice& device, const Device& other) { return device ? device->device : other; }
 Device device_or_default(const MaybeDevice& device) { return device_or(device, default_device()); }
 
@@ -24,7 +23,8 @@ Tensor elsewhere(const Tensor& x, const MaybeDevice& device) {
 
 Tensor full_from(const Shape& shape, nb::handle value, MaybeDType dtype, const MaybeDevice& device) {
   const Scalar number = scalar_from(value, "full");
-  return without_gil([&] { return full(shape, number, dtype.value_or(default_dtype(number.kind())), device_or_default(device)); });
+  return without_gil(
+      [&] { return full(shape, number, dtype.value_or(default_dtype(number.kind())), device_or_default(device)); });
 }
 
 Tensor arange_from(nb::handle start, nb::handle stop, nb::handle step, MaybeDType dtype, const MaybeDevice& device) {
@@ -38,11 +38,13 @@ Tensor arange_from(nb::handle start, nb::handle stop, nb::handle step, MaybeDTyp
   });
 }
 
-Tensor linspace_from(nb::handle start, nb::handle stop, int64_t count, MaybeDType dtype, const MaybeDevice& device, bool endpoint) {
+Tensor linspace_from(nb::handle start, nb::handle stop, int64_t count, MaybeDType dtype, const MaybeDevice& device,
+                     bool endpoint) {
   const Scalar first = scalar_from(start, "linspace"), last = scalar_from(stop, "linspace");
   const bool is_complex = first.kind() == Scalar::Kind::complex || last.kind() == Scalar::Kind::complex;
   return without_gil([&] {
-    return linspace(first, last, count, dtype.value_or(is_complex ? DType::c64 : DType::f32), device_or_default(device), endpoint);
+    return linspace(first, last, count, dtype.value_or(is_complex ? DType::c64 : DType::f32), device_or_default(device),
+                    endpoint);
   });
 }
 
@@ -69,19 +71,27 @@ void like(nb::module_& m, const char* name, Tensor (*make)(const Tensor&, MaybeD
 void bind_ranges(nb::module_& m) {
   m.def("arange", &arange_from, nb::arg(), nb::arg("stop").none() = nb::none(), nb::arg("step") = 1, nb::kw_only(),
         optional_keyword("dtype"), optional_keyword("device"),
-        nb::sig(signature("arange", std::string("start: float, /, stop: float | None = None, step: float = 1, *, ") + kDTypeAndDevice).c_str()),
+        nb::sig(signature("arange", std::string("start: float, /, stop: float | None = None, step: float = 1, *, ") +
+                                        kDTypeAndDevice)
+                    .c_str()),
         "Numbers from start to before stop (from 0 to before start, where stop is None).");
   m.def("linspace", &linspace_from, nb::arg(), nb::arg(), nb::arg("num"), nb::kw_only(), optional_keyword("dtype"),
         optional_keyword("device"), nb::arg("endpoint") = true,
-        nb::sig(signature("linspace", std::string("start: complex, stop: complex, /, num: int, *, ") + kDTypeAndDevice + ", endpoint: bool = True").c_str()),
+        nb::sig(signature("linspace", std::string("start: complex, stop: complex, /, num: int, *, ") + kDTypeAndDevice +
+                                          ", endpoint: bool = True")
+                    .c_str()),
         "num numbers at even distances from start to stop.");
   m.def(
       "eye",
       [](int64_t rows, std::optional<int64_t> columns, int64_t k, MaybeDType dtype, const MaybeDevice& device) {
-        return without_gil([&] { return eye(rows, columns, k, dtype.value_or(DType::f32), device_or_default(device)); });
+        return without_gil(
+            [&] { return eye(rows, columns, k, dtype.value_or(DType::f32), device_or_default(device)); });
       },
-      nb::arg(), nb::arg().none() = nb::none(), nb::kw_only(), nb::arg("k") = 0, optional_keyword("dtype"), optional_keyword("device"),
-      nb::sig(signature("eye", std::string("n_rows: int, n_cols: int | None = None, /, *, k: int = 0, ") + kDTypeAndDevice).c_str()),
+      nb::arg(), nb::arg().none() = nb::none(), nb::kw_only(), nb::arg("k") = 0, optional_keyword("dtype"),
+      optional_keyword("device"),
+      nb::sig(
+          signature("eye", std::string("n_rows: int, n_cols: int | None = None, /, *, k: int = 0, ") + kDTypeAndDevice)
+              .c_str()),
       "Ones on a diagonal, zeros elsewhere.");
 }
 
@@ -94,9 +104,12 @@ void bind_creation(nb::module_& m) {
   like(m, "empty_like", &empty_like, "Elements of no particular value, of x's shape and dtype.");
   like(m, "zeros_like", &zeros_like, "Zeros of x's shape and dtype.");
   like(m, "ones_like", &ones_like, "Ones of x's shape and dtype.");
-  m.def("full", &full_from, nb::arg("shape"), nb::arg("fill_value"), nb::kw_only(), optional_keyword("dtype"), optional_keyword("device"),
-        nb::sig(signature("full", std::string("shape: int | tuple[int, ...], fill_value: complex, *, ") + kDTypeAndDevice).c_str()),
-        "One number everywhere.");
+  m.def(
+      "full", &full_from, nb::arg("shape"), nb::arg("fill_value"), nb::kw_only(), optional_keyword("dtype"),
+      optional_keyword("device"),
+      nb::sig(signature("full", std::string("shape: int | tuple[int, ...], fill_value: complex, *, ") + kDTypeAndDevice)
+                  .c_str()),
+      "One number everywhere.");
   m.def(
       "full_like",
       [](const Tensor& x, nb::handle value, MaybeDType dtype, const MaybeDevice& device) {
@@ -109,8 +122,8 @@ void bind_creation(nb::module_& m) {
   bind_ranges(m);
   const auto triangle = [&](const char* name, Tensor (*op)(const Tensor&, int64_t), const char* doc) {
     m.def(
-        name, [op](const Tensor& x, int64_t k) { return without_gil([&] { return op(x, k); }); }, nb::arg(), nb::kw_only(),
-        nb::arg("k") = 0, nb::sig(signature(name, "x: Tensor, /, *, k: int = 0").c_str()), doc);
+        name, [op](const Tensor& x, int64_t k) { return without_gil([&] { return op(x, k); }); }, nb::arg(),
+        nb::kw_only(), nb::arg("k") = 0, nb::sig(signature(name, "x: Tensor, /, *, k: int = 0").c_str()), doc);
   };
   triangle("tril", &tril, "Matrices with zeros above a diagonal.");
   triangle("triu", &triu, "Matrices with zeros below a diagonal.");
@@ -118,7 +131,8 @@ void bind_creation(nb::module_& m) {
   m.def(
       "meshgrid",
       [](const nb::args& arrays, const std::string& indexing) {
-        if (indexing != "xy" && indexing != "ij") throw Error("[meshgrid] expected indexing 'xy' or 'ij', got '" + indexing + "'");
+        if (indexing != "xy" && indexing != "ij")
+          throw Error("[meshgrid] expected indexing 'xy' or 'ij', got '" + indexing + "'");
         std::vector<Tensor> list;
         for (nb::handle array : arrays) list.push_back(nb::cast<Tensor>(array));
         return without_gil([&] { return meshgrid(list, indexing == "xy" ? GridIndexing::xy : GridIndexing::ij); });

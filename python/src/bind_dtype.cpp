@@ -90,7 +90,9 @@ struct Promoted {
       return;
     }
     const std::optional<DType> found = dtype_from(source);
-    if (!found) throw WrongType(std::string("[result_type] expected tensors, dtypes and numbers, got ") + nb::repr(source.type()).c_str());
+    if (!found)
+      throw WrongType(std::string("[result_type] expected tensors, dtypes and numbers, got ") +
+                      nb::repr(source.type()).c_str());
     add(*found);
   }
   void add(DType other) { dtype = dtype ? result_type(*dtype, other) : other; }
@@ -126,7 +128,8 @@ void bind_limits(nb::module_& m) {
       .def_ro("min", &IntegerInfo::min);
   m.def(
       "finfo", [](nb::handle type) { return finfo(dtype_of_argument(type)); }, nb::arg(),
-      nb::sig("def finfo(type: DType | Tensor, /) -> FloatInfo"), "Limits of a floating-point dtype, or of a tensor's.");
+      nb::sig("def finfo(type: DType | Tensor, /) -> FloatInfo"),
+      "Limits of a floating-point dtype, or of a tensor's.");
   m.def(
       "iinfo", [](nb::handle type) { return iinfo(dtype_of_argument(type)); }, nb::arg(),
       nb::sig("def iinfo(type: DType | Tensor, /) -> IntegerInfo"), "Limits of an integer dtype, or of a tensor's.");
@@ -134,7 +137,8 @@ void bind_limits(nb::module_& m) {
         "The dtype that operations on these give.");
   m.def(
       "can_cast", [](nb::handle from, DType to) { return can_cast(dtype_of_argument(from), to); }, nb::arg(), nb::arg(),
-      nb::sig("def can_cast(from_: DType | Tensor, to: DType, /) -> bool"), "Whether promotion leads from one dtype to another.");
+      nb::sig("def can_cast(from_: DType | Tensor, to: DType, /) -> bool"),
+      "Whether promotion leads from one dtype to another.");
 }
 
 }  // namespace

@@ -58,12 +58,15 @@ void bind_arithmetic(nb::module_& m) {
   m.def(
       "clip",
       [](const Tensor& x, const std::optional<Operand>& min, const std::optional<Operand>& max) {
-        const auto bound = [&](const std::optional<Operand>& operand) { return operand ? as_tensor_like("clip", *operand, x) : Tensor(); };
+        const auto bound = [&](const std::optional<Operand>& operand) {
+          return operand ? as_tensor_like("clip", *operand, x) : Tensor();
+        };
         const Tensor low = bound(min), high = bound(max);
         return without_gil([&] { return clip(x, low, high); });
       },
       nb::arg(), nb::arg("min").none() = nb::none(), nb::arg("max").none() = nb::none(),
-      nb::sig(signature("clip", "x: Tensor, /, min: Tensor | float | None = None, max: Tensor | float | None = None").c_str()),
+      nb::sig(signature("clip", "x: Tensor, /, min: Tensor | float | None = None, max: Tensor | float | None = None")
+                  .c_str()),
       "x, or the bound that it is beyond.");
   m.def(
       "where",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tern throws as the exceptions of tern.errors.
 #include "module.h"
-#include "tern/linalg.h"
 #include "tern/error_kinds.h"
+#include "tern/linalg.h"
 
 namespace tern::python {
 namespace {

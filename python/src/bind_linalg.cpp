@@ -12,7 +12,9 @@
 namespace tern::python {
 namespace {
 
-nb::object named(const char* type, nb::tuple fields) { return nb::module_::import_("tern._results").attr(type)(*fields); }
+nb::object named(const char* type, nb::tuple fields) {
+  return nb::module_::import_("tern._results").attr(type)(*fields);
+}
 
 void unary(nb::module_& m, const char* name, Tensor (*op)(const Tensor&), const char* doc) {
   m.def(
@@ -22,8 +24,8 @@ void unary(nb::module_& m, const char* name, Tensor (*op)(const Tensor&), const 
 
 void binary(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, const Tensor&), const char* doc) {
   m.def(
-      name, [op](const Tensor& x1, const Tensor& x2) { return without_gil([&] { return op(x1, x2); }); }, nb::arg(), nb::arg(),
-      nb::sig(signature(name, "x1: Tensor, x2: Tensor, /").c_str()), doc);
+      name, [op](const Tensor& x1, const Tensor& x2) { return without_gil([&] { return op(x1, x2); }); }, nb::arg(),
+      nb::arg(), nb::sig(signature(name, "x1: Tensor, x2: Tensor, /").c_str()), doc);
 }
 
 // 'fro', 'nuc', or 1, -1, 2, -2, inf, -inf.
@@ -36,15 +38,17 @@ linalg::MatrixNorm norm_from(nb::handle ord) {
 
 void bind_factorizations(nb::module_& m) {
   m.def(
-      "cholesky", [](const Tensor& x, bool upper) { return without_gil([&] { return linalg::cholesky(x, upper); }); }, nb::arg(),
-      nb::kw_only(), nb::arg("upper") = false, nb::sig(signature("cholesky", "x: Tensor, /, *, upper: bool = False").c_str()),
+      "cholesky", [](const Tensor& x, bool upper) { return without_gil([&] { return linalg::cholesky(x, upper); }); },
+      nb::arg(), nb::kw_only(), nb::arg("upper") = false,
+      nb::sig(signature("cholesky", "x: Tensor, /, *, upper: bool = False").c_str()),
       "l with x = l @ l.mT, or its transpose.");
   m.def(
       "qr",
       [](const Tensor& x, const std::string& mode) {
-        if (mode != "reduced" && mode != "complete") throw Error("[qr] expected mode 'reduced' or 'complete', got '" + mode + "'");
-        const linalg::Qr found =
-            without_gil([&] { return linalg::qr(x, mode == "complete" ? linalg::QrMode::complete : linalg::QrMode::reduced); });
+        if (mode != "reduced" && mode != "complete")
+          throw Error("[qr] expected mode 'reduced' or 'complete', got '" + mode + "'");
+        const linalg::Qr found = without_gil(
+            [&] { return linalg::qr(x, mode == "complete" ? linalg::QrMode::complete : linalg::QrMode::reduced); });
         return named("QR", nb::make_tuple(found.q, found.r));
       },
       nb::arg(), nb::kw_only(), nb::arg("mode") = "reduced",
@@ -89,10 +93,13 @@ void bind_equations(nb::module_& m) {
       "lstsq",
       [](const Tensor& a, const Tensor& b, std::optional<double> rtol) {
         const linalg::LeastSquares found = without_gil([&] { return linalg::lstsq(a, b, rtol); });
-        return named("LeastSquares", nb::make_tuple(found.solution, found.residuals, found.rank, found.singular_values));
+        return named("LeastSquares",
+                     nb::make_tuple(found.solution, found.residuals, found.rank, found.singular_values));
       },
       nb::arg(), nb::arg(), nb::kw_only(), optional_keyword("rtol"),
-      nb::sig(signature("lstsq", "a: Tensor, b: Tensor, /, *, rtol: float | None = None", "tuple[Tensor, Tensor, Tensor, Tensor]").c_str()),
+      nb::sig(signature("lstsq", "a: Tensor, b: Tensor, /, *, rtol: float | None = None",
+                        "tuple[Tensor, Tensor, Tensor, Tensor]")
+                  .c_str()),
       "The shortest x that minimizes |b - a @ x|, the residuals, the rank and the singular values.");
   unary(m, "inv", &linalg::inv, "The inverse.");
   const auto with_rtol = [&](const char* name, auto by_number, auto by_tensor, const char* doc) {
@@ -128,7 +135,7 @@ void bind_numbers(nb::module_& m) {
       "The determinant's sign and the logarithm of its modulus.");
   m.def(
       "matrix_norm",
-      [](const Tensor& x, nb::handle ord, bool keep) {
+      [](const Tensor& x, bool keep, nb::handle ord) {
         const linalg::MatrixNorm norm = norm_from(ord);
         return without_gil([&] { return linalg::matrix_norm(x, norm, keep); });
       },
@@ -142,7 +149,10 @@ void bind_numbers(nb::module_& m) {
         return without_gil([&] { return linalg::vector_norm(x, ord, axes, keep); });
       },
       nb::arg(), nb::kw_only(), optional_keyword("axis"), nb::arg("ord") = 2.0, nb::arg("keepdims") = false,
-      nb::sig(signature("vector_norm", "x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, ord: float = 2, keepdims: bool = False").c_str()),
+      nb::sig(signature(
+                  "vector_norm",
+                  "x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, ord: float = 2, keepdims: bool = False")
+                  .c_str()),
       "The norm of vectors along axes, or of all elements.");
   m.def(
       "cond",
@@ -150,12 +160,13 @@ void bind_numbers(nb::module_& m) {
         const linalg::MatrixNorm norm = ord.is_none() ? linalg::MatrixNorm::two : norm_from(ord);
         return without_gil([&] { return linalg::cond(x, norm); });
       },
-      nb::arg(), nb::arg().none() = nb::none(), nb::sig(signature("cond", "x: Tensor, p: float | str | None = None, /").c_str()),
-      "The condition number.");
+      nb::arg(), nb::arg().none() = nb::none(),
+      nb::sig(signature("cond", "x: Tensor, p: float | str | None = None, /").c_str()), "The condition number.");
   const auto diagonal = [&](const char* name, Tensor (*op)(const Tensor&, int64_t), const char* doc) {
     m.def(
-        name, [op](const Tensor& x, int64_t offset) { return without_gil([&] { return op(x, offset); }); }, nb::arg(), nb::kw_only(),
-        nb::arg("offset") = 0, nb::sig(signature(name, "x: Tensor, /, *, offset: int = 0").c_str()), doc);
+        name, [op](const Tensor& x, int64_t offset) { return without_gil([&] { return op(x, offset); }); }, nb::arg(),
+        nb::kw_only(), nb::arg("offset") = 0, nb::sig(signature(name, "x: Tensor, /, *, offset: int = 0").c_str()),
+        doc);
   };
   diagonal("diagonal", &linalg::diagonal, "The diagonals of matrices, as a view.");
   m.def(
@@ -164,7 +175,8 @@ void bind_numbers(nb::module_& m) {
         return without_gil([&] { return linalg::trace(dtype ? cast(x, *dtype) : x, offset); });
       },
       nb::arg(), nb::kw_only(), nb::arg("offset") = 0, optional_keyword("dtype"),
-      nb::sig(signature("trace", "x: Tensor, /, *, offset: int = 0, dtype: DType | None = None").c_str()), "The sum of the diagonal.");
+      nb::sig(signature("trace", "x: Tensor, /, *, offset: int = 0, dtype: DType | None = None").c_str()),
+      "The sum of the diagonal.");
 }
 
 void bind_products(nb::module_& m) {
@@ -172,11 +184,14 @@ void bind_products(nb::module_& m) {
   binary(m, "outer", &linalg::outer, "The products of two vectors' elements.");
   unary(m, "expm", &linalg::expm, "e to the power of a matrix.");
   m.def(
-      "cross", [](const Tensor& a, const Tensor& b, int axis) { return without_gil([&] { return linalg::cross(a, b, axis); }); },
+      "cross",
+      [](const Tensor& a, const Tensor& b, int axis) { return without_gil([&] { return linalg::cross(a, b, axis); }); },
       nb::arg(), nb::arg(), nb::kw_only(), nb::arg("axis") = -1,
-      nb::sig(signature("cross", "x1: Tensor, x2: Tensor, /, *, axis: int = -1").c_str()), "The product of vectors of three.");
+      nb::sig(signature("cross", "x1: Tensor, x2: Tensor, /, *, axis: int = -1").c_str()),
+      "The product of vectors of three.");
   m.def(
-      "matrix_power", [](const Tensor& x, int64_t n) { return without_gil([&] { return linalg::matrix_power(x, n); }); }, nb::arg(),
+      "matrix_power",
+      [](const Tensor& x, int64_t n) { return without_gil([&] { return linalg::matrix_power(x, n); }); }, nb::arg(),
       nb::arg(), nb::sig(signature("matrix_power", "x: Tensor, n: int, /").c_str()), "x @ x @ ..., n times.");
 }
 

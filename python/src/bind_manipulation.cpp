@@ -28,13 +28,16 @@ PadMode pad_mode_from(const std::string& name) {
 void bind_views(nb::module_& m) {
   m.def(
       "reshape",
-      [](const Tensor& x, const Shape& shape, std::optional<bool> copy) { return without_gil([&] { return reshape(x, shape, copy); }); },
+      [](const Tensor& x, const Shape& shape, std::optional<bool> copy) {
+        return without_gil([&] { return reshape(x, shape, copy); });
+      },
       nb::arg(), nb::arg("shape"), nb::kw_only(), optional_keyword("copy"),
       nb::sig(signature("reshape", "x: Tensor, /, shape: int | tuple[int, ...], *, copy: bool | None = None").c_str()),
       "The elements in row-major order under a new shape, of which one extent may be -1; a view where strides allow.");
   m.def(
-      "permute_dims", [](const Tensor& x, const Axes& axes) { return permute_dims(x, axes.axes); }, nb::arg(), nb::arg("axes"),
-      nb::sig(signature("permute_dims", "x: Tensor, /, axes: tuple[int, ...]").c_str()), "Axes in a new order, as a view.");
+      "permute_dims", [](const Tensor& x, const Axes& axes) { return permute_dims(x, axes.axes); }, nb::arg(),
+      nb::arg("axes"), nb::sig(signature("permute_dims", "x: Tensor, /, axes: tuple[int, ...]").c_str()),
+      "Axes in a new order, as a view.");
   m.def(
       "matrix_transpose", [](const Tensor& x) { return transpose(x); }, nb::arg(),
       nb::sig(signature("matrix_transpose", "x: Tensor, /").c_str()), "The last two axes swapped, as a view.");
@@ -42,13 +45,17 @@ void bind_views(nb::module_& m) {
         nb::sig(signature("swapaxes", "x: Tensor, axis1: int, axis2: int, /").c_str()), "Two axes swapped, as a view.");
   m.def(
       "moveaxis",
-      [](const Tensor& x, const Axes& source, const Axes& destination) { return moveaxis(x, source.axes, destination.axes); },
+      [](const Tensor& x, const Axes& source, const Axes& destination) {
+        return moveaxis(x, source.axes, destination.axes);
+      },
       nb::arg(), nb::arg(), nb::arg(),
-      nb::sig(signature("moveaxis", "x: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...], /").c_str()),
+      nb::sig(signature("moveaxis", "x: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...], /")
+                  .c_str()),
       "Axes moved to other places, as a view.");
   m.def(
-      "broadcast_to", [](const Tensor& x, const Shape& shape) { return broadcast_to(x, shape); }, nb::arg(), nb::arg("shape"),
-      nb::sig(signature("broadcast_to", "x: Tensor, /, shape: tuple[int, ...]").c_str()), "A view of a larger shape.");
+      "broadcast_to", [](const Tensor& x, const Shape& shape) { return broadcast_to(x, shape); }, nb::arg(),
+      nb::arg("shape"), nb::sig(signature("broadcast_to", "x: Tensor, /, shape: tuple[int, ...]").c_str()),
+      "A view of a larger shape.");
   m.def(
       "broadcast_arrays",
       [](const nb::args& arrays) {
@@ -58,29 +65,35 @@ void bind_views(nb::module_& m) {
       },
       nb::sig("def broadcast_arrays(*arrays: Tensor) -> list[Tensor]"), "Views of the shape to which all broadcast.");
   m.def(
-      "expand_dims", [](const Tensor& x, int axis) { return expand_dims(x, axis); }, nb::arg(), nb::kw_only(), nb::arg("axis") = 0,
-      nb::sig(signature("expand_dims", "x: Tensor, /, *, axis: int = 0").c_str()), "A new axis of one, as a view.");
+      "expand_dims", [](const Tensor& x, int axis) { return expand_dims(x, axis); }, nb::arg(), nb::kw_only(),
+      nb::arg("axis") = 0, nb::sig(signature("expand_dims", "x: Tensor, /, *, axis: int = 0").c_str()),
+      "A new axis of one, as a view.");
   m.def(
       "squeeze", [](const Tensor& x, const Axes& axis) { return squeeze(x, axis.axes); }, nb::arg(), nb::arg("axis"),
-      nb::sig(signature("squeeze", "x: Tensor, /, axis: int | tuple[int, ...]").c_str()), "Without axes of one, as a view.");
+      nb::sig(signature("squeeze", "x: Tensor, /, axis: int | tuple[int, ...]").c_str()),
+      "Without axes of one, as a view.");
   m.def(
       "flip",
       [](const Tensor& x, const std::optional<Axes>& axis) {
         return axis ? flip(x, std::span<const int>(axis->axes)) : flip(x);
       },
       nb::arg(), nb::kw_only(), optional_keyword("axis"),
-      nb::sig(signature("flip", "x: Tensor, /, *, axis: int | tuple[int, ...] | None = None").c_str()), "In reverse along axes, as a view.");
+      nb::sig(signature("flip", "x: Tensor, /, *, axis: int | tuple[int, ...] | None = None").c_str()),
+      "In reverse along axes, as a view.");
   m.def(
-      "unstack", [](const Tensor& x, int axis) { return nb::tuple(nb::cast(unstack(x, axis))); }, nb::arg(), nb::kw_only(),
-      nb::arg("axis") = 0, nb::sig(signature("unstack", "x: Tensor, /, *, axis: int = 0", "tuple[Tensor, ...]").c_str()),
+      "unstack", [](const Tensor& x, int axis) { return nb::tuple(nb::cast(unstack(x, axis))); }, nb::arg(),
+      nb::kw_only(), nb::arg("axis") = 0,
+      nb::sig(signature("unstack", "x: Tensor, /, *, axis: int = 0", "tuple[Tensor, ...]").c_str()),
       "The parts along an axis, without it, as views.");
   m.def(
       "split",
       [](const Tensor& x, nb::handle parts, int axis) {
-        return PyIndex_Check(parts.ptr()) ? split(x, nb::cast<int64_t>(parts), axis) : split(x, nb::cast<std::vector<int64_t>>(parts), axis);
+        return PyIndex_Check(parts.ptr()) ? split(x, nb::cast<int64_t>(parts), axis)
+                                          : split(x, nb::cast<std::vector<int64_t>>(parts), axis);
       },
       nb::arg(), nb::arg("indices_or_sections"), nb::kw_only(), nb::arg("axis") = 0,
-      nb::sig("def split(x: Tensor, /, indices_or_sections: int | collections.abc.Sequence[int], *, axis: int = 0) -> list[Tensor]"),
+      nb::sig("def split(x: Tensor, /, indices_or_sections: int | collections.abc.Sequence[int], *, axis: int = 0) -> "
+              "list[Tensor]"),
       "Parts of an axis, as views.");
 }
 
@@ -94,8 +107,9 @@ void bind_copies(nb::module_& m) {
       nb::sig(signature("concat", std::string("arrays: ") + kArrays + ", /, *, axis: int | None = 0").c_str()),
       "Joined along an axis; without one, flattened before.");
   m.def(
-      "stack", [](const Sequence& arrays, int axis) { return without_gil([&] { return stack(arrays, axis); }); }, nb::arg(),
-      nb::kw_only(), nb::arg("axis") = 0, nb::sig(signature("stack", std::string("arrays: ") + kArrays + ", /, *, axis: int = 0").c_str()),
+      "stack", [](const Sequence& arrays, int axis) { return without_gil([&] { return stack(arrays, axis); }); },
+      nb::arg(), nb::kw_only(), nb::arg("axis") = 0,
+      nb::sig(signature("stack", std::string("arrays: ") + kArrays + ", /, *, axis: int = 0").c_str()),
       "Joined along a new axis.");
   m.def(
       "roll",
@@ -104,7 +118,9 @@ void bind_copies(nb::module_& m) {
         return without_gil([&] { return axis ? roll(x, counts_of(shift), axis->axes) : roll(x, shift[0]); });
       },
       nb::arg(), nb::arg("shift"), nb::kw_only(), optional_keyword("axis"),
-      nb::sig(signature("roll", "x: Tensor, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None").c_str()),
+      nb::sig(
+          signature("roll", "x: Tensor, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None")
+              .c_str()),
       "Moved along axes, what leaves at one end coming in at the other.");
   m.def(
       "repeat",
@@ -120,12 +136,16 @@ void bind_copies(nb::module_& m) {
       nb::sig(signature("repeat", "x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None").c_str()),
       "Each element of an axis so many times after each other.");
   m.def(
-      "tile", [](const Tensor& x, const Shape& repetitions) { return without_gil([&] { return tile(x, counts_of(repetitions)); }); },
+      "tile",
+      [](const Tensor& x, const Shape& repetitions) {
+        return without_gil([&] { return tile(x, counts_of(repetitions)); });
+      },
       nb::arg(), nb::arg(), nb::sig(signature("tile", "x: Tensor, repetitions: tuple[int, ...], /").c_str()),
       "x, so many times along each axis.");
   m.def(
       "pad",
-      [](const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& widths, const std::string& mode, nb::handle value) {
+      [](const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& widths, const std::string& mode,
+         nb::handle value) {
         const Scalar number = scalar_from(value, "pad");
         return without_gil([&] { return pad(x, widths, pad_mode_from(mode), number); });
       },
@@ -138,24 +158,35 @@ void bind_copies(nb::module_& m) {
       [](const Tensor& x, DType dtype, bool copy, const std::optional<DeviceArgument>& device) {
         return without_gil([&] {
           const Tensor there = device && !(device->device == x.device()) ? to_device(x, device->device) : x;
-          return there.dtype() != dtype ? cast(there, dtype) : copy && there.shares_storage_with(x) ? clone(there) : there;
+          return there.dtype() != dtype                 ? cast(there, dtype)
+                 : copy && there.shares_storage_with(x) ? clone(there)
+                                                        : there;
         });
       },
       nb::arg(), nb::arg(), nb::kw_only(), nb::arg("copy") = true, optional_keyword("device"),
-      nb::sig(signature("astype", "x: Tensor, dtype: DType, /, *, copy: bool = True, device: Device | str | None = None").c_str()),
+      nb::sig(
+          signature("astype", "x: Tensor, dtype: DType, /, *, copy: bool = True, device: Device | str | None = None")
+              .c_str()),
       "Converted to a dtype.");
 }
 
 void bind_indexing(nb::module_& m) {
   m.def(
-      "take", [](const Tensor& x, const Tensor& indices, std::optional<int> axis) { return without_gil([&] { return take(x, indices, axis); }); },
+      "take",
+      [](const Tensor& x, const Tensor& indices, std::optional<int> axis) {
+        return without_gil([&] { return take(x, indices, axis); });
+      },
       nb::arg(), nb::arg(), nb::kw_only(), optional_keyword("axis"),
-      nb::sig(signature("take", "x: Tensor, indices: Tensor, /, *, axis: int | None = None").c_str()), "Elements of an axis by their indices.");
+      nb::sig(signature("take", "x: Tensor, indices: Tensor, /, *, axis: int | None = None").c_str()),
+      "Elements of an axis by their indices.");
   m.def(
       "take_along_axis",
-      [](const Tensor& x, const Tensor& indices, int axis) { return without_gil([&] { return take_along_axis(x, indices, axis); }); },
+      [](const Tensor& x, const Tensor& indices, int axis) {
+        return without_gil([&] { return take_along_axis(x, indices, axis); });
+      },
       nb::arg(), nb::arg(), nb::kw_only(), nb::arg("axis") = -1,
-      nb::sig(signature("take_along_axis", "x: Tensor, indices: Tensor, /, *, axis: int = -1").c_str()), "x[..., indices[..., i, ...], ...]");
+      nb::sig(signature("take_along_axis", "x: Tensor, indices: Tensor, /, *, axis: int = -1").c_str()),
+      "x[..., indices[..., i, ...], ...]");
 }
 
 // One shape, or its extents one by one.
@@ -183,10 +214,14 @@ void bind_methods(TensorClass& tensor) {
             }
             return permute(self, order);
           },
-          nb::sig("def transpose(self, *axes: int | tuple[int, ...]) -> Tensor"), "Axes in a new order; reversed if none is given.")
-      .def("flatten", [](const Tensor& self) { return flatten(self); }, "A copy with one axis.")
-      .def("ravel", [](const Tensor& self) { return ravel(self); }, "With one axis; a view where strides allow.")
-      .def("copy", [](const Tensor& self) { return without_gil([&] { return clone(self); }); }, "A copy.");
+          nb::sig("def transpose(self, *axes: int | tuple[int, ...]) -> Tensor"),
+          "Axes in a new order; reversed if none is given.")
+      .def(
+          "flatten", [](const Tensor& self) { return flatten(self); }, "A copy with one axis.")
+      .def(
+          "ravel", [](const Tensor& self) { return ravel(self); }, "With one axis; a view where strides allow.")
+      .def(
+          "copy", [](const Tensor& self) { return without_gil([&] { return clone(self); }); }, "A copy.");
 }
 
 }  // namespace

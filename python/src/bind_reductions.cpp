@@ -28,12 +28,13 @@ using OverAxes = Tensor (*)(const Tensor&, std::span<const int>, bool);
 
 void over_axes(nb::module_& m, const char* name, OverAxes op, const char* doc) {
   m.def(
-      name, [op](const Tensor& x, const MaybeAxes& axis, bool keep) { return over(x, axis, keep, op); }, nb::arg(), nb::kw_only(),
-      optional_keyword("axis"), nb::arg("keepdims") = false,
+      name, [op](const Tensor& x, const MaybeAxes& axis, bool keep) { return over(x, axis, keep, op); }, nb::arg(),
+      nb::kw_only(), optional_keyword("axis"), nb::arg("keepdims") = false,
       nb::sig(signature(name, std::string("x: Tensor, /, *, ") + kAxes + "keepdims: bool = False").c_str()), doc);
 }
 
-void with_dtype(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, std::span<const int>, bool, DType), const char* doc) {
+void with_dtype(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, std::span<const int>, bool, DType),
+                const char* doc) {
   m.def(
       name,
       [op](const Tensor& x, const MaybeAxes& axis, MaybeDType dtype, bool keep) {
@@ -42,17 +43,26 @@ void with_dtype(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, st
         });
       },
       nb::arg(), nb::kw_only(), optional_keyword("axis"), optional_keyword("dtype"), nb::arg("keepdims") = false,
-      nb::sig(signature(name, std::string("x: Tensor, /, *, ") + kAxes + "dtype: DType | None = None, keepdims: bool = False").c_str()), doc);
+      nb::sig(signature(name,
+                        std::string("x: Tensor, /, *, ") + kAxes + "dtype: DType | None = None, keepdims: bool = False")
+                  .c_str()),
+      doc);
 }
 
-void with_correction(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, std::span<const int>, double, bool), const char* doc) {
+void with_correction(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, std::span<const int>, double, bool),
+                     const char* doc) {
   m.def(
       name,
       [op](const Tensor& x, const MaybeAxes& axis, double correction, bool keep) {
-        return over(x, axis, keep, [&](const Tensor& of, std::span<const int> axes, bool kept) { return op(of, axes, correction, kept); });
+        return over(x, axis, keep, [&](const Tensor& of, std::span<const int> axes, bool kept) {
+          return op(of, axes, correction, kept);
+        });
       },
       nb::arg(), nb::kw_only(), optional_keyword("axis"), nb::arg("correction") = 0.0, nb::arg("keepdims") = false,
-      nb::sig(signature(name, std::string("x: Tensor, /, *, ") + kAxes + "correction: float = 0.0, keepdims: bool = False").c_str()), doc);
+      nb::sig(
+          signature(name, std::string("x: Tensor, /, *, ") + kAxes + "correction: float = 0.0, keepdims: bool = False")
+              .c_str()),
+      doc);
 }
 
 void index_of(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, int, bool), const char* doc) {
@@ -69,15 +79,21 @@ void index_of(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, int,
       nb::sig(signature(name, "x: Tensor, /, *, axis: int | None = None, keepdims: bool = False").c_str()), doc);
 }
 
-void cumulative(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, int, std::optional<DType>, bool), const char* doc) {
+void cumulative(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, int, std::optional<DType>, bool),
+                const char* doc) {
   m.def(
       name,
       [name, op](const Tensor& x, std::optional<int> axis, MaybeDType dtype, bool include_initial) {
-        if (!axis && x.rank() != 1) throw Error(std::string("[") + name + "] expected an axis for " + std::to_string(x.rank()) + " axes");
+        if (!axis && x.rank() != 1)
+          throw Error(std::string("[") + name + "] expected an axis for " + std::to_string(x.rank()) + " axes");
         return without_gil([&] { return op(x, axis.value_or(0), dtype, include_initial); });
       },
       nb::arg(), nb::kw_only(), optional_keyword("axis"), optional_keyword("dtype"), nb::arg("include_initial") = false,
-      nb::sig(signature(name, "x: Tensor, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False").c_str()), doc);
+      nb::sig(signature(
+                  name,
+                  "x: Tensor, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False")
+                  .c_str()),
+      doc);
 }
 
 // The methods that NumPy's arrays have, where axis may be given by position.
@@ -86,18 +102,29 @@ void bind_methods(TensorClass& tensor) {
     tensor.def(
         name, [op](const Tensor& self, const MaybeAxes& axis, bool keep) { return over(self, axis, keep, op); },
         nb::arg("axis").none() = nb::none(), nb::arg("keepdims") = false,
-        nb::sig(signature(name, "self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False").c_str()), doc);
+        nb::sig(signature(name, "self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False").c_str()),
+        doc);
   };
   using Over = std::span<const int>;
-  method("sum", [](const Tensor& x, Over axes, bool keep) { return sum(x, axes, keep, sum_dtype(x.dtype())); }, "tern.sum");
-  method("prod", [](const Tensor& x, Over axes, bool keep) { return prod(x, axes, keep); }, "tern.prod");
-  method("mean", [](const Tensor& x, Over axes, bool keep) { return mean(x, axes, keep); }, "tern.mean");
-  method("max", [](const Tensor& x, Over axes, bool keep) { return max(x, axes, keep); }, "tern.max");
-  method("min", [](const Tensor& x, Over axes, bool keep) { return min(x, axes, keep); }, "tern.min");
-  method("any", [](const Tensor& x, Over axes, bool keep) { return any(x, axes, keep); }, "tern.any");
-  method("all", [](const Tensor& x, Over axes, bool keep) { return all(x, axes, keep); }, "tern.all");
-  method("var", [](const Tensor& x, Over axes, bool keep) { return var(x, axes, 0, keep); }, "tern.var");
-  method("std", [](const Tensor& x, Over axes, bool keep) { return std(x, axes, 0, keep); }, "tern.std");
+  method(
+      "sum", [](const Tensor& x, Over axes, bool keep) { return sum(x, axes, keep, sum_dtype(x.dtype())); },
+      "tern.sum");
+  method(
+      "prod", [](const Tensor& x, Over axes, bool keep) { return prod(x, axes, keep); }, "tern.prod");
+  method(
+      "mean", [](const Tensor& x, Over axes, bool keep) { return mean(x, axes, keep); }, "tern.mean");
+  method(
+      "max", [](const Tensor& x, Over axes, bool keep) { return max(x, axes, keep); }, "tern.max");
+  method(
+      "min", [](const Tensor& x, Over axes, bool keep) { return min(x, axes, keep); }, "tern.min");
+  method(
+      "any", [](const Tensor& x, Over axes, bool keep) { return any(x, axes, keep); }, "tern.any");
+  method(
+      "all", [](const Tensor& x, Over axes, bool keep) { return all(x, axes, keep); }, "tern.all");
+  method(
+      "var", [](const Tensor& x, Over axes, bool keep) { return var(x, axes, 0, keep); }, "tern.var");
+  method(
+      "std", [](const Tensor& x, Over axes, bool keep) { return std(x, axes, 0, keep); }, "tern.std");
   const auto index = [&](const char* name, Tensor (*op)(const Tensor&, int, bool), const char* doc) {
     tensor.def(
         name,
@@ -114,10 +141,14 @@ void bind_methods(TensorClass& tensor) {
 
 void bind_reductions(nb::module_& m, TensorClass& tensor) {
   bind_methods(tensor);
-  with_dtype(m, "sum", [](const Tensor& x, std::span<const int> axes, bool keep, DType dtype) { return sum(x, axes, keep, dtype); },
-             "The sum over axes, or of all elements; integers in 64 bits unless dtype says otherwise.");
-  with_dtype(m, "prod", [](const Tensor& x, std::span<const int> axes, bool keep, DType dtype) { return prod(x, axes, keep, dtype); },
-             "The product over axes, or of all elements.");
+  with_dtype(
+      m, "sum",
+      [](const Tensor& x, std::span<const int> axes, bool keep, DType dtype) { return sum(x, axes, keep, dtype); },
+      "The sum over axes, or of all elements; integers in 64 bits unless dtype says otherwise.");
+  with_dtype(
+      m, "prod",
+      [](const Tensor& x, std::span<const int> axes, bool keep, DType dtype) { return prod(x, axes, keep, dtype); },
+      "The product over axes, or of all elements.");
   over_axes(m, "mean", &mean, "The mean over axes, or of all elements.");
   over_axes(m, "max", &max, "The largest element.");
   over_axes(m, "min", &min, "The smallest element.");
@@ -133,11 +164,16 @@ void bind_reductions(nb::module_& m, TensorClass& tensor) {
   cumulative(m, "cumulative_prod", &cumulative_prod, "Products of all elements up to each.");
   m.def(
       "diff",
-      [](const Tensor& x, int axis, int64_t n, const std::optional<Tensor>& prepend, const std::optional<Tensor>& append) {
+      [](const Tensor& x, int axis, int64_t n, const std::optional<Tensor>& prepend,
+         const std::optional<Tensor>& append) {
         return without_gil([&] { return diff(x, axis, n, prepend.value_or(Tensor()), append.value_or(Tensor())); });
       },
-      nb::arg(), nb::kw_only(), nb::arg("axis") = -1, nb::arg("n") = 1, optional_keyword("prepend"), optional_keyword("append"),
-      nb::sig(signature("diff", "x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None").c_str()),
+      nb::arg(), nb::kw_only(), nb::arg("axis") = -1, nb::arg("n") = 1, optional_keyword("prepend"),
+      optional_keyword("append"),
+      nb::sig(signature("diff",
+                        "x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | "
+                        "None = None")
+                  .c_str()),
       "x[i + 1] - x[i], n times.");
 }
 

@@ -33,7 +33,8 @@ Index index_from(nb::handle item, const Device& device) {
   if (nb::ndarray_check(item)) return tensor_over(item, device, std::nullopt);
   if (PyIndex_Check(item.ptr())) return nb::cast<int64_t>(nb::steal(PyNumber_Index(item.ptr())));
   if (!PyList_Check(item.ptr()))
-    throw OutOfRange(fmt::format("[index] expected integers, slices, ..., None, arrays or masks, got {}", nb::repr(item.type()).c_str()));
+    throw OutOfRange(fmt::format("[index] expected integers, slices, ..., None, arrays or masks, got {}",
+                                 nb::repr(item.type()).c_str()));
   // An empty list names no elements.
   return nb::len(item) == 0 ? Tensor::empty({0}, DType::i64, device) : from_nested(item, std::nullopt, device);
 }

@@ -13,7 +13,8 @@ namespace tern::python {
 // dtype: DType | None = None, device: Device | str | None = None
 inline constexpr const char* kDTypeAndDevice = "dtype: DType | None = None, device: Device | str | None = None";
 
-inline std::string signature(const std::string& name, const std::string& arguments, const std::string& result = "Tensor") {
+inline std::string signature(const std::string& name, const std::string& arguments,
+                             const std::string& result = "Tensor") {
   return "def " + name + "(" + arguments + ") -> " + result;
 }
 

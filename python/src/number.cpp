@@ -56,7 +56,8 @@ Scalar scalar_of(nb::handle number, const char* op) {
 
 Scalar scalar_from(nb::handle object, const char* op) {
   const nb::object number = number_from(object);
-  if (!number.is_valid()) throw WrongType(fmt::format("[{}] expected a number, got {}", op, nb::repr(object.type()).c_str()));
+  if (!number.is_valid())
+    throw WrongType(fmt::format("[{}] expected a number, got {}", op, nb::repr(object.type()).c_str()));
   return scalar_of(number, op);
 }
 

@@ -50,8 +50,8 @@ IndexList::IndexList(const char* op, const Tensor& x, std::span<const Index> ind
   for (const Index& index : indices) used += axes_of(index);
   const auto ellipses = std::count_if(indices.begin(), indices.end(), holds<Ellipsis>);
   check_as<OutOfRange>(ellipses <= 1, op, "expected at most one ellipsis, got {}", ellipses);
-  check_as<OutOfRange>(used <= x.rank(), op, "expected indices for at most {} axes of shape {}, got them for {}", x.rank(),
-        to_string(x.shape()), used);
+  check_as<OutOfRange>(used <= x.rank(), op, "expected indices for at most {} axes of shape {}, got them for {}",
+                       x.rank(), to_string(x.shape()), used);
   Cursor at;
   at.ellipsis_axes = x.rank() - used;
   for (const Index& index : indices) {
@@ -101,8 +101,8 @@ IndexedAxis IndexList::elements() const {
 void IndexList::add(Cursor& at, int64_t index) {
   place_array(at);
   const int64_t extent = x_.shape()[at.axis];
-  check_as<OutOfRange>(index >= -extent && index < extent, op_, "expected index {} in [{}, {}) of axis {}, got {}", at.entry, -extent,
-        extent, at.axis, index);
+  check_as<OutOfRange>(index >= -extent && index < extent, op_, "expected index {} in [{}, {}) of axis {}, got {}",
+                       at.entry, -extent, extent, at.axis, index);
   offset_ += (index < 0 ? index + extent : index) * x_.strides()[at.axis++];
 }
 
@@ -149,8 +149,9 @@ void IndexList::add_mask(Cursor& at, const Tensor& mask) {
   int64_t extent = 1;
   for (int i = 0; i < mask.rank(); ++i) {
     const int axis = at.axis + i;
-    check_as<OutOfRange>(mask.shape()[i] == x_.shape()[axis], op_, "expected index {}, a mask, of extent {} for axis {}, got {}",
-          at.entry, x_.shape()[axis], axis, mask.shape()[i]);
+    check_as<OutOfRange>(mask.shape()[i] == x_.shape()[axis], op_,
+                         "expected index {}, a mask, of extent {} for axis {}, got {}", at.entry, x_.shape()[axis],
+                         axis, mask.shape()[i]);
     merges = merges && (i == 0 || x_.strides()[axis - 1] == x_.strides()[axis] * x_.shape()[axis]);
     extent *= mask.shape()[i];
   }
