@@ -4,6 +4,7 @@
 #pragma once
 
 #include "device/array_reduce.h"
+#include "device/array_sort.h"
 #include "device/kernels.h"
 
 namespace tern {
@@ -14,7 +15,7 @@ struct ArrayPointwiseKernels {
   Kernel<CopyArgs> copy;
 };
 
-struct ArrayKernels : ArrayPointwiseKernels, ArrayReduceKernels {};
+struct ArrayKernels : ArrayPointwiseKernels, ArrayReduceKernels, ArraySortKernels {};
 
 constexpr bool complete(const ArrayPointwiseKernels& t) { return t.copy; }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "devices/cpu/array_sort_kernels.h"
 #include "devices/cpu/isas.h"
 
 namespace tern::cpu {
@@ -14,7 +15,7 @@ namespace {
 const std::vector<Kernels>& tables() {
   static const std::vector<ArrayKernels> arrays = [] {
     std::vector<ArrayKernels> made;
-    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise, *isa.array_reduce});
+    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise, *isa.array_reduce, kArraySort});
     return made;
   }();
   static const std::vector<Kernels> all = [] {
