@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tern/scalar.h"
 
-#include <bit>
 #include <cmath>
 #include <cstring>
 
 #include "base/check.h"
 #include "core/dispatch.h"
+#include "core/odd_float.h"
 
 namespace tern {
 namespace {
@@ -14,16 +14,6 @@ namespace {
 // The bits of an integer dtype without its sign.
 int magnitude_bits(DType integer) {
   return static_cast<int>(8 * size_of(integer)) - (is_signed_integer(integer) ? 1 : 0);
-}
-
-// To odd where it is not exact, so that rounding again, to fewer bits, does not see two roundings.
-float odd_float(double value) {
-  const float near = static_cast<float>(value);
-  const auto back = static_cast<double>(near);
-  if (back == value || std::isnan(value) || std::isinf(near)) return near;
-  const auto bits = std::bit_cast<uint32_t>(near);
-  if (bits & 1u) return near;
-  return std::bit_cast<float>(std::abs(back) > std::abs(value) ? bits - 1 : bits + 1);
 }
 
 // An integer of 64 bits as a double for rounding to at most 24 bits: what is cut off leaves a mark below.

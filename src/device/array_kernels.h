@@ -3,6 +3,7 @@
 // (Kernels::array). The rules of kernels.h hold.
 #pragma once
 
+#include "device/array_index_kernels.h"
 #include "device/array_reduce.h"
 #include "device/array_sort.h"
 #include "device/kernels.h"
@@ -15,7 +16,7 @@ struct ArrayPointwiseKernels {
   Kernel<CopyArgs> copy;
 };
 
-struct ArrayKernels : ArrayPointwiseKernels, ArrayReduceKernels, ArraySortKernels {};
+struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels, ArrayReduceKernels, ArraySortKernels {};
 
 constexpr bool complete(const ArrayPointwiseKernels& t) { return t.copy; }
 

@@ -4,10 +4,13 @@
 #include <numeric>
 #include <optional>
 
+#include "base/check_kind.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
 #include "ops/gradients.h"
+#include "ops/slice_range.h"
+#include "ops/view.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -51,34 +54,6 @@ std::optional<Shape> view_strides(const Tensor& x, const Shape& shape) {
   return strides;
 }
 
-// A view of x whose gradient goes back through `back`.
-template <class F>
-Tensor differentiable(const char* op, const Tensor& x, const Tensor& view, F back) {
-  if (needs_grad(x)) record(view, op, {x}, [back](const Tensor& dy) { return Gradients{back(dy)}; });
-  return view;
-}
-
-// Zeros of x's shape with dy in the place of the view: the gradient of a view of distinct elements.
-template <class F>
-auto scattered(const Tensor& x, F view) {
-  return [shape = x.shape(), view](const Tensor& dy) {
-    const Tensor dx = Tensor::zeros(shape, DType::f32, dy.device());
-    copy_into(dy, view(dx));
-    return dx;
-  };
-}
-
-// A bound of a slice as Python clips it.
-int64_t clipped(int64_t bound, int64_t extent, bool backward) {
-  if (bound < 0) bound = std::max<int64_t>(bound + extent, backward ? -1 : 0);
-  return std::min(bound, backward ? extent - 1 : extent);
-}
-
-int64_t slice_count(int64_t begin, int64_t end, int64_t step) {
-  if (step > 0) return begin < end ? (end - begin - 1) / step + 1 : 0;
-  return end < begin ? (end - begin + 1) / step + 1 : 0;
-}
-
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
@@ -120,11 +95,11 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step
   check_inputs("slice", {{"x", x}});
   check(step != 0, "slice", "expected a step other than 0, got 0");
   const int at = normalize_axis("slice", axis, x.rank());
-  const int64_t first = clipped(begin, x.shape()[at], step < 0), last = clipped(end, x.shape()[at], step < 0);
+  const SliceRange range = slice_range(begin, end, step, x.shape()[at]);
   Shape shape = x.shape(), strides = x.strides();
-  shape[at] = slice_count(first, last, step);
-  if (shape[at] > 1) strides[at] *= step;
-  const Tensor y = x.as_strided(shape, strides, shape[at] > 0 ? first * x.strides()[at] : 0);
+  shape[at] = range.count;
+  if (range.count > 1) strides[at] *= step;
+  const Tensor y = x.as_strided(shape, strides, range.count > 0 ? range.first * x.strides()[at] : 0);
   const auto view = [=](const Tensor& dx) { return slice(dx, at, begin, end, step); };
   return differentiable("slice", x, y, scattered(x, view));
 }
@@ -133,7 +108,7 @@ Tensor select(const Tensor& x, int axis, int64_t index) {
   check_inputs("select", {{"x", x}});
   const int at = normalize_axis("select", axis, x.rank());
   const int64_t extent = x.shape()[at];
-  check(index >= -extent && index < extent, "select", "expected an index in [{}, {}) of axis {}, got {}", -extent,
+  check_as<OutOfRange>(index >= -extent && index < extent, "select", "expected an index in [{}, {}) of axis {}, got {}", -extent,
         extent, at, index);
   Shape shape = x.shape(), strides = x.strides();
   shape.erase(at);
@@ -222,7 +197,7 @@ void assign(const Tensor& dst, const Tensor& src) {
   check_inputs("assign", {{"dst", dst}, {"src", src}});
   check(!needs_grad(dst, src), "assign", "expected tensors outside any graph, got one that requires a gradient");
   for (int axis = 0; axis < dst.rank(); ++axis) {
-    check(dst.strides()[axis] != 0 || dst.shape()[axis] <= 1, "assign",
+    check(dst.strides()[axis] != 0 || dst.shape()[axis] <= 1 || dst.numel() == 0, "assign",
           "expected dst with elements of its own, got one that axis {} repeats", axis);
   }
   const Tensor from = expand(src, dst.shape());

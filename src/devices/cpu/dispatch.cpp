@@ -15,7 +15,7 @@ namespace {
 const std::vector<Kernels>& tables() {
   static const std::vector<ArrayKernels> arrays = [] {
     std::vector<ArrayKernels> made;
-    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise, *isa.array_reduce, kArraySort});
+    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise, kArrayIndex, *isa.array_reduce, kArraySort});
     return made;
   }();
   static const std::vector<Kernels> all = [] {

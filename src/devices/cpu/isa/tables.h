@@ -22,6 +22,9 @@ extern const TernaryKernels kScalarTernary;
 extern const ArrayPointwiseKernels kScalarArrayPointwise;
 extern const ArrayReduceKernels kScalarArrayReduce;
 
+// Not compiled for any set: all share it.
+extern const ArrayIndexKernels kArrayIndex;
+
 // x86-64
 extern const FloatKernels kSse41Floats;  // SSE4.1, SSSE3
 extern const CodedKernels kSse41Coded;
