@@ -16,7 +16,7 @@ struct ArrayPointwiseKernels {
   Kernel<CopyArgs> copy;
 };
 
-struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels, ArrayReduceKernels, ArraySortKernels {};
+struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels, ArrayReduceKernels, ArraySortKernels, ArraySearchKernels {};
 
 constexpr bool complete(const ArrayPointwiseKernels& t) { return t.copy; }
 

@@ -79,6 +79,9 @@ struct ScatterInRowsArgs {
 
 struct ArraySortKernels {
   Kernel<SortRowsArgs> sort_rows;
+};
+
+struct ArraySearchKernels {
   Kernel<SearchSortedArgs> search_sorted;
   Kernel<MarkStartsArgs> mark_starts;
   Kernel<NonzeroArgs> nonzero;
@@ -86,8 +89,10 @@ struct ArraySortKernels {
   Kernel<ScatterInRowsArgs> scatter_in_rows;
 };
 
-constexpr bool complete(const ArraySortKernels& t) {
-  return t.sort_rows && t.search_sorted && t.mark_starts && t.nonzero && t.gather_in_rows && t.scatter_in_rows;
+constexpr bool complete(const ArraySortKernels& t) { return t.sort_rows; }
+
+constexpr bool complete(const ArraySearchKernels& t) {
+  return t.search_sorted && t.mark_starts && t.nonzero && t.gather_in_rows && t.scatter_in_rows;
 }
 
 }  // namespace tern

@@ -36,7 +36,7 @@ Tensor places(const Tensor& x, const Shape& shape) {
   }
   const Tensor y = Tensor::empty({shape.rank(), total}, DType::i64, x.device());
   const Tensor begins = Tensor::from(place, {static_cast<int64_t>(place.size())}, x.device());
-  call(x.device(), &ArraySortKernels::nonzero,
+  call(x.device(), &ArraySearchKernels::nonzero,
        {.dtype = x.dtype(),
         .shape = to_dims(shape),
         .x = x.raw(),
@@ -76,7 +76,7 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, SearchSide side,
   const Tensor in = dense(sorted.detach()), what = dense(values.detach());
   const Tensor order = sorter.defined() ? dense(sorter) : Tensor();
   const Tensor y = Tensor::empty(values.shape(), DType::i64, values.device());
-  call(values.device(), &ArraySortKernels::search_sorted,
+  call(values.device(), &ArraySearchKernels::search_sorted,
        {.dtype = sorted.dtype(),
         .right = side == SearchSide::right,
         .n = sorted.numel(),

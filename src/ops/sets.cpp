@@ -20,7 +20,7 @@ Tensor flat(const char* op, const Tensor& x) {
 // Whether an element differs from the one before.
 Tensor starts(const Tensor& sorted) {
   const Tensor mask = Tensor::empty(sorted.shape(), DType::boolean, sorted.device());
-  call(sorted.device(), &ArraySortKernels::mark_starts,
+  call(sorted.device(), &ArraySearchKernels::mark_starts,
        {.dtype = sorted.dtype(), .count = sorted.numel(), .x = sorted.raw(), .y = static_cast<uint8_t*>(mask.raw())});
   return mask;
 }

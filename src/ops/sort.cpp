@@ -70,7 +70,7 @@ Tensor order_in_rows(const Tensor& x, bool descending) {
 Tensor gather_in_rows(const Tensor& x, const Tensor& index) {
   const Tensor y = Tensor::empty(index.shape(), x.dtype(), x.device());
   const int64_t n = index.shape().back();
-  call(x.device(), &ArraySortKernels::gather_in_rows,
+  call(x.device(), &ArraySearchKernels::gather_in_rows,
        {.rows = n == 0 ? 0 : index.numel() / n,
         .n = n,
         .x_n = x.shape().back(),
@@ -84,7 +84,7 @@ Tensor gather_in_rows(const Tensor& x, const Tensor& index) {
 Tensor scatter_in_rows(const Tensor& x, const Tensor& index, int64_t extent) {
   const Tensor y = Tensor::zeros(with_last(index.shape(), extent), x.dtype(), x.device());
   const int64_t n = index.shape().back();
-  call(x.device(), &ArraySortKernels::scatter_in_rows,
+  call(x.device(), &ArraySearchKernels::scatter_in_rows,
        {.rows = n == 0 ? 0 : index.numel() / n,
         .n = n,
         .y_n = extent,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking things up in arrays, and moving elements by index: gathers, which vectors do not make faster.
-#include "devices/cpu/array_sort_kernels.h"
-#include "devices/cpu/sort_keys.h"
+#include "devices/cpu/array_search_kernels.h"
 
 namespace tern::cpu {
 namespace {
@@ -11,6 +10,7 @@ namespace {
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/runs.inl"
 #include "devices/cpu/generic/array_types.inl"
+#include "devices/cpu/generic/sort_keys.inl"
 // clang-format on
 
 // A half's place among others: 0 and -0 have one, and NaNs the last.

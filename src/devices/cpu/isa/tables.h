@@ -2,8 +2,17 @@
 // The kernels of the CPU device, by instruction set; each object is the only symbol its object file defines.
 #pragma once
 
-#include "device/array_kernels.h"
 #include "device/kernels.h"
+
+namespace tern {
+
+// Of array_kernels.h, which the objects of other families need not know.
+struct ArrayPointwiseKernels;
+struct ArrayReduceKernels;
+struct ArrayIndexKernels;
+struct ArraySortKernels;
+
+}  // namespace tern
 
 namespace tern::cpu {
 
@@ -21,6 +30,7 @@ extern const CodedKernels kScalarCoded;
 extern const TernaryKernels kScalarTernary;
 extern const ArrayPointwiseKernels kScalarArrayPointwise;
 extern const ArrayReduceKernels kScalarArrayReduce;
+extern const ArraySortKernels kScalarArraySort;
 
 // Not compiled for any set: all share it.
 extern const ArrayIndexKernels kArrayIndex;
@@ -41,6 +51,7 @@ extern const CodedKernels kAvx512Coded;
 extern const TernaryKernels kAvx512Ternary;
 extern const ArrayPointwiseKernels kAvx512ArrayPointwise;
 extern const ArrayReduceKernels kAvx512ArrayReduce;
+extern const ArraySortKernels kAvx512ArraySort;
 extern const TernaryKernels kAmxTernary;  // the same and AMX-TILE, AMX-INT8
 
 // AArch64

@@ -2,12 +2,6 @@
 // A stable sort of elements with unsigned keys, by digits: from the highest while there is much to sort or many bits
 // are left, which needs a pass or two where keys are spread out; from the lowest where few bits are left; and by
 // insertion where few elements are. Nothing is allocated.
-#pragma once
-
-#include <cstdint>
-#include <cstring>
-
-namespace tern::cpu {
 
 // A key of 64 bits and where it came from. Shorter keys share one word with their index.
 struct KeyAndIndex {
@@ -18,7 +12,7 @@ template <class Key>
 Key key_of(Key element) {
   return element;
 }
-inline uint64_t key_of(const KeyAndIndex& element) { return element.key; }
+uint64_t key_of(const KeyAndIndex& element) { return element.key; }
 
 // What of a key is looked at: bits [low, high) of key - base; those above are 0.
 struct DigitRange {
@@ -26,9 +20,9 @@ struct DigitRange {
   int low, high;
 };
 
-inline constexpr int64_t kInsertionLength = 40;
-inline constexpr int kDigitBits = 8;
-inline constexpr int kDigits = 1 << kDigitBits;
+constexpr int64_t kInsertionLength = 40;
+constexpr int kDigitBits = 8;
+constexpr int kDigits = 1 << kDigitBits;
 
 template <class E>
 uint64_t shifted_key(const E& element, uint64_t base) {
@@ -46,7 +40,7 @@ void insertion_sort(E* elements, int64_t n) {
 }
 
 // Where each digit's elements begin, from how many there are.
-inline void to_places(int64_t* counts, int digits) {
+void to_places(int64_t* counts, int digits) {
   int64_t place = 0;
   for (int d = 0; d < digits; ++d) {
     const int64_t count = counts[d];
@@ -61,7 +55,7 @@ template <class E>
 bool scatter_by_digit(const E* from, E* to, int64_t n, uint64_t base, int low, int bits, int64_t* ends) {
   const uint64_t mask = (uint64_t{1} << bits) - 1;
   const int digits = 1 << bits;
-  std::memset(ends, 0, sizeof(int64_t) * static_cast<size_t>(digits));
+  memset(ends, 0, sizeof(int64_t) * static_cast<size_t>(digits));
   for (int64_t i = 0; i < n; ++i) ++ends[(shifted_key(from[i], base) >> low) & mask];
   if (ends[(shifted_key(from[0], base) >> low) & mask] == n) return false;
   to_places(ends, digits);
@@ -84,7 +78,7 @@ void sort_from_lowest(E* from, E* to, int64_t n, DigitRange range, bool in_place
     }
     low += bits;
   }
-  if (from != home) std::memcpy(home, from, static_cast<size_t>(n) * sizeof(E));
+  if (from != home) memcpy(home, from, static_cast<size_t>(n) * sizeof(E));
 }
 
 // Sorts n elements at `from`, with as much room at `to`. The result is in `from`, or in `to`.
@@ -96,7 +90,7 @@ void radix_sort(E* from, E* to, int64_t n, DigitRange range, bool in_place) {
     const int left = range.high - range.low;
     if (n <= kInsertionLength || left <= 0) {
       if (left > 0) insertion_sort(from, n);
-      if (!in_place) std::memcpy(to, from, static_cast<size_t>(n) * sizeof(E));
+      if (!in_place) memcpy(to, from, static_cast<size_t>(n) * sizeof(E));
       return;
     }
     if (left <= kDigitBits || (left <= kFewBits && n <= kMany)) return sort_from_lowest(from, to, n, range, in_place);
@@ -110,5 +104,3 @@ void radix_sort(E* from, E* to, int64_t n, DigitRange range, bool in_place) {
     return;
   }
 }
-
-}  // namespace tern::cpu

@@ -1,36 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sorting rows: short ones each on a thread, long ones on all. Nothing here gains from vectors, so there is one copy
-// for all instruction sets.
-#include "device/array_sort.h"
+// Sorting rows: short ones each on a thread, long ones on all. Where an instruction set has a sort of its own for plain
+// keys (KeySort), it is taken, and else, as with indices, digits are (radix_sort.inl). The results are the same.
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
-
-#include "devices/cpu/array_sort_kernels.h"
-#include "devices/cpu/radix_sort.h"
-#include "devices/cpu/sort_keys.h"
-
-namespace tern::cpu {
-namespace {
-
-#include "devices/cpu/generic/parallel.inl"
+// Of an instruction set that sorts keys by digits only.
+struct NoKeySort {
+  template <class K>
+  static constexpr bool kSorts = false;
+};
 
 // Rows from here on are worth several threads.
 constexpr int64_t kLongRow = 1 << 15;
 constexpr int kMostChunks = 32;
+
+constexpr int bit_width(uint64_t x) { return x == 0 ? 0 : 64 - __builtin_clzll(x); }
+
+// The first of n sorted keys that is not less.
+template <class K>
+int64_t first_not_less(const K* sorted, int64_t n, K key) {
+  int64_t first = 0;
+  while (n > 0) {
+    const int64_t half = n / 2;
+    if (sorted[first + half] < key) {
+      first += half + 1;
+      n -= half + 1;
+    } else {
+      n = half;
+    }
+  }
+  return first;
+}
 
 // The least and the greatest key of a part of a row.
 struct KeySpan {
   uint64_t least = ~uint64_t{0}, greatest = 0;
 
   void take(uint64_t key) {
-    least = std::min(least, key);
-    greatest = std::max(greatest, key);
+    least = key < least ? key : least;
+    greatest = key > greatest ? key : greatest;
   }
   void take(const KeySpan& other) {
-    least = std::min(least, other.least);
-    greatest = std::max(greatest, other.greatest);
+    take(other.least);
+    take(other.greatest);
   }
 };
 
@@ -77,7 +87,7 @@ template <class K, class Codec, class Form>
 class Row {
  public:
   using Element = typename Form::Element;
-  static constexpr bool kIndexed = !std::is_same_v<Form, KeysOnly<K>>;
+  static constexpr bool kIndexed = !kSame<Form, KeysOnly<K>>;
 
   Row(const SortRowsArgs& args, const Codec& codec, int64_t row)
       : codec_(codec),
@@ -95,10 +105,13 @@ class Row {
     return span;
   }
 
+  void encode_only(Element* to, int64_t begin, int64_t end) const {
+    for (int64_t i = begin; i < end; ++i) to[i] = Form::of(codec_, x_[i], i);
+  }
+
   // What of keys within the span differs.
   static DigitRange digits(const KeySpan& span) {
-    return {span.least << Form::kShift, Form::kShift,
-            Form::kShift + static_cast<int>(std::bit_width(span.greatest - span.least))};
+    return {span.least << Form::kShift, Form::kShift, Form::kShift + bit_width(span.greatest - span.least)};
   }
 
   void decode(const Element* sorted, int64_t begin, int64_t end) const {
@@ -116,12 +129,11 @@ class Row {
   // Zeros of both signs are equal, so they go back to the order that they had.
   void restore_zeros(const Element* sorted) const {
     if constexpr (!kIndexed) {
-      const auto [low, high] = std::minmax({codec_.of(K{0}), codec_.of(Codec::kSign)});
-      if (static_cast<K>(high - low) != 1) return;  // integers: one of them is no zero
-      const Element* first = std::lower_bound(sorted, sorted + n_, low);
-      const Element* last = std::upper_bound(first, sorted + n_, high);
-      if (first == last || *first == last[-1]) return;
-      K* to = y_ + (first - sorted);
+      const K zero = codec_.of(K{0}), minus = codec_.of(Codec::kSign), low = zero < minus ? zero : minus;
+      if (static_cast<K>(zero - minus) != 1 && static_cast<K>(minus - zero) != 1) return;  // integers have one zero
+      const int64_t first = first_not_less(sorted, n_, low), last = first_not_less(sorted, n_, static_cast<K>(low + 2));
+      if (first == last || sorted[first] == sorted[last - 1]) return;
+      K* to = y_ + first;
       for (const K* from = x_; from < x_ + n_; ++from) {
         if (static_cast<K>(*from << 1) == 0) *to++ = *from;
       }
@@ -136,11 +148,50 @@ class Row {
   int64_t* index_;
 };
 
-template <class R>
+template <class R, class KeySort>
+constexpr bool takes_key_sort() {
+  if constexpr (R::kIndexed) {
+    return false;
+  } else {
+    return KeySort::template kSorts<typename R::Element>;
+  }
+}
+
+template <class KeySort, class R>
 void sort_short_row(const R& row, int64_t n, typename R::Element* keys, typename R::Element* other) {
-  const KeySpan span = row.encode(keys, 0, n);
-  radix_sort(keys, other, n, R::digits(span), true);
+  if constexpr (takes_key_sort<R, KeySort>()) {
+    row.encode_only(keys, 0, n);
+    KeySort::sort(keys, other, n, true);
+  } else {
+    const KeySpan span = row.encode(keys, 0, n);
+    radix_sort(keys, other, n, R::digits(span), true);
+  }
   row.decode(keys, 0, n);
+  row.restore_zeros(keys);
+}
+
+// Split into parts, which several threads split further, until there are some for each thread to sort.
+template <class KeySort, class R>
+void sort_long_keys(const Exec& exec, const R& row, int64_t n, typename R::Element* keys, typename R::Element* other) {
+  constexpr int kMostParts = 64;
+  parallel_for(exec, n, 1, 16, [&](int64_t begin, int64_t end) { row.encode_only(keys, begin, end); });
+  int64_t begins[kMostParts + 1] = {0, n}, middles[kMostParts];
+  int parts = 1;
+  for (; parts < 8 * exec.threads && parts * 2 <= kMostParts && exec.threads > 1; parts *= 2) {
+    parallel_in_ranges(exec, parts, 1, [&](int64_t p, int64_t) {
+      const int64_t begin = begins[p], length = begins[p + 1] - begin;
+      middles[p] = length == 0 ? begin : begin + KeySort::split(keys + begin, other + begin, length);
+    });
+    for (int p = parts; p > 0; --p) begins[2 * p] = begins[p];
+    for (int p = 0; p < parts; ++p) begins[2 * p + 1] = middles[p];
+    typename R::Element* const split = other;
+    other = keys;
+    keys = split;
+  }
+  parallel_in_ranges(exec, parts, 1, [&](int64_t p, int64_t) {
+    KeySort::sort(keys + begins[p], other + begins[p], begins[p + 1] - begins[p], true);
+    row.decode(keys, begins[p], begins[p + 1]);
+  });
   row.restore_zeros(keys);
 }
 
@@ -189,7 +240,16 @@ void sort_long_row(const Exec& exec, const R& row, int64_t n, typename R::Elemen
   row.restore_zeros(other);
 }
 
-template <class K, class Codec, class Form>
+template <class KeySort, class R>
+void sort_long(const Exec& exec, const R& row, int64_t n, typename R::Element* keys, typename R::Element* other) {
+  if constexpr (takes_key_sort<R, KeySort>()) {
+    sort_long_keys<KeySort>(exec, row, n, keys, other);
+  } else {
+    sort_long_row(exec, row, n, keys, other);
+  }
+}
+
+template <class KeySort, class K, class Codec, class Form>
 void sort_rows_as(const Exec& exec, const SortRowsArgs& args, const Codec& codec) {
   using Sorted = Row<K, Codec, Form>;
   using Element = typename Sorted::Element;
@@ -198,61 +258,58 @@ void sort_rows_as(const Exec& exec, const SortRowsArgs& args, const Codec& codec
   if (args.room || (args.rows < exec.threads && n >= kLongRow)) {
     void* const room = args.room ? args.room : exec.scratch(exec.backend, exec.first_worker);
     auto* const keys = static_cast<Element*>(room);
-    for (int64_t r = 0; r < args.rows; ++r) sort_long_row(exec, Sorted(args, codec, r), n, keys, keys + n);
+    for (int64_t r = 0; r < args.rows; ++r) sort_long<KeySort>(exec, Sorted(args, codec, r), n, keys, keys + n);
     return;
   }
   parallel_with_scratch(exec, args.rows, 8 * n, [&](std::byte* scratch, int64_t begin, int64_t end) {
     auto* const keys = reinterpret_cast<Element*>(scratch);
-    for (int64_t r = begin; r < end; ++r) sort_short_row(Sorted(args, codec, r), n, keys, keys + n);
+    for (int64_t r = begin; r < end; ++r) sort_short_row<KeySort>(Sorted(args, codec, r), n, keys, keys + n);
   });
 }
 
-template <class K, bool kFloat, bool kSigned>
+template <class KeySort, class K, bool kFloat, bool kSigned>
 void sort_rows_with(const Exec& exec, const SortRowsArgs& args, K infinity = 0) {
   using Codec = SortKey<K, kFloat, kSigned>;
   const Codec codec = {infinity, args.descending ? Codec::kAll : K{0}};
   if (!args.index) {
-    sort_rows_as<K, Codec, KeysOnly<K>>(exec, args, codec);
+    sort_rows_as<KeySort, K, Codec, KeysOnly<K>>(exec, args, codec);
   } else if constexpr (sizeof(K) == 8) {
-    sort_rows_as<K, Codec, KeyBesideIndex<K>>(exec, args, codec);
+    sort_rows_as<KeySort, K, Codec, KeyBesideIndex<K>>(exec, args, codec);
   } else {
-    sort_rows_as<K, Codec, KeyOverIndex<K>>(exec, args, codec);
+    sort_rows_as<KeySort, K, Codec, KeyOverIndex<K>>(exec, args, codec);
   }
 }
 
-}  // namespace
-
-void sort_rows(const Exec& exec, const SortRowsArgs& args) noexcept {
+template <class KeySort>
+void array_sort_rows(const Exec& exec, const SortRowsArgs& args) noexcept {
   switch (args.dtype) {
     case DType::f32:
-      return sort_rows_with<uint32_t, true, true>(exec, args, 0x7f800000u);
+      return sort_rows_with<KeySort, uint32_t, true, true>(exec, args, 0x7f800000u);
     case DType::bf16:
-      return sort_rows_with<uint16_t, true, true>(exec, args, 0x7f80u);
+      return sort_rows_with<KeySort, uint16_t, true, true>(exec, args, 0x7f80u);
     case DType::f16:
-      return sort_rows_with<uint16_t, true, true>(exec, args, 0x7c00u);
+      return sort_rows_with<KeySort, uint16_t, true, true>(exec, args, 0x7c00u);
     case DType::f64:
-      return sort_rows_with<uint64_t, true, true>(exec, args, uint64_t{0x7ff} << 52);
+      return sort_rows_with<KeySort, uint64_t, true, true>(exec, args, uint64_t{0x7ff} << 52);
     case DType::i8:
-      return sort_rows_with<uint8_t, false, true>(exec, args);
+      return sort_rows_with<KeySort, uint8_t, false, true>(exec, args);
     case DType::u8:
     case DType::boolean:
-      return sort_rows_with<uint8_t, false, false>(exec, args);
+      return sort_rows_with<KeySort, uint8_t, false, false>(exec, args);
     case DType::i16:
-      return sort_rows_with<uint16_t, false, true>(exec, args);
+      return sort_rows_with<KeySort, uint16_t, false, true>(exec, args);
     case DType::u16:
-      return sort_rows_with<uint16_t, false, false>(exec, args);
+      return sort_rows_with<KeySort, uint16_t, false, false>(exec, args);
     case DType::i32:
-      return sort_rows_with<uint32_t, false, true>(exec, args);
+      return sort_rows_with<KeySort, uint32_t, false, true>(exec, args);
     case DType::u32:
-      return sort_rows_with<uint32_t, false, false>(exec, args);
+      return sort_rows_with<KeySort, uint32_t, false, false>(exec, args);
     case DType::i64:
-      return sort_rows_with<uint64_t, false, true>(exec, args);
+      return sort_rows_with<KeySort, uint64_t, false, true>(exec, args);
     case DType::u64:
-      return sort_rows_with<uint64_t, false, false>(exec, args);
+      return sort_rows_with<KeySort, uint64_t, false, false>(exec, args);
     case DType::c64:
     case DType::c128:
       return;  // have no order
   }
 }
-
-}  // namespace tern::cpu

@@ -1,12 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers as unsigned keys that are ordered alike, so that sorting knows integers only.
-#pragma once
-
-#include <bit>
-#include <cstdint>
-#include <type_traits>
-
-namespace tern::cpu {
 
 // Of an integer: the sign bit turned over. Of a float, by its bits: those below 0 turned over as a whole. NaNs are the
 // greatest key, in both directions.
@@ -43,5 +36,3 @@ struct SortKey {
     }
   }
 };
-
-}  // namespace tern::cpu
