@@ -16,7 +16,13 @@ function(tern_isa_sources target isa)
   foreach(file isa/${isa}.cpp isa/${isa}_coded.cpp isa/${isa}_ternary.cpp isa/${isa}_probe.cpp
           isa/${isa}_array_pointwise.cpp isa/${isa}_array_reduce.cpp isa/${isa}_array_sort.cpp)
     if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
-      set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${options}")
+      set(own_options ${options})
+      if(file MATCHES _array_)
+        # Loops that compilers vectorize: no result changes, but a square root need not set errno, and an element that is
+        # not chosen may be computed. clang does not know the pragma that says that y may be x.
+        list(APPEND own_options -fno-math-errno -fno-trapping-math -Wno-unknown-pragmas)
+      endif()
+      set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${own_options}")
       target_sources(${target} PRIVATE ${file})
       set_property(GLOBAL APPEND PROPERTY TERN_ISA_SOURCES ${file})
     endif()

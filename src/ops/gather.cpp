@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"

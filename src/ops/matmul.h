@@ -10,8 +10,8 @@ namespace tern {
 // floats), any views: none is copied.
 Tensor product(const Tensor& a, const Tensor& b);
 
-// c = a · b, or c += a · b where `accumulate` is set, which continues the sums of products: chunks of k after each other
-// give the bits of product. Matrices; c f32, contiguous.
+// c = a · b, or c += a · b where `accumulate` is set, which continues the sums of products: chunks of k after each
+// other give the bits of product. Matrices; c f32, contiguous.
 void product_into(const Tensor& c, const Tensor& a, const Tensor& b, bool accumulate);
 
 }  // namespace tern

@@ -2,7 +2,7 @@
 // Searching in sorted vectors, and for what is not 0.
 #include <vector>
 
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sets: elements in order, of which equal ones are neighbours.
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/sort.h"

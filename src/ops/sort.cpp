@@ -3,7 +3,7 @@
 #include "ops/sort.h"
 
 #include "core/storage.h"
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"

@@ -108,8 +108,8 @@ Tensor select(const Tensor& x, int axis, int64_t index) {
   check_inputs("select", {{"x", x}});
   const int at = normalize_axis("select", axis, x.rank());
   const int64_t extent = x.shape()[at];
-  check_as<OutOfRange>(index >= -extent && index < extent, "select", "expected an index in [{}, {}) of axis {}, got {}", -extent,
-        extent, at, index);
+  check_as<OutOfRange>(index >= -extent && index < extent, "select", "expected an index in [{}, {}) of axis {}, got {}",
+                       -extent, extent, at, index);
   Shape shape = x.shape(), strides = x.strides();
   shape.erase(at);
   strides.erase(at);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking things up in arrays, and moving elements by index: gathers, which vectors do not make faster.
-#include "devices/cpu/array_search_kernels.h"
+#include <cstdint>
+
+#include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
 namespace {
@@ -142,8 +144,6 @@ void for_places(const Exec& exec, int64_t rows, int64_t n, const Move& move) {
   });
 }
 
-}  // namespace
-
 void search_sorted(const Exec& exec, const SearchSortedArgs& args) noexcept {
   with_type(args.dtype, [&](auto t) {
     using T = decltype(t);
@@ -186,5 +186,14 @@ void scatter_in_rows(const Exec& exec, const ScatterInRowsArgs& args) noexcept {
     for_places(exec, args.rows, args.n, [&](int64_t r, int64_t i) { y[r * args.y_n + args.index[i]] = x[i]; });
   });
 }
+
+}  // namespace
+
+constexpr ArraySearchKernels kArraySearch = {.search_sorted = search_sorted,
+                                             .mark_starts = mark_starts,
+                                             .nonzero = nonzero,
+                                             .gather_in_rows = gather_in_rows,
+                                             .scatter_in_rows = scatter_in_rows};
+static_assert(complete(kArraySearch));
 
 }  // namespace tern::cpu

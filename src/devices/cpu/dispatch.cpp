@@ -5,8 +5,6 @@
 #include <cstdlib>
 
 #include "base/check.h"
-#include "device/array_kernels.h"
-#include "devices/cpu/array_search_kernels.h"
 #include "devices/cpu/isas.h"
 
 namespace tern::cpu {
@@ -16,7 +14,8 @@ namespace {
 const std::vector<Kernels>& tables() {
   static const std::vector<ArrayKernels> arrays = [] {
     std::vector<ArrayKernels> made;
-    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise, kArrayIndex, *isa.array_reduce, *isa.array_sort, kArraySearch});
+    for (const Isa& isa : isas())
+      made.push_back({*isa.array_pointwise, kArrayIndex, *isa.array_reduce, *isa.array_sort, kArraySearch});
     return made;
   }();
   static const std::vector<Kernels> all = [] {

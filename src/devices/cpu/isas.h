@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "devices/cpu/isa/array_tables.h"
 #include "devices/cpu/isa/tables.h"
 
 namespace tern::cpu {

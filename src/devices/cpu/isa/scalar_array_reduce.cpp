@@ -3,8 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "device/array_kernels.h"
-#include "devices/cpu/isa/tables.h"
+#include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
 namespace {

@@ -4,16 +4,6 @@
 
 #include "device/kernels.h"
 
-namespace tern {
-
-// Of array_kernels.h, which the objects of other families need not know.
-struct ArrayPointwiseKernels;
-struct ArrayReduceKernels;
-struct ArrayIndexKernels;
-struct ArraySortKernels;
-
-}  // namespace tern
-
 namespace tern::cpu {
 
 // The families that compute in f32.
@@ -28,12 +18,6 @@ constexpr bool complete(const FloatKernels& t) {
 extern const FloatKernels kScalarFloats;  // nothing beyond the architecture's baseline
 extern const CodedKernels kScalarCoded;
 extern const TernaryKernels kScalarTernary;
-extern const ArrayPointwiseKernels kScalarArrayPointwise;
-extern const ArrayReduceKernels kScalarArrayReduce;
-extern const ArraySortKernels kScalarArraySort;
-
-// Not compiled for any set: all share it.
-extern const ArrayIndexKernels kArrayIndex;
 
 // x86-64
 extern const FloatKernels kSse41Floats;  // SSE4.1, SSSE3
@@ -42,16 +26,11 @@ extern const TernaryKernels kSse41Ternary;
 extern const FloatKernels kAvx2Floats;  // AVX2, FMA, F16C, BMI2
 extern const CodedKernels kAvx2Coded;
 extern const TernaryKernels kAvx2Ternary;
-extern const ArrayPointwiseKernels kAvx2ArrayPointwise;
-extern const ArrayReduceKernels kAvx2ArrayReduce;
 extern const CodedKernels kAvxVnniCoded;  // AVX2, FMA, F16C, AVX-VNNI
 extern const TernaryKernels kAvxVnniTernary;
 extern const FloatKernels kAvx512Floats;  // AVX-512 F, BW, VL, DQ, VNNI
 extern const CodedKernels kAvx512Coded;
 extern const TernaryKernels kAvx512Ternary;
-extern const ArrayPointwiseKernels kAvx512ArrayPointwise;
-extern const ArrayReduceKernels kAvx512ArrayReduce;
-extern const ArraySortKernels kAvx512ArraySort;
 extern const TernaryKernels kAmxTernary;  // the same and AMX-TILE, AMX-INT8
 
 // AArch64
