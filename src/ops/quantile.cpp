@@ -49,7 +49,7 @@ Place place_of(QuantileMethod method, int64_t n, double q) {
     }
     case QuantileMethod::closest_observation:
       return one_of_two(count - 1.5, n,
-                        [](double part, double floor) { return part == 0 && std::fmod(floor, 2) == 0; });
+                        [](double part, double floor) { return part == 0 && std::fmod(floor, 2) == 1; });
     case QuantileMethod::interpolated_inverted_cdf:
       return continuous(n, q, 0, 1);
     case QuantileMethod::hazen:

@@ -8,6 +8,7 @@
 #include "ops/dims.h"
 #include "ops/reduce_axes.h"
 #include "ops/sort.h"
+#include "tern/promotion.h"
 #include "tern/sorting.h"
 
 namespace tern {
@@ -64,20 +65,19 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, SearchSide side,
   check_inputs("searchsorted", {{"sorted", sorted}, {"values", values}});
   check_arrays("searchsorted", sorted, {sorted.dtype()});
   check_rank("searchsorted", {"sorted", sorted}, 1);
-  check(!is_complex(sorted.dtype()), "searchsorted", "expected sorted of a real dtype or bool, got {}",
-        name_of(sorted.dtype()));
-  check(values.dtype() == sorted.dtype(), "searchsorted", "expected values of the dtype of sorted, {}, got {}",
-        name_of(sorted.dtype()), name_of(values.dtype()));
+  const DType common = result_type(sorted.dtype(), values.dtype());
+  check(!is_complex(common), "searchsorted", "expected real dtypes or bool, got {} and {}", name_of(sorted.dtype()),
+        name_of(values.dtype()));
   if (sorter.defined()) {
     check_inputs("searchsorted", DType::i64, {{"sorter", sorter}});
     check_shape("searchsorted", {"sorter", sorter}, sorted.shape());
     check_indices("searchsorted", {"sorter", sorter}, sorted.numel());
   }
-  const Tensor in = dense(sorted.detach()), what = dense(values.detach());
+  const Tensor in = dense(cast(sorted.detach(), common)), what = dense(cast(values.detach(), common));
   const Tensor order = sorter.defined() ? dense(sorter) : Tensor();
   const Tensor y = Tensor::empty(values.shape(), DType::i64, values.device());
   call(values.device(), &ArraySearchKernels::search_sorted,
-       {.dtype = sorted.dtype(),
+       {.dtype = common,
         .right = side == SearchSide::right,
         .n = sorted.numel(),
         .count = values.numel(),

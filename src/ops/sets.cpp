@@ -4,6 +4,7 @@
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/sort.h"
+#include "tern/elementwise.h"
 #include "tern/reductions.h"
 #include "tern/sorting.h"
 
@@ -61,18 +62,13 @@ Tensor unique_values(const Tensor& x) {
   return gather_in_rows(sorted, flat_nonzero(starts(sorted)));
 }
 
-// Values that are in the set have a first and a last place in it that differ.
+// What is in the set has a first and a last place in it that differ. NaNs have, too, but equal nothing.
 Tensor isin(const Tensor& x, const Tensor& values, bool invert) {
   check_inputs("isin", {{"x", x}, {"values", values}});
-  check_inputs("isin", x.dtype(), {{"values", values}});
   const Tensor sorted = sort(flat("isin", values), 0);
-  const Tensor first = searchsorted(sorted, x), last = searchsorted(sorted, x, SearchSide::right);
-  // NaNs are in order, but equal nothing.
-  const Tensor found = not_equal(first, last);
-  if (!is_float(x.dtype())) return invert ? equal(first, last) : found;
-  const Tensor is_number = equal(x, x);
-  const Tensor in = cast(mul(cast(found, DType::i32), cast(is_number, DType::i32)), DType::boolean);
-  return invert ? equal(cast(in, DType::i32), Tensor::zeros({}, DType::i32, x.device())) : in;
+  const Tensor placed = not_equal(searchsorted(sorted, x), searchsorted(sorted, x, SearchSide::right));
+  const Tensor found = is_float(x.dtype()) ? logical_and(placed, equal(x.detach(), x.detach())) : placed;
+  return invert ? logical_not(found) : found;
 }
 
 }  // namespace tern

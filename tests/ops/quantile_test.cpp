@@ -97,6 +97,11 @@ TEST_F(Quantile, AxesAndSeveral) {
   EXPECT_EQ(ends.to_vector<float>(), (std::vector<float>{1, 7, 3, 9}));
   EXPECT_EQ(quantile(x, Doubles{}, Axes{0}).shape(), (Shape{0, 2}));
   EXPECT_EQ(median(cast(x, DType::f16)).dtype(), DType::f16);
+  for (const DType dtype : {DType::f64, DType::i8, DType::u64}) {
+    const Tensor y = median(cast(x, dtype), Axes{0, 1});
+    EXPECT_EQ(y.dtype(), dtype == DType::f64 ? DType::f64 : DType::f32);
+    EXPECT_EQ(y.item(), 5);
+  }
 }
 
 TEST_F(Quantile, NanAndInfinity) {

@@ -278,12 +278,18 @@ TEST_F(Sorting, IsIn) {
   EXPECT_EQ(numbers(isin(f, Tensor::from<float>({nan, 0}, {2}, cpu()))), (Numbers{0, 0, 1}));
 }
 
+TEST_F(Sorting, SearchesPromote) {
+  const Tensor x = Tensor::from<int32_t>({1, 2, 3}, {3}, cpu());
+  EXPECT_EQ(searchsorted(x, Tensor::from<double>({1.5, 3}, {2}, cpu())).to_vector<int64_t>(), (Places{1, 2}));
+  EXPECT_EQ(numbers(isin(Tensor::from<double>({1.5, 3, kNan}, {3}, cpu()), x)), (Numbers{0, 1, 0}));
+}
+
 TEST_F(Sorting, Errors) {
   const Tensor x = Tensor::zeros({4}, DType::f32, cpu());
   EXPECT_TRUE(fails_with("[sort] expected an axis in [-1, 1), got 1", [&] { sort(x, 1); }));
   EXPECT_TRUE(fails_with("[searchsorted] expected sorted with 1 axes", [&] { searchsorted(reshape(x, {2, 2}), x); }));
-  EXPECT_TRUE(fails_with("[searchsorted] expected values of the dtype of sorted, f32, got f64",
-                         [&] { searchsorted(x, cast(x, DType::f64)); }));
+  EXPECT_TRUE(fails_with("[searchsorted] expected real dtypes or bool, got f32 and c64",
+                         [&] { searchsorted(x, cast(x, DType::c64)); }));
   EXPECT_TRUE(fails_with("[searchsorted] expected sorter in [0, 4), got 4 at [3]", [&] {
     searchsorted(x, x, SearchSide::left, Tensor::from<int64_t>({0, 1, 2, 4}, {4}, cpu()));
   }));

@@ -161,7 +161,7 @@ template <class KeySort, class R>
 void sort_short_row(const R& row, int64_t n, typename R::Element* keys, typename R::Element* other) {
   if constexpr (takes_key_sort<R, KeySort>()) {
     row.encode_only(keys, 0, n);
-    KeySort::sort(keys, other, n, true);
+    KeySort::sort(keys, other, n);
   } else {
     const KeySpan span = row.encode(keys, 0, n);
     radix_sort(keys, other, n, R::digits(span), true);
@@ -179,17 +179,13 @@ void sort_long_keys(const Exec& exec, const R& row, int64_t n, typename R::Eleme
   int parts = 1;
   for (; parts < 8 * exec.threads && parts * 2 <= kMostParts && exec.threads > 1; parts *= 2) {
     parallel_in_ranges(exec, parts, 1, [&](int64_t p, int64_t) {
-      const int64_t begin = begins[p], length = begins[p + 1] - begin;
-      middles[p] = length == 0 ? begin : begin + KeySort::split(keys + begin, other + begin, length);
+      middles[p] = begins[p] + KeySort::split(keys + begins[p], begins[p + 1] - begins[p]);
     });
     for (int p = parts; p > 0; --p) begins[2 * p] = begins[p];
     for (int p = 0; p < parts; ++p) begins[2 * p + 1] = middles[p];
-    typename R::Element* const split = other;
-    other = keys;
-    keys = split;
   }
   parallel_in_ranges(exec, parts, 1, [&](int64_t p, int64_t) {
-    KeySort::sort(keys + begins[p], other + begins[p], begins[p + 1] - begins[p], true);
+    KeySort::sort(keys + begins[p], other + begins[p], begins[p + 1] - begins[p]);
     row.decode(keys, begins[p], begins[p + 1]);
   });
   row.restore_zeros(keys);

@@ -25,7 +25,7 @@ struct KeyLanes<uint32_t> {
   static V greatest(V a, V b) { return _mm512_maskz_max_epu32(kAll, a, b); }
   static Mask less(V a, V b) { return _mm512_cmplt_epu32_mask(a, b); }
   static Mask not_greater(V a, V b) { return _mm512_cmple_epu32_mask(a, b); }
-  static V blend(Mask m, V a, V b) { return _mm512_mask_blend_epi32(m, a, b); }
+  static V greatest_where(Mask m, V otherwise, V a, V b) { return _mm512_mask_max_epu32(otherwise, m, a, b); }
   static V compress(Mask m, V v) { return _mm512_maskz_compress_epi32(m, v); }
   static V expand(V below, Mask m, V v) { return _mm512_mask_expand_epi32(below, m, v); }
   // Lane l takes lane l ^ kFlip.
@@ -55,7 +55,7 @@ struct KeyLanes<uint64_t> {
   static V greatest(V a, V b) { return _mm512_maskz_max_epu64(kAll, a, b); }
   static Mask less(V a, V b) { return _mm512_cmplt_epu64_mask(a, b); }
   static Mask not_greater(V a, V b) { return _mm512_cmple_epu64_mask(a, b); }
-  static V blend(Mask m, V a, V b) { return _mm512_mask_blend_epi64(m, a, b); }
+  static V greatest_where(Mask m, V otherwise, V a, V b) { return _mm512_mask_max_epu64(otherwise, m, a, b); }
   static V compress(Mask m, V v) { return _mm512_maskz_compress_epi64(m, v); }
   static V expand(V below, Mask m, V v) { return _mm512_mask_expand_epi64(below, m, v); }
   template <int kFlip>
@@ -71,7 +71,7 @@ typename L::V ordered(typename L::V v) {
   constexpr int kHighest = kFlip >= 8 ? 8 : kFlip >= 4 ? 4 : kFlip >= 2 ? 2 : 1;
   constexpr uint32_t kUpper = kHighest == 8 ? 0xff00u : kHighest == 4 ? 0xf0f0u : kHighest == 2 ? 0xccccu : 0xaaaau;
   const auto other = L::template flipped<kFlip>(v);
-  return L::blend(static_cast<typename L::Mask>(kUpper), L::least(v, other), L::greatest(v, other));
+  return L::greatest_where(static_cast<typename L::Mask>(kUpper), L::least(v, other), v, other);
 }
 
 // Lanes that fall, then rise (or the other way), in order: distances kFrom, kFrom / 2, … 1.
@@ -156,60 +156,92 @@ K middle_key(const K* keys, int64_t n) {
   return samples[kSamples / 2];
 }
 
-// Moves the keys that are less than the pivot (or not greater) to the front of `to`, the others behind them; how many.
-template <bool kEqualToo, class K>
-int64_t partition_keys(const K* from, K* to, int64_t n, K pivot) {
+// A partition in place. Vectors are read from both ends, ahead of what is written there: lesser keys from the front on,
+// the others from the back.
+template <class K, bool kEqualToo>
+class Partition {
+ public:
   using L = KeyLanes<K>;
-  constexpr int64_t kCount = L::kCount;
-  const auto middle = L::all(pivot);
-  K *front = to, *back = to + n;
-  const auto is_front = [&](typename L::V v) { return kEqualToo ? L::not_greater(v, middle) : L::less(v, middle); };
-  int64_t i = 0;
-  // As long as two vectors are left, neither of the stores reaches what the other wrote.
-  for (; i + 2 * kCount <= n; i += kCount) {
-    const auto v = L::load(from + i);
+  using V = typename L::V;
+  static constexpr int64_t kCount = L::kCount, kAhead = 4;  // vectors that are read at once
+
+  Partition(K* keys, int64_t n, K pivot) : pivot_(L::all(pivot)), front_(keys), back_(keys + n) {}
+
+  // n >= 2 · kAhead · kCount. How many keys are in front.
+  int64_t run() {
+    K* const begin = front_;
+    V ends[2 * kAhead];
+    const K *read = front_ + kAhead * kCount, *read_end = back_ - kAhead * kCount;
+    for (int64_t i = 0; i < kAhead; ++i) {
+      ends[i] = L::load(front_ + i * kCount);
+      ends[kAhead + i] = L::load(read_end + i * kCount);
+    }
+    while (read_end - read >= kAhead * kCount) put_next<kAhead>(read, read_end);
+    while (read_end - read >= kCount) put_next<1>(read, read_end);
+    put_some(L::load_some(read, read_end - read), read_end - read);
+    for (const V& v : ends) put(v);
+    return front_ - begin;
+  }
+
+ private:
+  // From the side where less room is left: the other one has enough for all of them.
+  template <int64_t kVectors>
+  void put_next(const K*& read, const K*& read_end) {
+    const bool from_front = read - front_ <= back_ - read_end;
+    const K* const from = from_front ? read : read_end - kVectors * kCount;
+    read += from_front ? kVectors * kCount : 0;
+    read_end -= from_front ? 0 : kVectors * kCount;
+    V v[kVectors];
+    for (int64_t i = 0; i < kVectors; ++i) v[i] = L::load(from + i * kCount);
+    for (const V& one : v) put(one);
+  }
+
+  typename L::Mask is_front(V v) const { return kEqualToo ? L::not_greater(v, pivot_) : L::less(v, pivot_); }
+
+  // What belongs elsewhere of either store falls into room that is still to be written.
+  void put(V v) {
     const auto below = is_front(v);
     const int count = __builtin_popcount(below);
-    const auto rest = static_cast<typename L::Mask>(~below);
-    const auto parted =
-        L::expand(L::compress(below, v), static_cast<typename L::Mask>(~L::first(count)), L::compress(rest, v));
-    L::store(front, parted);
-    L::store(back - kCount, parted);
-    front += count;
-    back -= kCount - count;
+    const V rest = L::compress(static_cast<typename L::Mask>(~below), v);
+    const V parted = L::expand(L::compress(below, v), static_cast<typename L::Mask>(~L::first(count)), rest);
+    L::store(front_, parted);
+    L::store(back_ - kCount, parted);
+    front_ += count;
+    back_ -= kCount - count;
   }
-  for (; i < n; ++i) {
-    const K key = from[i];
-    if (kEqualToo ? key <= pivot : key < pivot) {
-      *front++ = key;
-    } else {
-      *--back = key;
-    }
-  }
-  return front - to;
-}
 
-// As radix_sort. `depth` is how often it may be split before that has to help.
-template <class K>
-void quick_sort(K* from, K* to, int64_t n, bool in_place, int depth) {
-  while (n > 8 * KeyLanes<K>::kCount) {
-    if (depth-- == 0) return radix_sort(from, to, n, {0, 0, 8 * sizeof(K)}, in_place);
-    const K pivot = middle_key(from, n);
-    int64_t front = partition_keys<false>(from, to, n, pivot);
-    if (front > 0) {
-      quick_sort(to, from, front, !in_place, depth);
-    } else {
-      // The pivot is the least key: all that equal it are where they belong.
-      front = partition_keys<true>(from, to, n, pivot);
-      for (int64_t i = 0; i < front && in_place; ++i) from[i] = pivot;
-    }
-    K* const swapped = from + front;
-    from = to + front;
-    to = swapped;
-    n -= front;
-    in_place = !in_place;
+  void put_some(V v, int64_t n) {
+    const auto below = static_cast<typename L::Mask>(is_front(v) & L::first(n));
+    const auto above = static_cast<typename L::Mask>(~is_front(v) & L::first(n));
+    const int count = __builtin_popcount(below);
+    L::store_some(front_, L::compress(below, v), count);
+    L::store_some(back_ - (n - count), L::compress(above, v), n - count);
+    front_ += count;
+    back_ -= n - count;
   }
-  sort_few(from, in_place ? from : to, n);
+
+  const V pivot_;
+  K *front_, *back_;
+};
+
+// `spare` is room for as many keys, where digits have to help: after `depth` splits.
+template <class K>
+void quick_sort(K* keys, K* spare, int64_t n, int depth) {
+  while (n > 8 * KeyLanes<K>::kCount) {
+    if (depth-- == 0) return radix_sort(keys, spare, n, {0, 0, 8 * sizeof(K)}, true);
+    const K pivot = middle_key(keys, n);
+    int64_t front = Partition<K, false>(keys, n, pivot).run();
+    // Where the pivot is the least key, those that equal it are in order.
+    if (front > 0) {
+      quick_sort(keys, spare, front, depth);
+    } else {
+      front = Partition<K, true>(keys, n, pivot).run();
+    }
+    keys += front;
+    spare += front;
+    n -= front;
+  }
+  sort_few(keys, keys, n);
 }
 
 // What array_sort.inl sorts plain keys with.
@@ -218,12 +250,12 @@ struct KeySort {
   static constexpr bool kSorts = sizeof(K) >= 4;
 
   template <class K>
-  static void sort(K* from, K* to, int64_t n, bool in_place) {
-    quick_sort(from, to, n, in_place, 2 * bit_width(static_cast<uint64_t>(n)));
+  static void sort(K* keys, K* spare, int64_t n) {
+    quick_sort(keys, spare, n, 2 * bit_width(static_cast<uint64_t>(n)));
   }
-  // Splits at some key: the lesser ones go to the front of `to`; how many.
+  // Puts lesser keys in front of the others; how many they are, 0 where there are few at all.
   template <class K>
-  static int64_t split(const K* from, K* to, int64_t n) {
-    return partition_keys<false>(from, to, n, middle_key(from, n));
+  static int64_t split(K* keys, int64_t n) {
+    return n <= 8 * KeyLanes<K>::kCount ? 0 : Partition<K, false>(keys, n, middle_key(keys, n)).run();
   }
 };
