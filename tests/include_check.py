@@ -14,8 +14,9 @@ import tempfile
 LADDER = {
     "base": [],
     "core": ["base"],
+    "memory": ["base", "core"],
     "device": ["base", "core"],
-    "devices": ["base", "core", "device"],
+    "devices": ["base", "core", "memory", "device"],
     "distributed": ["base", "core", "device"],
     "formats": ["base", "core"],
     "autograd": ["core", "device"],
@@ -45,6 +46,7 @@ PUBLIC = {
     "interop": "core",
     "device": "core",
     "memory": "core",
+    "memory_pressure": "memory",
     "ternary_layout": "core",
     "matmul_precision": "core",
     "distributed": "distributed",

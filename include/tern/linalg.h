@@ -84,7 +84,7 @@ struct Eigen {
 Eigen eigh(const Tensor& x);
 Tensor eigvalsh(const Tensor& x);
 // Of any square matrices: complex values and vectors, in LAPACK's order (geev). A vector has length 1, and its largest
-// component, the first of those within 1e-3 (relatively) of the largest, is real and positive.
+// component, the first of those that agree with the largest to an ulp, is real and positive.
 Eigen eig(const Tensor& x);
 Tensor eigvals(const Tensor& x);
 

@@ -89,18 +89,18 @@ void check_arrays(const char* op, const Tensor& on, std::initializer_list<DType>
 }
 
 void check_shape(const char* op, const Input& input, const Shape& expected) {
-  check(input.tensor.shape() == expected, op, "expected {} of shape {}, got {}", input.name, to_string(expected),
-        to_string(input.tensor.shape()));
+  check(input.tensor.shape() == expected, op, "expected {} of shape {}, got {}", input.name, expected,
+        input.tensor.shape());
 }
 
 void check_rank(const char* op, const Input& input, int rank) {
   check(input.tensor.rank() == rank, op, "expected {} with {} axes, got shape {}", input.name, rank,
-        to_string(input.tensor.shape()));
+        input.tensor.shape());
 }
 
 void check_rank_at_least(const char* op, const Input& input, int rank) {
   check(input.tensor.rank() >= rank, op, "expected {} with at least {} axes, got shape {}", input.name, rank,
-        to_string(input.tensor.shape()));
+        input.tensor.shape());
 }
 
 void check_index_values(const char* op, const char* name, std::span<const int64_t> values, const Shape& shape,

@@ -83,7 +83,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   check_rank_at_least("matmul", {"a", a}, 2);
   check_rank_at_least("matmul", {"b", b}, 2);
   check(a.shape().back() == b.shape().back(1), "matmul", "expected [..., m, k] and [..., k, n], got {} and {}",
-        to_string(a.shape()), to_string(b.shape()));
+        a.shape(), b.shape());
   if (is_half(a.dtype())) return through_f32([](const Tensor& x, const Tensor& y) { return matmul(x, y); }, a, b);
   const Shape batch = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
   const Shape a_shape = with_matrix(batch, a.shape().back(1), a.shape().back());
@@ -107,7 +107,7 @@ Tensor linear(const Tensor& x, const Tensor& w) {
   check_rank_at_least("linear", {"x", x}, 1);
   check_rank("linear", {"w", w}, 2);
   check(x.shape().back() == w.shape()[1], "linear", "expected x [..., k] and w [n, k], got {} and {}",
-        to_string(x.shape()), to_string(w.shape()));
+        x.shape(), w.shape());
   check(w.dtype() == DType::f32 || !w.requires_grad(), "linear", "expected w of dtype f32 for its gradient, got {}",
         name_of(w.dtype()));
   const Tensor from = dense(x), weight = dense(w);

@@ -10,7 +10,7 @@
 
 #include "base/check_kind.h"
 #include "ops/array_pointwise.h"
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"

@@ -115,7 +115,7 @@ Tensor quantile(const Tensor& x, std::span<const double> q, std::span<const int>
                                                         : cast(x, DType::f64),
                                   set);
   check(merged.x.shape()[merged.axis] > 0, "quantile", "expected at least one element, got shape {}",
-        to_string(x.shape()));
+        x.shape());
   const Shape shape = reduced_shape(x.shape(), set, keep);
   std::vector<Tensor> parts;
   for (const Tensor& y : quantiles(merged.x, q, merged.axis, method)) {

@@ -4,8 +4,9 @@
 
 Usage: lapack_testers.py SHIM [FOLDER]. Runs the programs of Debian's liblapack-test, which lie in FOLDER, with SHIM
 (lapack_shim.cpp) preloaded, prints what they say of each group of routines, and exits with 1 when one of them reports a
-result beyond its threshold, or when Tern answered no call of a routine. Tests of error exits are left out: they are about
-LAPACK's arguments. Exits with 77 where the programs are not installed.
+result beyond its threshold that the library alone passes, or when Tern answered no call of a routine. (OpenBLAS's zgeev
+fails some of its own: values without vectors are to have the bits of those with them, and its kernels round differently.)
+Tests of error exits are left out: they are about LAPACK's arguments. Exits with 77 where the programs are not installed.
 """
 import os
 import pathlib
@@ -40,22 +41,34 @@ def prepared(text, keep):
     return "\n".join(lines) + "\n"
 
 
-def run(shim, folder, program, given, keep, routines):
-    """The sentences of the program, and what is wrong."""
+def lines_of(program, given, shim=None, counts=None):
+    """What the program says of the input, line by line."""
+    environment = dict(os.environ, OPENBLAS_NUM_THREADS="1")
+    if shim:
+        environment.update(LD_PRELOAD=shim, TERN_SHIM_COUNTS=str(counts))
+    done = subprocess.run([program], input=given, text=True, capture_output=True, env=environment)
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    if done.returncode != 0:
+        lines.append(f"failed to pass: exit status {done.returncode}: {done.stderr[-500:]}")
+    return lines
+
+
+def failures(lines):
+    return [line for line in lines if "failed to pass" in line or "error messages recorded" in line]
+
+
+def run(shim, program, given, routines):
+    """The sentences of the program, the routines with how many calls Tern answered, what is wrong, what the library's own."""
     with tempfile.TemporaryDirectory() as directory:
         counts = pathlib.Path(directory) / "counts"
-        environment = dict(os.environ, LD_PRELOAD=shim, TERN_SHIM_COUNTS=str(counts), OPENBLAS_NUM_THREADS="1")
-        done = subprocess.run([folder / program], input=prepared((folder / given).read_text(), keep), text=True,
-                              capture_output=True, env=environment, cwd=directory)
+        lines = lines_of(program, given, shim, counts)
         answered = dict(line.split() for line in counts.read_text().splitlines()) if counts.exists() else {}
-    lines = [line.strip() for line in done.stdout.splitlines()]
-    said = [line for line in lines if "passed the threshold" in line or "failed to pass" in line]
-    wrong = [line for line in lines if "failed to pass" in line or "error messages recorded" in line]
-    if done.returncode != 0 or not said:
-        wrong.append(f"exit status {done.returncode}: {done.stderr[-500:]}{done.stdout[-500:]}")
-    wrong += [f"Tern answered no call of {name}" for name in routines if int(answered.get(name, 0)) == 0]
+    said = [line for line in lines if "passed the threshold" in line]
+    wrong = failures(lines) + ([] if said else ["it says nothing"])
+    own = set(failures(lines_of(program, given))) if wrong else set()
+    missing = [f"Tern answered no call of {name}" for name in routines if int(answered.get(name, 0)) == 0]
     calls = ", ".join(f"{name} {answered[name]}" for name in routines if name in answered)
-    return said, calls, wrong
+    return said, calls, [line for line in wrong if line not in own] + missing, [line for line in wrong if line in own]
 
 
 def main():
@@ -65,9 +78,10 @@ def main():
         return 77
     failed = False
     for program, given, keep, routines in RUNS:
-        said, calls, wrong = run(shim, folder, program, given, keep, routines)
+        text = prepared((folder / given).read_text(), keep)
+        said, calls, wrong, own = run(shim, folder / program, text, routines)
         print(f"== {program} < {given}: answered by Tern: {calls}")
-        for line in said + wrong:
+        for line in said + wrong + [line + " (so says the library alone)" for line in own]:
             print(f"   {line}")
         failed = failed or bool(wrong)
     return 1 if failed else 0
