@@ -50,8 +50,7 @@ Tensor reduce_run(ReduceOp op, const Tensor& x, int begin, int end, DType result
   for (int axis = begin; axis < end; ++axis) shape[axis] = 1;
   const DType dtype = is_index(op) ? DType::i64 : op == ReduceOp::sum ? result : x.dtype();
   if (!takes_model_kernel(x) || is_long_extreme(op, x, extent, inner)) {
-    const Tensor three = x.as_strided({outer, extent, inner}, contiguous_strides({outer, extent, inner}), 0);
-    return reduce_along(array_op(op), three, 1, {.result = dtype}).as_strided(shape, contiguous_strides(shape), 0);
+    return reduce_middle(array_op(op), x, {outer, extent, inner}, shape, {.result = dtype});
   }
   const Tensor y = Tensor::empty(shape, dtype, x.device());
   call(x.device(), &Kernels::reduce,
