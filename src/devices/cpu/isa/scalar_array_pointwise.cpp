@@ -9,6 +9,11 @@
 namespace tern::cpu {
 namespace {
 
+// No instructions for f16 (f16c_halves.inl has them).
+struct Halves {
+  static constexpr bool kByInstruction = false;
+};
+
 #include "devices/cpu/generic/array_pointwise_kernels.inl"
 
 }  // namespace
