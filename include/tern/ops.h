@@ -97,8 +97,8 @@ Tensor relu2_gate(const Tensor& gate, const Tensor& up);
 
 // ---------------------------------------------------------------- reductions
 
-// Over the given axes, or over all when `axes` is empty. `keep` leaves extents of 1. sum of no elements is 0; the
-// others need at least one. The gradient of max and min goes to the first extreme element.
+// Over the given axes, or over all when `axes` is empty. `keep` leaves extents of 1. sum of no elements is 0, mean NaN;
+// the others need at least one. The gradient of max and min goes to the first extreme. Other dtypes: reductions.h.
 Tensor sum(const Tensor& x, std::span<const int> axes = {}, bool keep = false);
 Tensor mean(const Tensor& x, std::span<const int> axes = {}, bool keep = false);
 Tensor max(const Tensor& x, int axis, bool keep = false);

@@ -48,6 +48,34 @@ Tensor std(const Tensor& x, std::span<const int> axes = {}, double correction = 
 // log Σ exp(x), without overflow: Inf where the greatest is, -Inf where all are or there are none. Differentiable.
 Tensor logsumexp(const Tensor& x, std::span<const int> axes = {}, bool keep = false);
 
+// Between which elements of n in order a quantile lies, as Hyndman and Fan number them (1996) and NumPy names them;
+// where 4 to 9 interpolate, linear (7) is the default. lower, higher, nearest (ties to even) and midpoint are variants
+// of it.
+enum class QuantileMethod : uint8_t {
+  inverted_cdf,               // 1
+  averaged_inverted_cdf,      // 2
+  closest_observation,        // 3
+  interpolated_inverted_cdf,  // 4
+  hazen,                      // 5
+  weibull,                    // 6
+  linear,                     // 7
+  median_unbiased,            // 8
+  normal_unbiased,            // 9
+  lower,
+  higher,
+  midpoint,
+  nearest,
+};
+
+// The q-quantile, 0 <= q <= 1; NaN where any element is. Needs at least one element. Differentiable.
+Tensor quantile(const Tensor& x, double q, std::span<const int> axes = {}, bool keep = false,
+                QuantileMethod method = QuantileMethod::linear);
+// Several: a first axis with one for each q, then what one gives.
+Tensor quantile(const Tensor& x, std::span<const double> q, std::span<const int> axes = {}, bool keep = false,
+                QuantileMethod method = QuantileMethod::linear);
+// quantile(x, 0.5): of an even number of elements the mean of the two in the middle.
+Tensor median(const Tensor& x, std::span<const int> axes = {}, bool keep = false);
+
 // ---------------------------------------------------------------- along one axis
 
 // Sums and products of all elements up to each, one operation after the other, in `dtype` or sum_dtype.

@@ -6,10 +6,15 @@
 #include "device/array_index_kernels.h"
 #include "device/array_pointwise.h"
 #include "device/array_reduce.h"
+#include "device/array_sort.h"
 #include "device/kernels.h"
 
 namespace tern {
 
-struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels, ArrayReduceKernels {};
+struct ArrayKernels : ArrayPointwiseKernels,
+                      ArrayIndexKernels,
+                      ArrayReduceKernels,
+                      ArraySortKernels,
+                      ArraySearchKernels {};
 
 }  // namespace tern

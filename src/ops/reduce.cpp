@@ -35,6 +35,12 @@ bool takes_model_kernel(const Tensor& x) {
   return x.dtype() == DType::f32 || (known && !x.device().backend().kernels().array);
 }
 
+// Extremes of long rows: those of f32, too, are found by several threads.
+bool is_long_extreme(ReduceOp op, const Tensor& x, int64_t extent, int64_t inner) {
+  constexpr int64_t kLong = 1 << 17;
+  return op != ReduceOp::sum && inner == 1 && extent >= kLong && x.device().backend().kernels().array;
+}
+
 // Reduces the adjacent axes [begin, end) of a contiguous tensor, no half, to extents of 1. `result` is the dtype of a
 // sum.
 Tensor reduce_run(ReduceOp op, const Tensor& x, int begin, int end, DType result) {
@@ -43,9 +49,8 @@ Tensor reduce_run(ReduceOp op, const Tensor& x, int begin, int end, DType result
   for (int axis = 0; axis < x.rank(); ++axis) (axis < begin ? outer : axis < end ? extent : inner) *= x.shape()[axis];
   for (int axis = begin; axis < end; ++axis) shape[axis] = 1;
   const DType dtype = is_index(op) ? DType::i64 : op == ReduceOp::sum ? result : x.dtype();
-  if (!takes_model_kernel(x)) {
-    const Tensor three = x.as_strided({outer, extent, inner}, contiguous_strides({outer, extent, inner}), 0);
-    return reduce_along(array_op(op), three, 1, {.result = dtype}).as_strided(shape, contiguous_strides(shape), 0);
+  if (!takes_model_kernel(x) || is_long_extreme(op, x, extent, inner)) {
+    return reduce_middle(array_op(op), x, {outer, extent, inner}, shape, {.result = dtype});
   }
   const Tensor y = Tensor::empty(shape, dtype, x.device());
   call(x.device(), &Kernels::reduce,

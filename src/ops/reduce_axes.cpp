@@ -68,22 +68,26 @@ Merged merge_set(const Tensor& x, const AxisSet& set) {
 }
 
 Tensor reduce_along(ArrayReduceOp op, const Tensor& x, int axis, const ReduceOptions& options) {
-  const Tensor from = dense(x.detach());
-  int64_t outer = 1, inner = 1;
-  for (int i = 0; i < axis; ++i) outer *= x.shape()[i];
-  for (int i = axis + 1; i < x.rank(); ++i) inner *= x.shape()[i];
+  ReduceExtents extents{1, x.shape()[axis], 1};
+  for (int i = 0; i < axis; ++i) extents.outer *= x.shape()[i];
+  for (int i = axis + 1; i < x.rank(); ++i) extents.inner *= x.shape()[i];
   Shape shape = x.shape();
   shape[axis] = 1;
+  return reduce_middle(op, dense(x), extents, shape, options);
+}
+
+Tensor reduce_middle(ArrayReduceOp op, const Tensor& x, const ReduceExtents& extents, const Shape& shape,
+                     const ReduceOptions& options) {
   const Tensor y = Tensor::empty(shape, options.result, x.device());
-  const Tensor room = shared_room(x, outer, x.shape()[axis], inner);
+  const Tensor room = shared_room(x, extents.outer, extents.extent, extents.inner);
   call(x.device(), &ArrayReduceKernels::reduce,
        {.op = op,
         .dtype = x.dtype(),
         .result = options.result,
-        .outer = outer,
-        .extent = x.shape()[axis],
-        .inner = inner,
-        .x = from.raw(),
+        .outer = extents.outer,
+        .extent = extents.extent,
+        .inner = extents.inner,
+        .x = x.raw(),
         .center = options.center.defined() ? options.center.data<double>() : nullptr,
         .divisor = options.divisor,
         .y = y.raw(),

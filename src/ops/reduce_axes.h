@@ -36,4 +36,11 @@ struct ReduceOptions {
 };
 Tensor reduce_along(ArrayReduceOp op, const Tensor& x, int axis, const ReduceOptions& options);
 
+// The same of the middle axis of contiguous x seen as [outer, extent, inner]; `shape` is the result's.
+struct ReduceExtents {
+  int64_t outer, extent, inner;
+};
+Tensor reduce_middle(ArrayReduceOp op, const Tensor& x, const ReduceExtents& extents, const Shape& shape,
+                     const ReduceOptions& options);
+
 }  // namespace tern

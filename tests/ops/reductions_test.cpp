@@ -319,6 +319,8 @@ TEST_F(Reductions, StdAndLogsumexp) {
   EXPECT_EQ(y[0], -inf);
   EXPECT_EQ(y[1], inf);
   EXPECT_FLOAT_EQ(y[2], 1000 + std::log(2.0f));
+  EXPECT_NEAR(logsumexp(cast(x, DType::f64)).item(), 4.4401896985611953, 1e-14);
+  EXPECT_EQ(std(cast(x, DType::f64)).item(), std::sqrt(1.25));
   EXPECT_EQ(logsumexp(Tensor::zeros({0, 2}, DType::f32, cpu()), Axes{0}).to_vector<float>(),
             (std::vector<float>{-inf, -inf}));
 }
@@ -363,6 +365,7 @@ TEST_F(Reductions, Differences) {
   EXPECT_EQ(diff(x, 0).to_vector<int32_t>(), (std::vector<int32_t>{15, 26, -7}));
   EXPECT_EQ(diff(x, -1, 2).to_vector<int32_t>(), (std::vector<int32_t>{2, -42}));
   EXPECT_EQ(diff(x, -1, 9).shape(), (Shape{2, 0}));
+  EXPECT_EQ(diff(cast(x, DType::u8)).to_vector<uint8_t>(), (std::vector<uint8_t>{3, 5, 14, 228}));
   EXPECT_EQ(diff(x, 1, 1, Tensor::zeros({2, 1}, DType::i32, cpu())).to_vector<int32_t>(),
             (std::vector<int32_t>{1, 3, 5, 16, 14, -28}));
   EXPECT_TRUE(fails_with("[diff] expected n of 0 or more, got -1", [&] { diff(x, 0, -1); }));

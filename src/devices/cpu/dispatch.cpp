@@ -14,7 +14,8 @@ namespace {
 const std::vector<Kernels>& tables() {
   static const std::vector<ArrayKernels> arrays = [] {
     std::vector<ArrayKernels> made;
-    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise, kArrayIndex, *isa.array_reduce});
+    for (const Isa& isa : isas())
+      made.push_back({*isa.array_pointwise, kArrayIndex, *isa.array_reduce, *isa.array_sort, kArraySearch});
     return made;
   }();
   static const std::vector<Kernels> all = [] {

@@ -18,6 +18,7 @@ struct Isa {
   const ProbeKernels* probe;
   const ArrayPointwiseKernels* array_pointwise;
   const ArrayReduceKernels* array_reduce;
+  const ArraySortKernels* array_sort;
   bool (*supported)();  // by this machine and its operating system
 };
 

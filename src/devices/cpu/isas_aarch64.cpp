@@ -9,11 +9,11 @@ namespace {
 
 constexpr Isa kIsas[] = {
     {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
-     &kScalarArrayReduce, [] { return true; }},
+     &kScalarArrayReduce, &kScalarArraySort, [] { return true; }},
     {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, &kScalarArrayPointwise, &kScalarArrayReduce,
-     [] { return true; }},  // part of the architecture
+     &kScalarArraySort, [] { return true; }},  // part of the architecture
     {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe, &kScalarArrayPointwise,
-     &kScalarArrayReduce, [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
+     &kScalarArrayReduce, &kScalarArraySort, [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
 };
 
 }  // namespace

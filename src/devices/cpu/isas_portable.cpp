@@ -6,7 +6,7 @@ namespace tern::cpu {
 namespace {
 
 constexpr Isa kIsas[] = {{"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe,
-                          &kScalarArrayPointwise, &kScalarArrayReduce, [] { return true; }}};
+                          &kScalarArrayPointwise, &kScalarArrayReduce, &kScalarArraySort, [] { return true; }}};
 
 }  // namespace
 

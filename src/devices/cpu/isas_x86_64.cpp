@@ -42,16 +42,17 @@ bool has_amx() {
 
 constexpr Isa kIsas[] = {
     {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
-     &kScalarArrayReduce, [] { return true; }},
+     &kScalarArrayReduce, &kScalarArraySort, [] { return true; }},
     {"sse41", &kSse41Floats, &kSse41Coded, &kSse41Ternary, &kSse41Probe, &kScalarArrayPointwise, &kScalarArrayReduce,
-     &has_sse41},
-    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &kAvx2Probe, &kAvx2ArrayPointwise, &kAvx2ArrayReduce, &has_avx2},
+     &kScalarArraySort, &has_sse41},
+    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &kAvx2Probe, &kAvx2ArrayPointwise, &kAvx2ArrayReduce,
+     &kScalarArraySort, &has_avx2},
     {"avxvnni", &kAvx2Floats, &kAvxVnniCoded, &kAvxVnniTernary, &kAvxVnniProbe, &kAvx2ArrayPointwise, &kAvx2ArrayReduce,
-     &has_avxvnni},
+     &kScalarArraySort, &has_avxvnni},
     {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &kAvx512Probe, &kAvx512ArrayPointwise,
-     &kAvx512ArrayReduce, &has_avx512},
+     &kAvx512ArrayReduce, &kAvx512ArraySort, &has_avx512},
     {"amx", &kAvx512Floats, &kAvx512Coded, &kAmxTernary, &kAmxProbe, &kAvx512ArrayPointwise, &kAvx512ArrayReduce,
-     &has_amx},
+     &kAvx512ArraySort, &has_amx},
 };
 
 }  // namespace

@@ -133,7 +133,9 @@ void fold_as(const Exec& exec, const ArrayReduceArgs& args) {
     reduce_as<FoldReals<Fn, double, double>>(exec, args);
   } else if constexpr (!kHalf<T>) {
     // A result of another width is the lower part of the same sum.
-    if (args.result == DType::f64) return reduce_as<FoldIntegers<Fn, T, double>>(exec, args);
+    if constexpr (kSame<Fn, Plus>) {
+      if (args.result == DType::f64) return reduce_as<FoldIntegers<Fn, T, double>>(exec, args);
+    }
     if (size_of(args.result) == 8) return reduce_as<FoldIntegers<Fn, T, uint64_t>>(exec, args);
     if constexpr (kSame<T, int32_t>) reduce_as<FoldIntegers<Fn, T, uint32_t>>(exec, args);
   }

@@ -9,14 +9,17 @@ namespace tern::cpu {
 
 extern const ArrayPointwiseKernels kScalarArrayPointwise;
 extern const ArrayReduceKernels kScalarArrayReduce;
+extern const ArraySortKernels kScalarArraySort;
 
 // x86-64
 extern const ArrayPointwiseKernels kAvx2ArrayPointwise;
 extern const ArrayReduceKernels kAvx2ArrayReduce;
 extern const ArrayPointwiseKernels kAvx512ArrayPointwise;
 extern const ArrayReduceKernels kAvx512ArrayReduce;
+extern const ArraySortKernels kAvx512ArraySort;
 
 // Not compiled for any set: all share it.
 extern const ArrayIndexKernels kArrayIndex;
+extern const ArraySearchKernels kArraySearch;
 
 }  // namespace tern::cpu

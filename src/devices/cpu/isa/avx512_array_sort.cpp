@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sorting on AVX-512 F, BW, VL, DQ and VNNI.
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "devices/cpu/isa/array_tables.h"
+
+namespace tern::cpu {
+namespace {
+
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/generic/array_sort_kernels.inl"
+#include "devices/cpu/isa/avx512_key_sort.inl"
+// clang-format on
+
+}  // namespace
+
+constexpr ArraySortKernels kAvx512ArraySort = {.sort_rows = array_sort_rows<KeySort>};
+static_assert(complete(kAvx512ArraySort));
+
+}  // namespace tern::cpu
