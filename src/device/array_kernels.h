@@ -4,6 +4,7 @@
 #pragma once
 
 #include "device/array_index_kernels.h"
+#include "device/array_random_kernels.h"
 #include "device/kernels.h"
 
 namespace tern {
@@ -14,7 +15,7 @@ struct ArrayPointwiseKernels {
   Kernel<CopyArgs> copy;
 };
 
-struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels {};
+struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels, ArrayRandomKernels {};
 
 constexpr bool complete(const ArrayPointwiseKernels& t) { return t.copy; }
 

@@ -14,7 +14,7 @@ namespace {
 const std::vector<Kernels>& tables() {
   static const std::vector<ArrayKernels> arrays = [] {
     std::vector<ArrayKernels> made;
-    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise, kArrayIndex});
+    for (const Isa& isa : isas()) made.push_back({*isa.array_pointwise, kArrayIndex, *isa.array_random});
     return made;
   }();
   static const std::vector<Kernels> all = [] {

@@ -16,6 +16,7 @@ struct Isa {
   const TernaryKernels* ternary;
   const ProbeKernels* probe;
   const ArrayPointwiseKernels* array_pointwise;
+  const ArrayRandomKernels* array_random;
   bool (*supported)();  // by this machine and its operating system
 };
 

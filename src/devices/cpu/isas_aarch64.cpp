@@ -9,11 +9,11 @@ namespace {
 
 constexpr Isa kIsas[] = {
     {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
-     [] { return true; }},
-    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, &kScalarArrayPointwise,
+     &kScalarArrayRandom, [] { return true; }},
+    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, &kScalarArrayPointwise, &kScalarArrayRandom,
      [] { return true; }},  // part of the architecture
     {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe, &kScalarArrayPointwise,
-     [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
+     &kScalarArrayRandom, [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
 };
 
 }  // namespace

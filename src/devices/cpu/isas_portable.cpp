@@ -6,7 +6,7 @@ namespace tern::cpu {
 namespace {
 
 constexpr Isa kIsas[] = {{"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe,
-                          &kScalarArrayPointwise, [] { return true; }}};
+                          &kScalarArrayPointwise, &kScalarArrayRandom, [] { return true; }}};
 
 }  // namespace
 

@@ -42,12 +42,16 @@ bool has_amx() {
 
 constexpr Isa kIsas[] = {
     {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
-     [] { return true; }},
-    {"sse41", &kSse41Floats, &kSse41Coded, &kSse41Ternary, &kSse41Probe, &kScalarArrayPointwise, &has_sse41},
-    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &kAvx2Probe, &kAvx2ArrayPointwise, &has_avx2},
-    {"avxvnni", &kAvx2Floats, &kAvxVnniCoded, &kAvxVnniTernary, &kAvxVnniProbe, &kAvx2ArrayPointwise, &has_avxvnni},
-    {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &kAvx512Probe, &kAvx512ArrayPointwise, &has_avx512},
-    {"amx", &kAvx512Floats, &kAvx512Coded, &kAmxTernary, &kAmxProbe, &kAvx512ArrayPointwise, &has_amx},
+     &kScalarArrayRandom, [] { return true; }},
+    {"sse41", &kSse41Floats, &kSse41Coded, &kSse41Ternary, &kSse41Probe, &kScalarArrayPointwise, &kScalarArrayRandom,
+     &has_sse41},
+    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &kAvx2Probe, &kAvx2ArrayPointwise, &kAvx2ArrayRandom, &has_avx2},
+    {"avxvnni", &kAvx2Floats, &kAvxVnniCoded, &kAvxVnniTernary, &kAvxVnniProbe, &kAvx2ArrayPointwise, &kAvx2ArrayRandom,
+     &has_avxvnni},
+    {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &kAvx512Probe, &kAvx512ArrayPointwise,
+     &kAvx512ArrayRandom, &has_avx512},
+    {"amx", &kAvx512Floats, &kAvx512Coded, &kAmxTernary, &kAmxProbe, &kAvx512ArrayPointwise, &kAvx512ArrayRandom,
+     &has_amx},
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ extern const FloatKernels kScalarFloats;  // nothing beyond the architecture's b
 extern const CodedKernels kScalarCoded;
 extern const TernaryKernels kScalarTernary;
 extern const ArrayPointwiseKernels kScalarArrayPointwise;
+extern const ArrayRandomKernels kScalarArrayRandom;
 
 // Not compiled for any set: all share it.
 extern const ArrayIndexKernels kArrayIndex;
@@ -32,12 +33,14 @@ extern const FloatKernels kAvx2Floats;  // AVX2, FMA, F16C, BMI2
 extern const CodedKernels kAvx2Coded;
 extern const TernaryKernels kAvx2Ternary;
 extern const ArrayPointwiseKernels kAvx2ArrayPointwise;
+extern const ArrayRandomKernels kAvx2ArrayRandom;
 extern const CodedKernels kAvxVnniCoded;  // AVX2, FMA, F16C, AVX-VNNI
 extern const TernaryKernels kAvxVnniTernary;
 extern const FloatKernels kAvx512Floats;  // AVX-512 F, BW, VL, DQ, VNNI
 extern const CodedKernels kAvx512Coded;
 extern const TernaryKernels kAvx512Ternary;
 extern const ArrayPointwiseKernels kAvx512ArrayPointwise;
+extern const ArrayRandomKernels kAvx512ArrayRandom;
 extern const TernaryKernels kAmxTernary;  // the same and AMX-TILE, AMX-INT8
 
 // AArch64
