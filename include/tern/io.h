@@ -12,8 +12,8 @@
 namespace tern {
 
 // Every tensor of a safetensors file, in the order of the file. The file is checked wholly first. On a CPU device the
-// tensors are views of the mapped file: they must not be written to, and the file not be changed while they live
-// (saving over it is safe). Throws Error naming the path and the tensor at fault.
+// tensors are views of the mapped file, which must not be changed while they live (saving over it is safe); what is
+// written to them stays in memory. Throws Error naming the path and the tensor at fault.
 std::vector<std::pair<std::string, Tensor>> load_safetensors(const std::string& path, const Device& device);
 
 // Creates or replaces a safetensors file in one step: when anything fails, an older file stays as it was. The same

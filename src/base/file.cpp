@@ -10,7 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "base/check.h"
+#include "base/check_kind.h"
 
 namespace tern {
 namespace {
@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kLargestWrite = size_t{1} << 30;  // Linux writes at most 2^31 - 4096 bytes per call
 
 [[noreturn]] void fail_errno(const char* op, const std::string& path) {
+  if (errno == ENOENT) fail_as<NotFound>(op, "{}: {}", path, std::strerror(errno));
   fail(op, "{}: {}", path, std::strerror(errno));
 }
 

@@ -10,17 +10,20 @@
 #include <cstdint>
 #include <cstring>
 
-#include "base/check.h"
+#include "base/check_kind.h"
 
 namespace tern {
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  check_as<NotFound>(descriptor >= 0 || errno != ENOENT, "open", "{}: {}", path, std::strerror(errno));
   check(descriptor >= 0, "open", "{}: {}", path, std::strerror(errno));
   struct stat status {};
   const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
   const size_t size = regular ? static_cast<size_t>(status.st_size) : 0;
-  void* data = size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
+  // Who writes to it writes to pages of his own: the file stays as it is. The system is asked for no more than what is
+  // written, however large the file.
+  void* data = size > 0 ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, descriptor, 0) : nullptr;
   const int error = errno;
   ::close(descriptor);
   check(regular, "open", "{}: expected a regular file", path);

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/check.h"
+#include "base/check_kind.h"
 
 namespace tern {
 
@@ -59,7 +59,7 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape.begin(), shape.end(), ", ")); }
 
 int normalize_axis(const char* op, int axis, int rank) {
-  check(axis >= -rank && axis < rank, op, "expected an axis in [{}, {}), got {}", -rank, rank, axis);
+  check_as<OutOfRange>(axis >= -rank && axis < rank, op, "expected an axis in [{}, {}), got {}", -rank, rank, axis);
   return axis < 0 ? axis + rank : axis;
 }
 

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/check.h"
+#include "base/check_kind.h"
 #include "core/device_memory.h"
 #include "core/dispatch.h"
 #include "core/tensor_impl.h"
@@ -161,7 +161,7 @@ bool Tensor::shares_storage_with(const Tensor& other) const { return storage() =
 void* Tensor::raw() const { return static_cast<std::byte*>(impl_->storage->data()) + impl_->byte_offset; }
 
 void Tensor::require_dtype(DType expected) const {
-  check(dtype() == expected, "tensor", "expected elements of type {}, got {}", name_of(expected), name_of(dtype()));
+  check_as<WrongType>(dtype() == expected, "tensor", "expected elements of type {}, got {}", name_of(expected), name_of(dtype()));
 }
 
 double Tensor::item() const {
@@ -193,7 +193,7 @@ void Tensor::copy_to_host(std::span<std::byte> out) const {
 bool Tensor::requires_grad() const { return impl_->grad_state && impl_->grad_state->requires_grad; }
 
 Tensor& Tensor::set_requires_grad(bool on) {
-  check(!on || has_gradient(dtype()), "requires_grad", "expected f32, bf16 or f16, got {}", name_of(dtype()));
+  check_as<WrongType>(!on || has_gradient(dtype()), "requires_grad", "expected f32, bf16 or f16, got {}", name_of(dtype()));
   if (!impl_->grad_state) impl_->grad_state = std::make_shared<GradState>();
   check(impl_->grad_state->leaf, "requires_grad", "expected a leaf, got the result of {}", impl_->grad_state->op);
   impl_->grad_state->requires_grad = on;

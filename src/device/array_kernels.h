@@ -4,7 +4,9 @@
 #pragma once
 
 #include "device/array_index_kernels.h"
+#include "device/array_matmul_kernels.h"
 #include "device/array_random_kernels.h"
+#include "device/array_reduce.h"
 #include "device/kernels.h"
 
 namespace tern {
@@ -15,7 +17,11 @@ struct ArrayPointwiseKernels {
   Kernel<CopyArgs> copy;
 };
 
-struct ArrayKernels : ArrayPointwiseKernels, ArrayIndexKernels, ArrayRandomKernels {};
+struct ArrayKernels : ArrayPointwiseKernels,
+                      ArrayIndexKernels,
+                      ArrayReduceKernels,
+                      ArrayRandomKernels,
+                      ArrayMatmulKernels {};
 
 constexpr bool complete(const ArrayPointwiseKernels& t) { return t.copy; }
 

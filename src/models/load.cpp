@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
+#include "base/check_kind.h"
 #include "base/file.h"
 #include "formats/format.h"
 #include "io/safetensors.h"
@@ -190,7 +190,7 @@ void check_no_superfluous(const SafetensorsSet& files, const Loader& loader, con
 }  // namespace
 
 Model Model::load(const std::string& directory, const Device& device, const LoadOptions& options) {
-  check(std::filesystem::is_directory(directory), "load", "{}: expected a model directory", directory);
+  check_as<NotFound>(std::filesystem::is_directory(directory), "load", "{}: expected a model directory", directory);
   const std::string config_path = directory + "/config.json";
   const std::string text = read_file(config_path, kLargestConfig);
   const ParsedConfig parsed = parse_config(text, config_path);

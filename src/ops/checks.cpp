@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check_kind.h"
 #include "device/backend.h"
 #include "tern/device.h"
 
@@ -34,14 +35,14 @@ void check_values(const char* op, const char* name, std::span<const T> values, c
   for (const T value : values) all_good &= good(value);
   if (all_good) return;
   const auto bad = std::find_if_not(values.begin(), values.end(), good);
-  fail(op, "expected {} in [0, {}){}, got {} at {}", name, end, extra ? fmt::format(" or {}", *extra) : "", *bad,
+  fail_as<OutOfRange>(op, "expected {} in [0, {}){}, got {} at {}", name, end, extra ? fmt::format(" or {}", *extra) : "", *bad,
        to_string(unravel(bad - values.begin(), shape)));
 }
 
 void check_one_dtype(const char* op, std::initializer_list<Input> inputs) {
   const DType dtype = inputs.begin()->tensor.dtype();
   for (const Input& input : inputs) {
-    check(input.tensor.dtype() == dtype, op, "expected {} of the same dtype as {}, {}, got {}", input.name,
+    check_as<WrongType>(input.tensor.dtype() == dtype, op, "expected {} of the same dtype as {}, {}, got {}", input.name,
           inputs.begin()->name, name_of(dtype), name_of(input.tensor.dtype()));
   }
 }
@@ -59,7 +60,7 @@ void check_inputs(const char* op, std::initializer_list<Input> inputs) {
 void check_inputs(const char* op, DType dtype, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   for (const Input& input : inputs) {
-    check(input.tensor.dtype() == dtype, op, "expected {} of dtype {}, got {}", input.name, name_of(dtype),
+    check_as<WrongType>(input.tensor.dtype() == dtype, op, "expected {} of dtype {}, got {}", input.name, name_of(dtype),
           name_of(input.tensor.dtype()));
   }
 }
@@ -68,14 +69,14 @@ void check_arithmetic(const char* op, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   check_one_dtype(op, inputs);
   const DType dtype = inputs.begin()->tensor.dtype();
-  check(has_gradient(dtype) || dtype == DType::i32 || dtype == DType::i64, op,
+  check_as<WrongType>(has_gradient(dtype) || dtype == DType::i32 || dtype == DType::i64, op,
         "expected {} of a float dtype, i32 or i64, got {}", inputs.begin()->name, name_of(dtype));
 }
 
 void check_floats(const char* op, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   check_one_dtype(op, inputs);
-  check(has_gradient(inputs.begin()->tensor.dtype()), op, "expected {} of a float dtype, got {}", inputs.begin()->name,
+  check_as<WrongType>(has_gradient(inputs.begin()->tensor.dtype()), op, "expected {} of a float dtype, got {}", inputs.begin()->name,
         name_of(inputs.begin()->tensor.dtype()));
 }
 

@@ -10,8 +10,11 @@ namespace tern {
 // floats), any views: none is copied.
 Tensor product(const Tensor& a, const Tensor& b);
 
-// c = a · b, or c += a · b where `accumulate` is set, which continues the sums of products: chunks of k after each other
-// give the bits of product. Matrices; c f32, contiguous.
+// c = a · b, or c += a · b where `accumulate` is set, which continues the sums of products: chunks of k after each
+// other give the bits of product. Matrices; c f32, contiguous.
 void product_into(const Tensor& c, const Tensor& a, const Tensor& b, bool accumulate);
+
+// conj(a) · b as matmul has it, of operands with at least two axes.
+Tensor conjugate_product(const Tensor& a, const Tensor& b);
 
 }  // namespace tern

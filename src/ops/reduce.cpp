@@ -1,107 +1,123 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums and extremes over axes.
-#include <array>
-
 #include "ops/call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/gradients.h"
-#include "tern/ops.h"
+#include "ops/reduce_axes.h"
+#include "tern/reductions.h"
 
 namespace tern {
 namespace {
 
-using AxisSet = std::array<bool, kMaxRank>;
+bool is_index(ReduceOp op) { return op == ReduceOp::argmax || op == ReduceOp::argmin; }
 
-AxisSet axis_set(const char* op, std::span<const int> axes, int rank) {
-  AxisSet set{};
-  for (int axis = 0; axis < rank && axes.empty(); ++axis) set[static_cast<size_t>(axis)] = true;
-  for (const int given : axes) {
-    const int axis = normalize_axis(op, given, rank);
-    bool& chosen = set[static_cast<size_t>(axis)];
-    check(!chosen, op, "expected each axis once, got axis {} twice", axis);
-    chosen = true;
+ArrayReduceOp array_op(ReduceOp op) {
+  switch (op) {
+    case ReduceOp::sum:
+      return ArrayReduceOp::sum;
+    case ReduceOp::max:
+      return ArrayReduceOp::max;
+    case ReduceOp::min:
+      return ArrayReduceOp::min;
+    case ReduceOp::argmax:
+      return ArrayReduceOp::argmax;
+    case ReduceOp::argmin:
+      break;
   }
-  return set;
+  return ArrayReduceOp::argmin;
 }
 
-// `shape` with extents of 1 on the axes of the set, or without them.
-Shape reduced_shape(const Shape& shape, const AxisSet& set, bool keep) {
-  Shape out;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (!set[static_cast<size_t>(axis)]) {
-      out.push_back(shape[axis]);
-    } else if (keep) {
-      out.push_back(1);
-    }
-  }
-  return out;
+// Whether models' kernels are to reduce this: f32, whose order of sums is theirs, and integers where there are no
+// others.
+bool takes_model_kernel(const Tensor& x) {
+  const bool known = x.dtype() == DType::f32 || x.dtype() == DType::i32 || x.dtype() == DType::i64;
+  return x.dtype() == DType::f32 || (known && !x.device().backend().kernels().array);
 }
 
-// Reduces the adjacent axes [begin, end) of a contiguous f32, i32 or i64 tensor to extents of 1.
-Tensor reduce_run(ReduceOp op, const Tensor& x, int begin, int end) {
+// Reduces the adjacent axes [begin, end) of a contiguous tensor, no half, to extents of 1. `result` is the dtype of a
+// sum.
+Tensor reduce_run(ReduceOp op, const Tensor& x, int begin, int end, DType result) {
   int64_t outer = 1, extent = 1, inner = 1;
   Shape shape = x.shape();
   for (int axis = 0; axis < x.rank(); ++axis) (axis < begin ? outer : axis < end ? extent : inner) *= x.shape()[axis];
   for (int axis = begin; axis < end; ++axis) shape[axis] = 1;
-  const bool index = op == ReduceOp::argmax || op == ReduceOp::argmin;
-  const Tensor y = Tensor::empty(shape, index ? DType::i64 : x.dtype(), x.device());
+  const DType dtype = is_index(op) ? DType::i64 : op == ReduceOp::sum ? result : x.dtype();
+  if (!takes_model_kernel(x)) {
+    const Tensor three = x.as_strided({outer, extent, inner}, contiguous_strides({outer, extent, inner}), 0);
+    return reduce_along(array_op(op), three, 1, {.result = dtype}).as_strided(shape, contiguous_strides(shape), 0);
+  }
+  const Tensor y = Tensor::empty(shape, dtype, x.device());
   call(x.device(), &Kernels::reduce,
        {.op = op, .dtype = x.dtype(), .outer = outer, .extent = extent, .inner = inner, .x = x.raw(), .y = y.raw()});
   return y;
 }
 
 // The sum over the axes of the set, kept as 1: one kernel call per run of adjacent axes, from the last to the first.
-Tensor sum_kept(const Tensor& x, const AxisSet& set) {
+Tensor sum_kept(const Tensor& x, const AxisSet& set, DType result) {
   Tensor y = dense(x.detach());
   for (int end = x.rank(); end > 0; --end) {
     int begin = end;
     while (begin > 0 && set[static_cast<size_t>(begin - 1)]) --begin;
     if (begin == end) continue;
-    y = reduce_run(ReduceOp::sum, y, begin, end);
+    y = reduce_run(ReduceOp::sum, y, begin, end, result);
     end = begin + 1;
   }
-  return y.shares_storage_with(x) ? converted(y, y.dtype()) : y;
+  return y.shares_storage_with(x) || y.dtype() != result ? converted(y, result) : y;
+}
+
+// Real numbers and bool, of which those that models do not have need kernels of the device's.
+void check_ordered(const char* op, const Tensor& x) {
+  check_inputs(op, {{"x", x}});
+  check(!is_complex(x.dtype()), op, "expected x of a real dtype or bool, got {}", name_of(x.dtype()));
+  if (!is_half(x.dtype()) && !takes_model_kernel(x)) check_arrays(op, x, {x.dtype()});
 }
 
 // max and min: the extreme along one axis.
 Tensor extreme(const char* name, ReduceOp op, ReduceOp index_op, const Tensor& x, int axis, bool keep) {
-  check_arithmetic(name, {{"x", x}});
+  check_ordered(name, x);
   if (is_half(x.dtype())) {
     return through_f32([&](const Tensor& wide) { return extreme(name, op, index_op, wide, axis, keep); }, x);
   }
   const int at = normalize_axis(name, axis, x.rank());
   check(x.shape()[at] > 0, name, "expected at least one element on axis {}, got shape {}", at, to_string(x.shape()));
   const Tensor from = dense(x);
-  const Tensor kept = reduce_run(op, from, at, at + 1);
+  const Tensor kept = reduce_run(op, from, at, at + 1, x.dtype());
   const Tensor y = keep ? kept : squeeze(kept, at);
   if (needs_grad(x)) {
-    record(y, name, {x}, [first = reduce_run(index_op, from, at, at + 1), shape = x.shape(), at](const Tensor& dy) {
-      Shape column;
-      for (int i = 0; i < shape.rank(); ++i) column.push_back(i == at ? shape[i] : 1);
-      const Tensor here = equal(reshape(Tensor::arange(shape[at], DType::i64, dy.device()), column), first);
-      return Gradients{where(here, reshape(dy, first.shape()), Tensor::zeros({}, DType::f32, dy.device()))};
-    });
+    record(y, name, {x},
+           [first = reduce_run(index_op, from, at, at + 1, x.dtype()), shape = x.shape(), at](const Tensor& dy) {
+             Shape column;
+             for (int i = 0; i < shape.rank(); ++i) column.push_back(i == at ? shape[i] : 1);
+             const Tensor here = equal(reshape(Tensor::arange(shape[at], DType::i64, dy.device()), column), first);
+             return Gradients{where(here, reshape(dy, first.shape()), Tensor::zeros({}, DType::f32, dy.device()))};
+           });
   }
   return y;
 }
 
 Tensor extreme_index(const char* name, ReduceOp op, const Tensor& x, int axis, bool keep) {
-  check_arithmetic(name, {{"x", x}});
+  check_ordered(name, x);
   const int at = normalize_axis(name, axis, x.rank());
   check(x.shape()[at] > 0, name, "expected at least one element on axis {}, got shape {}", at, to_string(x.shape()));
   const Tensor from = is_half(x.dtype()) ? converted(x, DType::f32) : dense(x);
-  const Tensor kept = reduce_run(op, from.detach(), at, at + 1);
+  const Tensor kept = reduce_run(op, from.detach(), at, at + 1, x.dtype());
   return keep ? kept : squeeze(kept, at);
 }
 
 }  // namespace
 
+DType sum_dtype(DType dtype) {
+  if (is_signed_integer(dtype) || dtype == DType::boolean) return DType::i64;
+  return is_unsigned_integer(dtype) ? DType::u64 : dtype;
+}
+
 Tensor sum(const Tensor& x, std::span<const int> axes, bool keep) {
-  check_arithmetic("sum", {{"x", x}});
+  check_inputs("sum", {{"x", x}});
   if (is_half(x.dtype())) return through_f32([&](const Tensor& wide) { return sum(wide, axes, keep); }, x);
+  if (!takes_model_kernel(x)) check_arrays("sum", x, {x.dtype()});
   const AxisSet set = axis_set("sum", axes, x.rank());
-  const Tensor kept = sum_kept(x, set);
+  const Tensor kept = sum_kept(x, set, x.dtype() == DType::i32 ? DType::i32 : sum_dtype(x.dtype()));
   const Tensor y =
       kept.as_strided(reduced_shape(x.shape(), set, keep), contiguous_strides(reduced_shape(x.shape(), set, keep)), 0);
   if (needs_grad(x)) {
@@ -112,12 +128,44 @@ Tensor sum(const Tensor& x, std::span<const int> axes, bool keep) {
   return y;
 }
 
+Tensor sum(const Tensor& x, std::span<const int> axes, bool keep, DType dtype) {
+  check_inputs("sum", {{"x", x}});
+  check(dtype != DType::boolean, "sum", "expected a dtype of numbers, got bool");
+  const bool integers = (is_integer(x.dtype()) || x.dtype() == DType::boolean) && is_integer(dtype);
+  if (!integers || (x.dtype() == DType::i32 && dtype == DType::i32)) return sum(cast(x, dtype), axes, keep);
+  // Modulo 2^64 first, then modulo what `dtype` holds.
+  check_arrays("sum", x, {x.dtype()});
+  const AxisSet set = axis_set("sum", axes, x.rank());
+  const Shape shape = reduced_shape(x.shape(), set, keep);
+  return cast(sum_kept(x, set, sum_dtype(x.dtype())).as_strided(shape, contiguous_strides(shape), 0), dtype);
+}
+
+namespace {
+
+// The mean of what has no gradient: integers give f32.
+Tensor array_mean(const Tensor& x, std::span<const int> axes, bool keep) {
+  check_arrays("mean", x, {x.dtype()});
+  const AxisSet set = axis_set("mean", axes, x.rank());
+  const Merged merged = merge_set(x, set);
+  const DType result = is_complex(x.dtype()) ? x.dtype() : DType::f64;
+  const auto count = static_cast<double>(merged.x.shape()[merged.axis]);
+  const Tensor y = reduce_along(ArrayReduceOp::sum, merged.x, merged.axis, {.result = result, .divisor = count});
+  const bool real = is_float(x.dtype()) || is_complex(x.dtype());
+  return cast(reshape(y, reduced_shape(x.shape(), set, keep)), real ? x.dtype() : DType::f32);
+}
+
+}  // namespace
+
 Tensor mean(const Tensor& x, std::span<const int> axes, bool keep) {
-  check_floats("mean", {{"x", x}});
+  check_inputs("mean", {{"x", x}});
+  if (!has_gradient(x.dtype())) return array_mean(x, axes, keep);
   if (is_half(x.dtype())) return through_f32([&](const Tensor& wide) { return mean(wide, axes, keep); }, x);
   const Tensor total = sum(x, axes, keep);
-  check(x.numel() > 0, "mean", "expected at least one element, got shape {}", to_string(x.shape()));
-  const auto count = static_cast<double>(x.numel() / total.numel());
+  double count = 1;
+  const AxisSet set = axis_set("mean", axes, x.rank());
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (set[static_cast<size_t>(axis)]) count *= static_cast<double>(x.shape()[axis]);
+  }
   return total / Tensor::full({}, count, DType::f32, x.device());
 }
 
@@ -139,7 +187,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   for (int i = 0; i < x.rank(); ++i) {
     set[static_cast<size_t>(x.rank() - 1 - i)] = i >= shape.rank() || (shape.back(i) == 1 && x.shape().back(i) != 1);
   }
-  return sum_kept(x, set).as_strided(shape, contiguous_strides(shape), 0);
+  return sum_kept(x, set, x.dtype()).as_strided(shape, contiguous_strides(shape), 0);
 }
 
 }  // namespace tern

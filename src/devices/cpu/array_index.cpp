@@ -10,7 +10,7 @@
 #include "core/dispatch.h"
 #include "core/odd_float.h"
 #include "device/array_index_kernels.h"
-#include "devices/cpu/isa/tables.h"
+#include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
 namespace {

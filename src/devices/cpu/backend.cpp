@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "base/check.h"
+#include "base/check_kind.h"
 #include "base/host_memory.h"
 #include "base/thread_pool.h"
 #include "core/memory_count.h"
@@ -48,11 +48,11 @@ class CpuBackend final : public Backend {
   std::string description() const override { return fmt::format("cpu ({}, {} threads)", isa(), threads()); }
 
   void* allocate(size_t bytes) override {
-    check(memory_.add(bytes), "cpu", "expected {} bytes of memory within the limit of {}, of which {} are in use",
+    check_as<OutOfMemory>(memory_.add(bytes), "cpu", "expected {} bytes of memory within the limit of {}, of which {} are in use",
           bytes, memory_.limit(), memory_.live());
     void* data = allocate_host(bytes);
     if (data == nullptr) memory_.remove(bytes);
-    check(data != nullptr, "cpu", "expected {} bytes of memory, the system has none", bytes);
+    check_as<OutOfMemory>(data != nullptr, "cpu", "expected {} bytes of memory, the system has none", bytes);
     memory_.mark_peak();
     return data;
   }

@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "devices/cpu/isa/array_tables.h"
 #include "devices/cpu/isa/tables.h"
 
 namespace tern::cpu {
@@ -15,8 +16,7 @@ struct Isa {
   const CodedKernels* coded;
   const TernaryKernels* ternary;
   const ProbeKernels* probe;
-  const ArrayPointwiseKernels* array_pointwise;
-  const ArrayRandomKernels* array_random;
+  const ArrayTables* arrays;
   bool (*supported)();  // by this machine and its operating system
 };
 

@@ -8,12 +8,11 @@ namespace tern::cpu {
 namespace {
 
 constexpr Isa kIsas[] = {
-    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
-     &kScalarArrayRandom, [] { return true; }},
-    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, &kScalarArrayPointwise, &kScalarArrayRandom,
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrays, [] { return true; }},
+    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, &kScalarArrays,
      [] { return true; }},  // part of the architecture
-    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe, &kScalarArrayPointwise,
-     &kScalarArrayRandom, [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
+    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe, &kScalarArrays,
+     [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
 };
 
 }  // namespace

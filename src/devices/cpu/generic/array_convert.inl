@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conversions between the element types of arrays, element by element in loops that compilers turn into vectors.
 
-template <class T>
-constexpr T kLeast = T{0};
-template <>
-constexpr int8_t kLeast<int8_t> = INT8_MIN;
-template <>
-constexpr int16_t kLeast<int16_t> = INT16_MIN;
-template <>
-constexpr int32_t kLeast<int32_t> = INT32_MIN;
-template <>
-constexpr int64_t kLeast<int64_t> = INT64_MIN;
-template <class T>
-constexpr T kGreatest = static_cast<T>(~kLeast<T>);
-
 inline float float_of(Bf16 x) {
   const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
   return __builtin_bit_cast(float, bits);

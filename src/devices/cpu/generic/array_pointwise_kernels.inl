@@ -6,6 +6,7 @@
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/runs.inl"
 #include "devices/cpu/generic/array_types.inl"
+#include "devices/cpu/generic/array_limits.inl"
 #include "devices/cpu/generic/array_convert.inl"
 // clang-format on
 

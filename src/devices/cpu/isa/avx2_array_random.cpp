@@ -5,7 +5,7 @@
 
 #include "base/philox.h"
 #include "device/array_kernels.h"
-#include "devices/cpu/isa/tables.h"
+#include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
 namespace {

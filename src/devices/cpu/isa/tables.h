@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernels of the CPU device, by instruction set; each object is the only symbol its object file defines.
+// Those of arrays are in array_tables.h.
 #pragma once
 
-#include "device/array_kernels.h"
 #include "device/kernels.h"
 
 namespace tern::cpu {
@@ -19,11 +19,6 @@ constexpr bool complete(const FloatKernels& t) {
 extern const FloatKernels kScalarFloats;  // nothing beyond the architecture's baseline
 extern const CodedKernels kScalarCoded;
 extern const TernaryKernels kScalarTernary;
-extern const ArrayPointwiseKernels kScalarArrayPointwise;
-extern const ArrayRandomKernels kScalarArrayRandom;
-
-// Not compiled for any set: all share it.
-extern const ArrayIndexKernels kArrayIndex;
 
 // x86-64
 extern const FloatKernels kSse41Floats;  // SSE4.1, SSSE3
@@ -32,15 +27,11 @@ extern const TernaryKernels kSse41Ternary;
 extern const FloatKernels kAvx2Floats;  // AVX2, FMA, F16C, BMI2
 extern const CodedKernels kAvx2Coded;
 extern const TernaryKernels kAvx2Ternary;
-extern const ArrayPointwiseKernels kAvx2ArrayPointwise;
-extern const ArrayRandomKernels kAvx2ArrayRandom;
 extern const CodedKernels kAvxVnniCoded;  // AVX2, FMA, F16C, AVX-VNNI
 extern const TernaryKernels kAvxVnniTernary;
 extern const FloatKernels kAvx512Floats;  // AVX-512 F, BW, VL, DQ, VNNI
 extern const CodedKernels kAvx512Coded;
 extern const TernaryKernels kAvx512Ternary;
-extern const ArrayPointwiseKernels kAvx512ArrayPointwise;
-extern const ArrayRandomKernels kAvx512ArrayRandom;
 extern const TernaryKernels kAmxTernary;  // the same and AMX-TILE, AMX-INT8
 
 // AArch64

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands between brackets: tensor[key].
+#pragma once
+
+#include "operand.h"
+
+namespace tern::python {
+
+// Slices, integers, ... and None give a view. Throws Error, OutOfRange for an index that there is not.
+Tensor get_item(const Tensor& tensor, nb::handle key);
+// Writes a value, broadcast and converted, into the elements that get_item names.
+void set_item(const Tensor& tensor, nb::handle key, const Operand& value);
+
+}  // namespace tern::python

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "module.h"
+
+NB_MODULE(_core, m) {
+  using namespace tern::python;
+  m.doc() = "The compiled part of tern; import tern instead.";
+  bind_errors(m);
+  bind_dtype(m);
+  bind_device(m);
+  TensorClass tensor = bind_tensor(m);
+  bind_interop(m, tensor);
+  bind_elementwise(m, tensor);
+  bind_reductions(m);
+  bind_manipulation(m);
+  bind_nn(m);
+  bind_quant(m);
+  bind_io(m);
+  bind_grammar(m);
+  bind_text(m);
+  bind_model(m);
+  bind_generate(m);
+  bind_train(m);
+}

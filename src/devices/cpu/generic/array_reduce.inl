@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reductions of arrays along the middle axis of [outer, extent, inner], and running sums and products.
+
+// Accumulators of adjacent outputs that go through the blocks together.
+template <class R>
+constexpr int64_t kReduceChunk = 2048 / sizeof(typename R::Acc);
+
+// Blocks of up to kWide outputs as they come: two that are equally long meet at once, so that sums are balanced trees.
+template <class R, int64_t kWide>
+class Pairing {
+ public:
+  // Where the next block goes.
+  typename R::Acc* next() { return level_[top_]; }
+
+  void took(int64_t n) {
+    for (int64_t pairs = count_++; pairs & 1; pairs >>= 1) merge_top(n);
+    ++top_;
+  }
+
+  // All blocks, at least one, from the shortest level up.
+  typename R::Acc* all(int64_t n) {
+    for (--top_; top_ > 0;) merge_top(n);
+    return level_[0];
+  }
+
+ private:
+  void merge_top(int64_t n) {
+    --top_;
+    for (int64_t j = 0; j < n; ++j) level_[top_][j] = R::merge(level_[top_][j], level_[top_ + 1][j]);
+  }
+
+  int top_ = 0;
+  int64_t count_ = 0;
+  typename R::Acc level_[56][kWide];
+};
+
+// n outputs of the outer index o from i on, and the blocks that they are made of.
+template <class R>
+struct ReducedOutputs {
+  const ArrayReduceArgs& args;
+  int64_t o, i, n;
+
+  const typename R::In* x() const {
+    return static_cast<const typename R::In*>(args.x) + o * args.extent * args.inner + i;
+  }
+  typename R::Acc* room(int64_t block) const {
+    return static_cast<typename R::Acc*>(args.room) +
+           (o * reduce_blocks(args.extent, args.inner) + block) * args.inner + i;
+  }
+  void take_block(int64_t block, typename R::Acc* acc) const {
+    const double* center = args.center ? args.center + o * args.inner + i : nullptr;
+    if (args.inner == 1) {
+      const int64_t first = block * kReduceRowBlock;
+      *acc = R::of_row(x() + first, smaller(kReduceRowBlock, args.extent - first), first, center);
+    } else {
+      const int64_t first = block * kReduceColumnBlock;
+      R::of_columns(x() + first * args.inner, smaller(kReduceColumnBlock, args.extent - first), args.inner, n, first,
+                    center, acc);
+    }
+  }
+  void write(const typename R::Acc* acc) const {
+    auto* y = static_cast<typename R::Out*>(args.y) + o * args.inner + i;
+    for (int64_t j = 0; j < n; ++j) y[j] = R::result(acc[j], x() + j, args);
+  }
+};
+
+// Blocks from x, or where they are `shared`, from the room.
+template <class R, int64_t kWide>
+void reduce_outputs(const ReducedOutputs<R>& outputs, bool shared) {
+  const int64_t blocks = reduce_blocks(outputs.args.extent, outputs.args.inner);
+  Pairing<R, kWide> pairing;
+  for (int64_t block = 0; block < blocks; ++block) {
+    typename R::Acc* acc = pairing.next();
+    if (shared) {
+      const typename R::Acc* done = outputs.room(block);
+      for (int64_t j = 0; j < outputs.n; ++j) acc[j] = done[j];
+    } else {
+      outputs.take_block(block, acc);
+    }
+    const bool enough = kWide == 1 && R::done(*acc);
+    pairing.took(outputs.n);
+    if (enough) break;
+  }
+  if (blocks == 0) {
+    for (int64_t j = 0; j < outputs.n; ++j) pairing.next()[j] = R::kStart;
+    pairing.took(outputs.n);
+  }
+  outputs.write(pairing.all(outputs.n));
+}
+
+template <class R>
+void reduce_as(const Exec& exec, const ArrayReduceArgs& args) {
+  const int64_t blocks = reduce_blocks(args.extent, args.inner), chunks = ceil_div(args.inner, kReduceChunk<R>);
+  const int64_t wide = smaller(args.inner, kReduceChunk<R>);
+  const auto outputs = [&](int64_t item) {
+    const int64_t i = item % chunks * kReduceChunk<R>;
+    return ReducedOutputs<R>{args, item / chunks, i, smaller(kReduceChunk<R>, args.inner - i)};
+  };
+  const bool shared = args.room != nullptr && blocks > 1;
+  if (shared) {
+    const int64_t cost = wide * (args.inner == 1 ? kReduceRowBlock : kReduceColumnBlock);
+    parallel_for(exec, args.outer * chunks * blocks, cost, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k) {
+        const ReducedOutputs<R> part = outputs(k / blocks);
+        part.take_block(k % blocks, part.room(k % blocks));
+      }
+    });
+  }
+  parallel_for(exec, args.outer * chunks, wide * (shared ? blocks : args.extent), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+      if (args.inner == 1) {
+        reduce_outputs<R, 1>(outputs(item), shared);
+      } else {
+        reduce_outputs<R, kReduceChunk<R>>(outputs(item), shared);
+      }
+    }
+  });
+}
+
+template <class Fn, class T>
+void fold_as(const Exec& exec, const ArrayReduceArgs& args) {
+  if constexpr (kComplex<T>) {
+    using R = decltype(T::re);
+    if constexpr (kSame<Fn, Plus>) {
+      reduce_as<SumComplex<R>>(exec, args);
+    } else {
+      reduce_as<ProdComplex<R>>(exec, args);
+    }
+  } else if constexpr (kSame<T, float>) {
+    args.result == DType::f64 ? reduce_as<FoldReals<Fn, float, double>>(exec, args)
+                              : reduce_as<FoldReals<Fn, float, float>>(exec, args);
+  } else if constexpr (kSame<T, double>) {
+    reduce_as<FoldReals<Fn, double, double>>(exec, args);
+  } else if constexpr (!kHalf<T>) {
+    // A result of another width is the lower part of the same sum.
+    if (args.result == DType::f64) return reduce_as<FoldIntegers<Fn, T, double>>(exec, args);
+    if (size_of(args.result) == 8) return reduce_as<FoldIntegers<Fn, T, uint64_t>>(exec, args);
+    if constexpr (kSame<T, int32_t>) reduce_as<FoldIntegers<Fn, T, uint32_t>>(exec, args);
+  }
+}
+
+template <class T>
+void extreme_as(const Exec& exec, const ArrayReduceArgs& args) {
+  if constexpr (kInteger<T> || kReal<T>) {
+    switch (args.op) {
+      case ArrayReduceOp::max:
+        return reduce_as<Extreme<Greater, T>>(exec, args);
+      case ArrayReduceOp::min:
+        return reduce_as<Extreme<Less, T>>(exec, args);
+      case ArrayReduceOp::argmax:
+        return reduce_as<ExtremeIndex<Greater, T>>(exec, args);
+      default:
+        return reduce_as<ExtremeIndex<Less, T>>(exec, args);
+    }
+  }
+}
+
+// Truth of bytes is the same whatever they stand for.
+template <class T>
+void truth_as(const Exec& exec, const ArrayReduceArgs& args) {
+  switch (args.op) {
+    case ArrayReduceOp::any:
+      return reduce_as<AnyOf<T, true>>(exec, args);
+    case ArrayReduceOp::all:
+      return reduce_as<AnyOf<T, false>>(exec, args);
+    default:
+      return reduce_as<CountNonzero<T>>(exec, args);
+  }
+}
+
+// Those of a bool are its byte's.
+void array_extreme(const Exec& exec, const ArrayReduceArgs& args) {
+  const DType dtype = args.dtype == DType::boolean ? DType::u8 : args.dtype;
+  with_type(dtype, [&](auto t) { extreme_as<decltype(t)>(exec, args); });
+}
+
+void array_reduce(const Exec& exec, const ArrayReduceArgs& args) noexcept {
+  switch (args.op) {
+    case ArrayReduceOp::sum:
+      return with_type(args.dtype, [&](auto t) { fold_as<Plus, decltype(t)>(exec, args); });
+    case ArrayReduceOp::prod:
+      return with_type(args.dtype, [&](auto t) { fold_as<Times, decltype(t)>(exec, args); });
+    case ArrayReduceOp::max:
+    case ArrayReduceOp::min:
+    case ArrayReduceOp::argmax:
+    case ArrayReduceOp::argmin:
+      return array_extreme(exec, args);
+    case ArrayReduceOp::any:
+    case ArrayReduceOp::all:
+    case ArrayReduceOp::count_nonzero:
+      return with_type(args.dtype, [&](auto t) { truth_as<decltype(t)>(exec, args); });
+    case ArrayReduceOp::sum_squares:
+      if (args.dtype == DType::f32) return reduce_as<SumSquares<float>>(exec, args);
+      return reduce_as<SumSquares<double>>(exec, args);
+  }
+}

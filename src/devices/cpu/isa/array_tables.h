@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels of arrays of the CPU device, by instruction set, as in tables.h. Apart, so that who works on them need
+// not compile the others again.
+#pragma once
+
+#include "device/array_kernels.h"
+
+namespace tern::cpu {
+
+// Not compiled for any set: all share it.
+extern const ArrayIndexKernels kArrayIndex;
+
+extern const ArrayPointwiseKernels kScalarArrayPointwise;  // nothing beyond the architecture's baseline
+extern const ArrayReduceKernels kScalarArrayReduce;
+extern const ArrayRandomKernels kScalarArrayRandom;
+extern const ArrayMatmulKernels kScalarArrayMatmul;
+
+extern const ArrayPointwiseKernels kAvx2ArrayPointwise;  // x86-64: AVX2, FMA, F16C, BMI2
+extern const ArrayReduceKernels kAvx2ArrayReduce;
+extern const ArrayRandomKernels kAvx2ArrayRandom;
+extern const ArrayMatmulKernels kAvx2ArrayMatmul;
+
+extern const ArrayPointwiseKernels kAvx512ArrayPointwise;  // x86-64: AVX-512 F, BW, VL, DQ, VNNI
+extern const ArrayReduceKernels kAvx512ArrayReduce;
+extern const ArrayRandomKernels kAvx512ArrayRandom;
+extern const ArrayMatmulKernels kAvx512ArrayMatmul;
+
+// The families of sets that share all of them.
+struct ArrayTables {
+  const ArrayPointwiseKernels* pointwise;
+  const ArrayReduceKernels* reduce;
+  const ArrayRandomKernels* random;
+  const ArrayMatmulKernels* matmul;
+};
+
+inline constexpr ArrayTables kScalarArrays = {&kScalarArrayPointwise, &kScalarArrayReduce, &kScalarArrayRandom,
+                                              &kScalarArrayMatmul};
+
+}  // namespace tern::cpu
