@@ -18,8 +18,10 @@ function(tern_isa_sources target isa)
           isa/${isa}_array_reduce.cpp)
     if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
       set(own_options ${options})
-      if(file MATCHES "_array_")
-        list(APPEND own_options -fno-math-errno)  # square roots are instructions, and in vectors
+      if(file MATCHES _array_)
+        # Loops that compilers vectorize: no result changes, but a square root need not set errno, and an element that is
+        # not chosen may be computed. clang does not know the pragma that says that y may be x.
+        list(APPEND own_options -fno-math-errno -fno-trapping-math -Wno-unknown-pragmas)
       endif()
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${own_options}")
       target_sources(${target} PRIVATE ${file})

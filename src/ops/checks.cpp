@@ -69,7 +69,7 @@ void check_arithmetic(const char* op, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   check_one_dtype(op, inputs);
   const DType dtype = inputs.begin()->tensor.dtype();
-  check_as<WrongType>(has_gradient(dtype) || dtype == DType::i32 || dtype == DType::i64, op,
+  check_as<WrongType>(is_arithmetic(dtype), op,
         "expected {} of a float dtype, i32 or i64, got {}", inputs.begin()->name, name_of(dtype));
 }
 

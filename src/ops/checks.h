@@ -42,6 +42,9 @@ void check_index_values(const char* op, const char* name, std::span<const int64_
 // The same for an i32 or i64 tensor, which is read on the host: it waits for an asynchronous device.
 void check_indices(const char* op, const Input& input, int64_t end, std::optional<int64_t> extra = std::nullopt);
 
+// Those that models compute with: the floats with gradients, i32 and i64.
+inline bool is_arithmetic(DType dtype) { return has_gradient(dtype) || dtype == DType::i32 || dtype == DType::i64; }
+
 inline bool is_half(DType dtype) { return dtype == DType::bf16 || dtype == DType::f16; }
 
 // f of the inputs in f32, rounded once to the first one's dtype: how ops meet bf16 and f16.

@@ -7,6 +7,7 @@
 #include "ops/checks.h"
 #include "ops/einsum_labels.h"
 #include "ops/view.h"
+#include "tern/elementwise.h"
 #include "tern/promotion.h"
 #include "tern/reductions.h"
 

@@ -72,16 +72,13 @@ TEST(Errors, OfFusedNorms) {
 
 TEST(Errors, OfDtypesAndDevices) {
   const Device other = testing::test_device();
-  EXPECT_TRUE(fails_with("[add] expected b of the same dtype as a, f32, got i32",
-                         [] { add(zeros({2}), zeros({2}, DType::i32)); }));
+  const Tensor truths = zeros({2}, DType::boolean);
+  EXPECT_TRUE(fails_with("[sub] expected numbers, got two tensors of dtype bool", [&] { sub(truths, truths); }));
+  EXPECT_TRUE(fails_with("[neg] expected x of an integer or a float or a complex dtype, got bool", [&] { neg(truths); }));
+  EXPECT_TRUE(fails_with("[mul] expected a number that fits i32, got 0.5", [] { mul(zeros({2}, DType::i32), 0.5); }));
   EXPECT_TRUE(
       fails_with("[add] expected b on the device of a", [&] { add(zeros({2}), to_device(zeros({2}), other)); }));
-  for (const DType dtype : {DType::i8, DType::u8, DType::boolean}) {
-    EXPECT_TRUE(fails_with("[add] expected a of a float dtype, i32 or i64",
-                           [&] { add(zeros({2}, dtype), zeros({2}, dtype)); }));
-    EXPECT_TRUE(fails_with("[neg]", [&] { neg(zeros({2}, dtype)); }));
-  }
-  EXPECT_TRUE(fails_with("[exp] expected x of a float dtype, got i32", [] { exp(zeros({2}, DType::i32)); }));
+  EXPECT_TRUE(fails_with("[relu] expected x of a float dtype, got i32", [] { relu(zeros({2}, DType::i32)); }));
   EXPECT_TRUE(fails_with("[where] expected condition of dtype bool, got f32",
                          [] { where(zeros({2}), zeros({2}), zeros({2})); }));
   EXPECT_TRUE(fails_with("[linear] expected x of dtype f32, got bf16", [] {
@@ -96,8 +93,8 @@ TEST(Errors, OfShapes) {
   EXPECT_TRUE(fails_with("[matmul] expected [..., m, k] and [..., k, n], got [2, 3] and [2, 3]", [] {
     matmul(zeros({2, 3}), zeros({2, 3}));
   }));
-  EXPECT_TRUE(fails_with("[matmul] expected a with at least 2 axes, got shape [3]", [] {
-    matmul(zeros({3}), zeros({3, 2}));
+  EXPECT_TRUE(fails_with("[matmul] expected a with at least 1 axes, got shape []", [] {
+    matmul(zeros({}), zeros({3, 2}));
   }));
   EXPECT_TRUE(fails_with("[matmul] expected shapes that broadcast, got [2] and [3]", [] {
     matmul(zeros({2, 1, 1}), zeros({3, 1, 1}));
@@ -146,9 +143,6 @@ TEST(Errors, OfViews) {
   EXPECT_TRUE(fails_with("[concat] expected at least one part", [] { concat({}, 0); }));
   EXPECT_TRUE(fails_with("[concat] expected part of shape [2, 3], got [3, 3]", [] {
     concat(std::vector<Tensor>{zeros({2, 3}), zeros({3, 3})}, 1);
-  }));
-  EXPECT_TRUE(fails_with("[concat] expected part of dtype f32, got i32", [] {
-    concat(std::vector<Tensor>{zeros({2}), zeros({2}, DType::i32)}, 0);
   }));
 }
 

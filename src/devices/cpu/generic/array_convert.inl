@@ -56,6 +56,16 @@ inline T saturated(F x) {
                                            : static_cast<T>(x);
 }
 
+// The integer of T nearest to one of F.
+template <class T, class F>
+inline T nearest_integer(F x) {
+  if constexpr (kSigned<F> && kSigned<T>) {
+    if (int64_t{x} < int64_t{kLeast<T>}) return kLeast<T>;
+  }
+  if (kSigned<F> && x < F{0}) return kSigned<T> ? static_cast<T>(x) : T{0};
+  return static_cast<uint64_t>(x) > static_cast<uint64_t>(kGreatest<T>) ? kGreatest<T> : static_cast<T>(x);
+}
+
 template <class To, class From>
 inline To element_of(From x) {
   if constexpr (kSame<To, From>) {
@@ -106,31 +116,66 @@ inline To element_of(From x) {
   }
 }
 
-template <class To, class From>
+// y[i·y_stride] = fn(x[i·x_stride]).
+template <class To, class From, class Fn>
 void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride, int64_t count) {
+  const Fn fn;
   const From* x = static_cast<const From*>(from);
   To* y = static_cast<To*>(to);
   if (x_stride == 1 && y_stride == 1) {
-    for (int64_t i = 0; i < count; ++i) y[i] = element_of<To>(x[i]);
+    for (int64_t i = 0; i < count; ++i) y[i] = fn(x[i]);
   } else {
-    for (int64_t i = 0; i < count; ++i) y[i * y_stride] = element_of<To>(x[i * x_stride]);
+    for (int64_t i = 0; i < count; ++i) y[i * y_stride] = fn(x[i * x_stride]);
   }
 }
 
 using ConvertRun = void (*)(const void* from, int64_t x_stride, void* to, int64_t y_stride, int64_t count);
 
+template <class To, class From, class Fn>
+ConvertRun convert_run_of(Fn) {
+  return convert_run<To, From, Fn>;
+}
+
 ConvertRun conversion(DType from, DType to) {
   ConvertRun run = nullptr;
-  with_type(from, [&](auto x) { with_type(to, [&](auto y) { run = convert_run<decltype(y), decltype(x)>; }); });
+  with_type(from, [&](auto x) {
+    with_type(to, [&](auto y) {
+      using From = decltype(x);
+      using To = decltype(y);
+      run = convert_run_of<To, From>([](From value) { return element_of<To>(value); });
+    });
+  });
   return run;
 }
 
-void array_copy(const Exec& exec, const CopyArgs& args) noexcept {
-  const ConvertRun convert = conversion(args.x_dtype, args.y_dtype);
+// Differs from conversion() between integers only.
+ConvertRun saturating_conversion(DType from, DType to) {
+  ConvertRun run = nullptr;
+  with_type(from, [&](auto x) {
+    with_type(to, [&](auto y) {
+      using From = decltype(x);
+      using To = decltype(y);
+      if constexpr (kInteger<From> && kInteger<To>) {
+        run = convert_run_of<To, From>([](From value) { return nearest_integer<To>(value); });
+      }
+    });
+  });
+  return run ? run : conversion(from, to);
+}
+
+void copy_by(const Exec& exec, const CopyArgs& args, ConvertRun convert) {
   const int64_t x_stride = last_of(args.x_strides), y_stride = last_of(args.y_strides);
   const auto x_size = static_cast<int64_t>(size_of(args.x_dtype)), y_size = static_cast<int64_t>(size_of(args.y_dtype));
   for_runs(exec, args.shape, {&args.x_strides, &args.y_strides}, [&](int64_t, int64_t count, const auto& walk) {
     convert(static_cast<const char*>(args.x) + walk.offset(0) * x_size, x_stride,
             static_cast<char*>(args.y) + walk.offset(1) * y_size, y_stride, count);
   });
+}
+
+void array_copy(const Exec& exec, const CopyArgs& args) noexcept {
+  copy_by(exec, args, conversion(args.x_dtype, args.y_dtype));
+}
+
+void array_saturate(const Exec& exec, const CopyArgs& args) noexcept {
+  copy_by(exec, args, saturating_conversion(args.x_dtype, args.y_dtype));
 }

@@ -8,10 +8,17 @@
 #include "devices/cpu/generic/array_types.inl"
 #include "devices/cpu/generic/array_limits.inl"
 #include "devices/cpu/generic/array_convert.inl"
+#include "devices/cpu/generic/array_blocks.inl"
+#include "devices/cpu/generic/array_unary.inl"
+#include "devices/cpu/generic/array_binary.inl"
 // clang-format on
 
 constexpr ArrayPointwiseKernels array_pointwise_kernels() {
   ArrayPointwiseKernels t = {};
   t.copy = array_copy;
+  t.saturate = array_saturate;
+  t.array_unary = array_unary;
+  t.array_binary = array_binary;
+  t.array_select = array_select;
   return t;
 }
