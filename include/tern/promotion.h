@@ -30,9 +30,6 @@ DType result_type(DType a, DType b);
 // Of at least one. Throws Error for none.
 DType result_type(std::span<const DType> dtypes);
 
-// The kinds of numbers, lowest first.
-using ScalarKind = Scalar::Kind;
-
 // The kind of a dtype.
 constexpr ScalarKind kind_of(DType dtype) {
   return dtype == DType::boolean ? ScalarKind::boolean

@@ -14,10 +14,13 @@
 
 namespace tern {
 
+// The kinds of numbers, lowest first.
+enum class ScalarKind : uint8_t { boolean, integer, real, complex };
+
 // A bool, an integer of 64 bits of either sign, a double or a complex number. What C++ has narrower converts to it.
 class Scalar {
  public:
-  enum class Kind : uint8_t { boolean, integer, real, complex };
+  using Kind = ScalarKind;
 
   Scalar(bool value) : kind_(Kind::boolean), bits_(value ? 1 : 0) {}
   template <std::integral T>

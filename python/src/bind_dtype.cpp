@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // tern.DType: the data types under the array API's names.
+#include <algorithm>
 #include <array>
 #include <string>
 
 #include "casters.h"
 #include "module.h"
+#include "tern/error_kinds.h"
+#include "tern/promotion.h"
 
 namespace tern::python {
 namespace {
@@ -69,6 +72,73 @@ std::optional<DType> dtype_from(nb::handle source) {
   return std::nullopt;
 }
 
+namespace {
+
+// A dtype, or a tensor's or a number's; what a number of Python does to the others is told apart.
+struct Promoted {
+  std::optional<DType> dtype;
+  std::optional<ScalarKind> number;
+
+  void add(nb::handle source) {
+    if (nb::isinstance<Tensor>(source)) return add(nb::cast<const Tensor&>(source).dtype());
+    if (PyLong_Check(source.ptr()) || PyFloat_Check(source.ptr()) || PyComplex_Check(source.ptr())) {
+      const ScalarKind kind = PyBool_Check(source.ptr())    ? ScalarKind::boolean
+                              : PyLong_Check(source.ptr())  ? ScalarKind::integer
+                              : PyFloat_Check(source.ptr()) ? ScalarKind::real
+                                                            : ScalarKind::complex;
+      number = std::max(number.value_or(kind), kind);
+      return;
+    }
+    const std::optional<DType> found = dtype_from(source);
+    if (!found) throw WrongType(std::string("[result_type] expected tensors, dtypes and numbers, got ") + nb::repr(source.type()).c_str());
+    add(*found);
+  }
+  void add(DType other) { dtype = dtype ? result_type(*dtype, other) : other; }
+};
+
+DType promoted(const nb::args& sources) {
+  Promoted all;
+  for (nb::handle source : sources) all.add(source);
+  if (!all.dtype) throw Error("[result_type] expected a tensor or a dtype, got none");
+  return all.number ? result_type(*all.dtype, *all.number) : *all.dtype;
+}
+
+DType dtype_of_argument(nb::handle source) {
+  Promoted one;
+  one.add(source);
+  if (!one.dtype) throw WrongType("[dtype] expected a dtype or a tensor, got a number");
+  return *one.dtype;
+}
+
+void bind_limits(nb::module_& m) {
+  nb::class_<FloatInfo>(m, "FloatInfo", "Limits of a floating-point dtype; of its parts where it is complex.")
+      .def_ro("dtype", &FloatInfo::dtype)
+      .def_ro("bits", &FloatInfo::bits)
+      .def_ro("eps", &FloatInfo::eps)
+      .def_ro("max", &FloatInfo::max)
+      .def_ro("min", &FloatInfo::min)
+      .def_ro("smallest_normal", &FloatInfo::smallest_normal)
+      .def_ro("smallest_subnormal", &FloatInfo::smallest_subnormal);
+  nb::class_<IntegerInfo>(m, "IntegerInfo", "Limits of an integer dtype.")
+      .def_ro("dtype", &IntegerInfo::dtype)
+      .def_ro("bits", &IntegerInfo::bits)
+      .def_ro("max", &IntegerInfo::max)
+      .def_ro("min", &IntegerInfo::min);
+  m.def(
+      "finfo", [](nb::handle type) { return finfo(dtype_of_argument(type)); }, nb::arg(),
+      nb::sig("def finfo(type: DType | Tensor, /) -> FloatInfo"), "Limits of a floating-point dtype, or of a tensor's.");
+  m.def(
+      "iinfo", [](nb::handle type) { return iinfo(dtype_of_argument(type)); }, nb::arg(),
+      nb::sig("def iinfo(type: DType | Tensor, /) -> IntegerInfo"), "Limits of an integer dtype, or of a tensor's.");
+  m.def("result_type", &promoted, nb::sig("def result_type(*arrays_and_dtypes: Tensor | DType | complex) -> DType"),
+        "The dtype that operations on these give.");
+  m.def(
+      "can_cast", [](nb::handle from, DType to) { return can_cast(dtype_of_argument(from), to); }, nb::arg(), nb::arg(),
+      nb::sig("def can_cast(from_: DType | Tensor, to: DType, /) -> bool"), "Whether promotion leads from one dtype to another.");
+}
+
+}  // namespace
+
 void bind_dtype(nb::module_& m) {
   nb::class_<DTypeObject>(m, "DType",
                           "A data type: tern.float32 and its like. Compares equal to its name and to NumPy's dtype.")
@@ -92,6 +162,7 @@ void bind_dtype(nb::module_& m) {
     m.attr(array_name(static_cast<DType>(i))) = made;
     objects()[static_cast<size_t>(i)] = made.ptr();
   }
+  bind_limits(m);
 }
 
 }  // namespace tern::python

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise functions, and the operators of Tensor.
-#include <string>
+#include "tern/elementwise.h"
 
+#include "keywords.h"
 #include "module.h"
-#include "operand.h"
-#include "tern/ops.h"
+#include "tern/indexing.h"
 
 namespace tern::python {
 namespace {
 
 using Unary = Tensor (*)(const Tensor&);
 using Binary = Tensor (*)(const Tensor&, const Tensor&);
+using InPlace = void (*)(const Tensor&, const Tensor&);
+
+// ---------------------------------------------------------------- functions
 
 void unary(nb::module_& m, const char* name, Unary op, const char* doc) {
   m.def(
       name, [op](const Tensor& x) { return without_gil([&] { return op(x); }); }, nb::arg(),
-      nb::sig(("def " + std::string(name) + "(x: Tensor, /) -> Tensor").c_str()), doc);
+      nb::sig(signature(name, "x: Tensor, /").c_str()), doc);
 }
 
 void binary(nb::module_& m, const char* name, Binary op, const char* doc) {
@@ -25,72 +28,163 @@ void binary(nb::module_& m, const char* name, Binary op, const char* doc) {
         const auto [a, b] = as_tensors(name, x1, x2);
         return without_gil([&] { return op(a, b); });
       },
-      nb::arg(), nb::arg(),
-      nb::sig(("def " + std::string(name) + "(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor").c_str()), doc);
+      nb::arg(), nb::arg(), nb::sig(signature(name, "x1: Tensor | complex, x2: Tensor | complex, /").c_str()), doc);
 }
 
-std::string signature(const char* name, const char* result = "Tensor") {
-  return "def " + std::string(name) + "(self, other: Tensor | complex, /) -> " + result;
+void bind_arithmetic(nb::module_& m) {
+  unary(m, "abs", &abs, "|x|");
+  unary(m, "negative", &negative, "-x");
+  unary(m, "positive", &positive, "A copy of x.");
+  unary(m, "sign", &sign, "-1, 0 or 1; x / |x| of complex numbers.");
+  unary(m, "square", &square, "x * x");
+  unary(m, "sqrt", &sqrt, "The square root.");
+  unary(m, "reciprocal", &reciprocal, "1 / x");
+  unary(m, "floor", &floor, "Rounded down.");
+  unary(m, "ceil", &ceil, "Rounded up.");
+  unary(m, "trunc", &trunc, "Rounded towards 0.");
+  unary(m, "round", &round, "Rounded to the nearest integer, ties to even.");
+  binary(m, "add", &add, "x1 + x2");
+  binary(m, "subtract", &subtract, "x1 - x2");
+  binary(m, "multiply", &multiply, "x1 * x2");
+  binary(m, "divide", &divide, "x1 / x2");
+  binary(m, "floor_divide", &floor_divide, "x1 // x2");
+  binary(m, "remainder", &remainder, "x1 % x2, of the divisor's sign.");
+  binary(m, "pow", &pow, "x1 ** x2");
+  binary(m, "hypot", &hypot, "sqrt(x1**2 + x2**2), without overflow in between.");
+  binary(m, "copysign", &copysign, "|x1| with the sign of x2.");
+  binary(m, "nextafter", &nextafter, "The neighbour of x1 on the way to x2.");
+  binary(m, "minimum", &minimum, "The smaller of two; NaN if either is.");
+  binary(m, "maximum", &maximum, "The larger of two; NaN if either is.");
+  m.def(
+      "clip",
+      [](const Tensor& x, const std::optional<Operand>& min, const std::optional<Operand>& max) {
+        const auto bound = [&](const std::optional<Operand>& operand) { return operand ? as_tensor_like("clip", *operand, x) : Tensor(); };
+        const Tensor low = bound(min), high = bound(max);
+        return without_gil([&] { return clip(x, low, high); });
+      },
+      nb::arg(), nb::arg("min").none() = nb::none(), nb::arg("max").none() = nb::none(),
+      nb::sig(signature("clip", "x: Tensor, /, min: Tensor | float | None = None, max: Tensor | float | None = None").c_str()),
+      "x, or the bound that it is beyond.");
+  m.def(
+      "where",
+      [](const Tensor& condition, const Operand& x1, const Operand& x2) {
+        const auto [a, b] = as_tensors("where", x1, x2);
+        return without_gil([&] { return where(condition, a, b); });
+      },
+      nb::arg(), nb::arg(), nb::arg(),
+      nb::sig(signature("where", "condition: Tensor, x1: Tensor | complex, x2: Tensor | complex, /").c_str()),
+      "x1 where condition is true, else x2.");
 }
+
+void bind_analysis(nb::module_& m) {
+  unary(m, "exp", &exp, "e to the power of x.");
+  unary(m, "expm1", &expm1, "exp(x) - 1, exact near 0.");
+  unary(m, "log", &log, "The natural logarithm.");
+  unary(m, "log1p", &log1p, "log(1 + x), exact near 0.");
+  unary(m, "log2", &log2, "The logarithm to base 2.");
+  unary(m, "log10", &log10, "The logarithm to base 10.");
+  unary(m, "sin", &sin, "The sine.");
+  unary(m, "cos", &cos, "The cosine.");
+  unary(m, "tan", &tan, "The tangent.");
+  unary(m, "asin", &asin, "The inverse sine.");
+  unary(m, "acos", &acos, "The inverse cosine.");
+  unary(m, "atan", &atan, "The inverse tangent.");
+  unary(m, "sinh", &sinh, "The hyperbolic sine.");
+  unary(m, "cosh", &cosh, "The hyperbolic cosine.");
+  unary(m, "tanh", &tanh, "The hyperbolic tangent.");
+  unary(m, "asinh", &asinh, "The inverse hyperbolic sine.");
+  unary(m, "acosh", &acosh, "The inverse hyperbolic cosine.");
+  unary(m, "atanh", &atanh, "The inverse hyperbolic tangent.");
+  unary(m, "real", &real, "The real part, as a view.");
+  unary(m, "imag", &imag, "The imaginary part, as a view.");
+  unary(m, "conj", &conj, "The complex conjugate.");
+  binary(m, "atan2", &atan2, "The angle of the point (x2, x1).");
+  binary(m, "logaddexp", &logaddexp, "log(exp(x1) + exp(x2))");
+}
+
+void bind_logic(nb::module_& m) {
+  unary(m, "isfinite", &isfinite, "Whether x is neither infinite nor NaN.");
+  unary(m, "isinf", &isinf, "Whether x is infinite.");
+  unary(m, "isnan", &isnan, "Whether x is NaN.");
+  unary(m, "signbit", &signbit, "Whether the sign is negative, of -0 and NaN, too.");
+  unary(m, "logical_not", &logical_not, "Whether x is 0.");
+  unary(m, "bitwise_invert", &bitwise_invert, "~x");
+  binary(m, "equal", &equal, "x1 == x2");
+  binary(m, "not_equal", &not_equal, "x1 != x2");
+  binary(m, "less", &less, "x1 < x2");
+  binary(m, "less_equal", &less_equal, "x1 <= x2");
+  binary(m, "greater", &greater, "x1 > x2");
+  binary(m, "greater_equal", &greater_equal, "x1 >= x2");
+  binary(m, "logical_and", &logical_and, "Whether both are other than 0.");
+  binary(m, "logical_or", &logical_or, "Whether one is other than 0.");
+  binary(m, "logical_xor", &logical_xor, "Whether just one is other than 0.");
+  binary(m, "bitwise_and", &bitwise_and, "x1 & x2");
+  binary(m, "bitwise_or", &bitwise_or, "x1 | x2");
+  binary(m, "bitwise_xor", &bitwise_xor, "x1 ^ x2");
+  binary(m, "bitwise_left_shift", &bitwise_left_shift, "x1 << x2");
+  binary(m, "bitwise_right_shift", &bitwise_right_shift, "x1 >> x2");
+}
+
+// ---------------------------------------------------------------- operators
 
 // x.__add__(y) and, where the operator has one, y.__radd__(x).
-void arithmetic(TensorClass& tensor, const char* name, Binary op, const char* reflected = nullptr) {
-  tensor.def(
-      name,
-      [name, op](const Tensor& self, const Operand& other) {
-        const Tensor b = as_tensor_like(name, other, self);
-        return without_gil([&] { return op(self, b); });
-      },
-      nb::is_operator(), nb::arg(), nb::sig(signature(name).c_str()));
-  if (reflected == nullptr) return;
-  tensor.def(
-      reflected,
-      [name, op](const Tensor& self, const Operand& other) {
-        const Tensor a = as_tensor_like(name, other, self);
-        return without_gil([&] { return op(a, self); });
-      },
-      nb::is_operator(), nb::arg(), nb::sig(signature(reflected).c_str()));
+void infix(TensorClass& tensor, const std::string& name, Binary op, bool reflected) {
+  const auto define = [&](const std::string& method, bool swapped) {
+    tensor.def(
+        method.c_str(),
+        [op, swapped](const Tensor& self, const Operand& other) {
+          const Tensor b = as_tensor_like("operator", other, self);
+          return without_gil([&] { return swapped ? op(b, self) : op(self, b); });
+        },
+        nb::is_operator(), nb::arg(), nb::sig(signature(method, "self, other: Tensor | complex, /").c_str()));
+  };
+  define("__" + name + "__", false);
+  if (reflected) define("__r" + name + "__", true);
 }
 
-// x += y: into x's elements; a result of a graph cannot be overwritten, so that it is a new tensor.
-void in_place(TensorClass& tensor, const char* name, Binary op) {
+// x += y: into x's elements. What belongs to a graph cannot be overwritten: there the name gets a new tensor.
+void in_place(TensorClass& tensor, const std::string& name, Binary op, InPlace into) {
+  const std::string method = "__i" + name + "__";
   tensor.def(
-      name,
-      [name, op](nb::handle self, const Operand& other) -> nb::object {
+      method.c_str(),
+      [op, into](nb::handle self, const Operand& other) -> nb::object {
         const auto& x = nb::cast<const Tensor&>(self);
-        const Tensor b = as_tensor_like(name, other, x);
-        const Tensor result = without_gil([&] { return op(x, b); });
-        if (result.requires_grad()) return nb::cast(result);
-        if (result.dtype() != x.dtype())
-          throw Error(std::string("[") + name + "] expected a result of " + array_name(x.dtype()) + ", got " +
-                      array_name(result.dtype()));
-        without_gil([&] {
-          assign(x, result);
-          return 0;
-        });
+        const Tensor b = as_tensor_like("operator", other, x);
+        if (x.requires_grad() || b.requires_grad()) return nb::cast(without_gil([&] { return op(x, b); }));
+        without_gil([&] { into(x, b); });
         return nb::borrow(self);
       },
-      nb::is_operator(), nb::arg(), nb::sig(signature(name).c_str()));
+      nb::is_operator(), nb::arg(), nb::sig(signature(method, "self, other: Tensor | complex, /").c_str()));
 }
 
+void operation(TensorClass& tensor, const char* name, Binary op, InPlace into) {
+  infix(tensor, name, op, true);
+  in_place(tensor, name, op, into);
+}
+
+void matmul_(const Tensor& x, const Tensor& y) { assign_index(x, {kEllipsis}, matmul(x, y)); }
+
 void bind_operators(TensorClass& tensor) {
-  arithmetic(tensor, "__add__", &add, "__radd__");
-  arithmetic(tensor, "__sub__", &sub, "__rsub__");
-  arithmetic(tensor, "__mul__", &mul, "__rmul__");
-  arithmetic(tensor, "__truediv__", &div, "__rtruediv__");
-  arithmetic(tensor, "__matmul__", &matmul, "__rmatmul__");
-  arithmetic(tensor, "__eq__", &equal);
-  arithmetic(tensor, "__ne__", &not_equal);
-  arithmetic(tensor, "__lt__", &less);
-  arithmetic(tensor, "__le__", &less_equal);
-  arithmetic(tensor, "__gt__", &greater);
-  arithmetic(tensor, "__ge__", &greater_equal);
-  in_place(tensor, "__iadd__", &add);
-  in_place(tensor, "__isub__", &sub);
-  in_place(tensor, "__imul__", &mul);
-  in_place(tensor, "__itruediv__", &div);
-  in_place(tensor, "__imatmul__", &matmul);
-  tensor.def("__neg__", &neg).def("__abs__", &abs).def("__pos__", &clone);
+  operation(tensor, "add", &add, &add_);
+  operation(tensor, "sub", &subtract, &subtract_);
+  operation(tensor, "mul", &multiply, &multiply_);
+  operation(tensor, "truediv", &divide, &divide_);
+  operation(tensor, "floordiv", &floor_divide, &floor_divide_);
+  operation(tensor, "mod", &remainder, &remainder_);
+  operation(tensor, "and", &bitwise_and, &bitwise_and_);
+  operation(tensor, "or", &bitwise_or, &bitwise_or_);
+  operation(tensor, "xor", &bitwise_xor, &bitwise_xor_);
+  operation(tensor, "lshift", &bitwise_left_shift, &bitwise_left_shift_);
+  operation(tensor, "rshift", &bitwise_right_shift, &bitwise_right_shift_);
+  operation(tensor, "matmul", &matmul, &matmul_);
+  operation(tensor, "pow", &pow, &pow_);
+  infix(tensor, "eq", &equal, false);
+  infix(tensor, "ne", &not_equal, false);
+  infix(tensor, "lt", &less, false);
+  infix(tensor, "le", &less_equal, false);
+  infix(tensor, "gt", &greater, false);
+  infix(tensor, "ge", &greater_equal, false);
+  tensor.def("__neg__", &negative).def("__abs__", &abs).def("__pos__", &positive).def("__invert__", &bitwise_invert);
   // Elements are compared, so that a tensor is no key of a dict but by being the same object.
   tensor.attr("__hash__") = nb::handle(reinterpret_cast<PyObject*>(&PyBaseObject_Type)).attr("__hash__");
 }
@@ -99,35 +193,9 @@ void bind_operators(TensorClass& tensor) {
 
 void bind_elementwise(nb::module_& m, TensorClass& tensor) {
   bind_operators(tensor);
-  unary(m, "abs", &abs, "|x|");
-  unary(m, "negative", &neg, "-x");
-  unary(m, "exp", &exp, "e to the power of x.");
-  unary(m, "log", &log, "The natural logarithm.");
-  unary(m, "sqrt", &sqrt, "The square root.");
-  unary(m, "square", &square, "x * x");
-  unary(m, "tanh", &tanh, "The hyperbolic tangent.");
-  unary(m, "reciprocal", &reciprocal, "1 / x");
-  binary(m, "add", &add, "x1 + x2");
-  binary(m, "subtract", &sub, "x1 - x2");
-  binary(m, "multiply", &mul, "x1 * x2");
-  binary(m, "divide", &div, "x1 / x2");
-  binary(m, "minimum", &minimum, "The smaller of two; NaN if either is.");
-  binary(m, "maximum", &maximum, "The larger of two; NaN if either is.");
-  binary(m, "equal", &equal, "x1 == x2");
-  binary(m, "not_equal", &not_equal, "x1 != x2");
-  binary(m, "less", &less, "x1 < x2");
-  binary(m, "less_equal", &less_equal, "x1 <= x2");
-  binary(m, "greater", &greater, "x1 > x2");
-  binary(m, "greater_equal", &greater_equal, "x1 >= x2");
-  m.def(
-      "where",
-      [](const Tensor& condition, const Operand& x1, const Operand& x2) {
-        const auto [a, b] = as_tensors("where", x1, x2);
-        return without_gil([&] { return where(condition, a, b); });
-      },
-      nb::arg(), nb::arg(), nb::arg(),
-      nb::sig("def where(condition: Tensor, x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor"),
-      "x1 where condition is true, else x2.");
+  bind_arithmetic(m);
+  bind_analysis(m);
+  bind_logic(m);
 }
 
 }  // namespace tern::python

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tern throws as the exceptions of tern.errors.
 #include "module.h"
+#include "tern/linalg.h"
 #include "tern/error_kinds.h"
 
 namespace tern::python {
 namespace {
 
 struct Classes {
-  PyObject *invalid_argument, *wrong_type, *out_of_range, *out_of_memory, *not_found;
+  PyObject *invalid_argument, *wrong_type, *out_of_range, *out_of_memory, *not_found, *linalg_error;
 };
 
 PyObject* class_of(const Classes& classes, const Error& error) {
@@ -15,6 +16,7 @@ PyObject* class_of(const Classes& classes, const Error& error) {
   if (dynamic_cast<const OutOfRange*>(&error) != nullptr) return classes.out_of_range;
   if (dynamic_cast<const OutOfMemory*>(&error) != nullptr) return classes.out_of_memory;
   if (dynamic_cast<const NotFound*>(&error) != nullptr) return classes.not_found;
+  if (dynamic_cast<const LinalgError*>(&error) != nullptr) return classes.linalg_error;
   return classes.invalid_argument;
 }
 
@@ -29,7 +31,8 @@ void bind_errors(nb::module_&) {
              .wrong_type = get("WrongType"),
              .out_of_range = get("OutOfRange"),
              .out_of_memory = get("OutOfMemory"),
-             .not_found = get("NotFound")};
+             .not_found = get("NotFound"),
+             .linalg_error = get("LinalgError")};
   nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {
     try {
       std::rethrow_exception(thrown);

@@ -1,105 +1,201 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "axes.h"
+// Shapes and arrangements.
+#include "tern/manipulation.h"
+
+#include "keywords.h"
 #include "module.h"
 #include "number.h"
-#include "operand.h"
 #include "tern/error_kinds.h"
-#include "tern/ops.h"
+#include "tern/indexing.h"
 
 namespace tern::python {
 namespace {
 
-Tensor zeros(const Shape& shape, std::optional<DType> dtype, const DeviceArgument& device) {
-  return Tensor::zeros(shape, dtype.value_or(DType::f32), device.device);
+using Sequence = std::vector<Tensor>;
+constexpr const char* kArrays = "collections.abc.Sequence[Tensor]";
+
+std::vector<int64_t> counts_of(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+PadMode pad_mode_from(const std::string& name) {
+  if (name == "constant") return PadMode::constant;
+  if (name == "edge") return PadMode::edge;
+  if (name == "reflect") return PadMode::reflect;
+  if (name == "symmetric") return PadMode::symmetric;
+  if (name == "wrap") return PadMode::wrap;
+  throw Error("[pad] expected mode 'constant', 'edge', 'reflect', 'symmetric' or 'wrap', got '" + name + "'");
 }
 
-Tensor full(const Shape& shape, const nb::object& value, std::optional<DType> dtype, const DeviceArgument& device) {
-  const nb::object number = number_from(value);
-  if (!number.is_valid()) throw WrongType(std::string("[full] expected a number, got ") + nb::repr(value).c_str());
-  const Tensor one = full_of(number, dtype.value_or(default_dtype(kind_of(number))), device.device, "full");
-  return without_gil([&] { return clone(expand(one, shape)); });
-}
-
-void bind_creation(nb::module_& m) {
-  const auto keywords = [](const char* name, const char* more = "") {
-    return "def " + std::string(name) + "(shape: int | tuple[int, ...]" + more +
-           ", *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor";
-  };
-  m.def("zeros", &zeros, nb::arg("shape"), nb::kw_only(), nb::arg("dtype").none() = nb::none(),
-        nb::arg("device").none() = nb::none(), nb::sig(keywords("zeros").c_str()),
-        "Zeros; float32 unless dtype says otherwise.");
-  m.def(
-      "empty",
-      [](const Shape& shape, std::optional<DType> dtype, const DeviceArgument& device) {
-        return Tensor::empty(shape, dtype.value_or(DType::f32), device.device);
-      },
-      nb::arg("shape"), nb::kw_only(), nb::arg("dtype").none() = nb::none(), nb::arg("device").none() = nb::none(),
-      nb::sig(keywords("empty").c_str()), "Elements of no particular value.");
-  m.def(
-      "ones",
-      [](const Shape& shape, std::optional<DType> dtype, const DeviceArgument& device) {
-        return full(shape, nb::int_(1), dtype.value_or(DType::f32), device);
-      },
-      nb::arg("shape"), nb::kw_only(), nb::arg("dtype").none() = nb::none(), nb::arg("device").none() = nb::none(),
-      nb::sig(keywords("ones").c_str()), "Ones; float32 unless dtype says otherwise.");
-  m.def("full", &full, nb::arg("shape"), nb::arg("fill_value"), nb::kw_only(), nb::arg("dtype").none() = nb::none(),
-        nb::arg("device").none() = nb::none(), nb::sig(keywords("full", ", fill_value: complex").c_str()),
-        "One number everywhere.");
-}
-
-}  // namespace
-
-void bind_manipulation(nb::module_& m) {
-  bind_creation(m);
+void bind_views(nb::module_& m) {
   m.def(
       "reshape",
-      [](const Tensor& x, const Shape& shape, std::optional<bool> copy) {
-        const Tensor y = without_gil([&] { return reshape(x, shape); });
-        if (copy && *copy && y.shares_storage_with(x)) return clone(y);
-        if (copy && !*copy && !y.shares_storage_with(x))
-          throw Error("[reshape] expected strides that allow a view where copy is False");
-        return y;
-      },
-      nb::arg(), nb::arg("shape"), nb::kw_only(), nb::arg("copy").none() = nb::none(),
-      nb::sig("def reshape(x: Tensor, /, shape: int | tuple[int, ...], *, copy: bool | None = None) -> Tensor"),
+      [](const Tensor& x, const Shape& shape, std::optional<bool> copy) { return without_gil([&] { return reshape(x, shape, copy); }); },
+      nb::arg(), nb::arg("shape"), nb::kw_only(), optional_keyword("copy"),
+      nb::sig(signature("reshape", "x: Tensor, /, shape: int | tuple[int, ...], *, copy: bool | None = None").c_str()),
       "The elements in row-major order under a new shape, of which one extent may be -1; a view where strides allow.");
   m.def(
-      "permute_dims", [](const Tensor& x, const Axes& axes) { return permute(x, axes.axes); }, nb::arg(),
-      nb::arg("axes"), nb::sig("def permute_dims(x: Tensor, /, axes: tuple[int, ...]) -> Tensor"),
-      "Axes in a new order, as a view.");
+      "permute_dims", [](const Tensor& x, const Axes& axes) { return permute_dims(x, axes.axes); }, nb::arg(), nb::arg("axes"),
+      nb::sig(signature("permute_dims", "x: Tensor, /, axes: tuple[int, ...]").c_str()), "Axes in a new order, as a view.");
   m.def(
       "matrix_transpose", [](const Tensor& x) { return transpose(x); }, nb::arg(),
-      nb::sig("def matrix_transpose(x: Tensor, /) -> Tensor"), "The last two axes swapped, as a view.");
+      nb::sig(signature("matrix_transpose", "x: Tensor, /").c_str()), "The last two axes swapped, as a view.");
+  m.def("swapaxes", &swapaxes, nb::arg(), nb::arg(), nb::arg(),
+        nb::sig(signature("swapaxes", "x: Tensor, axis1: int, axis2: int, /").c_str()), "Two axes swapped, as a view.");
   m.def(
-      "broadcast_to", [](const Tensor& x, const Shape& shape) { return expand(x, shape); }, nb::arg(), nb::arg("shape"),
-      nb::sig("def broadcast_to(x: Tensor, /, shape: tuple[int, ...]) -> Tensor"), "A view of a larger shape.");
+      "moveaxis",
+      [](const Tensor& x, const Axes& source, const Axes& destination) { return moveaxis(x, source.axes, destination.axes); },
+      nb::arg(), nb::arg(), nb::arg(),
+      nb::sig(signature("moveaxis", "x: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...], /").c_str()),
+      "Axes moved to other places, as a view.");
   m.def(
-      "expand_dims", [](const Tensor& x, int axis) { return unsqueeze(x, axis); }, nb::arg(), nb::kw_only(),
-      nb::arg("axis") = 0, nb::sig("def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor"), "A new axis of one.");
+      "broadcast_to", [](const Tensor& x, const Shape& shape) { return broadcast_to(x, shape); }, nb::arg(), nb::arg("shape"),
+      nb::sig(signature("broadcast_to", "x: Tensor, /, shape: tuple[int, ...]").c_str()), "A view of a larger shape.");
+  m.def(
+      "broadcast_arrays",
+      [](const nb::args& arrays) {
+        Sequence list;
+        for (nb::handle array : arrays) list.push_back(nb::cast<Tensor>(array));
+        return broadcast_arrays(list);
+      },
+      nb::sig("def broadcast_arrays(*arrays: Tensor) -> list[Tensor]"), "Views of the shape to which all broadcast.");
+  m.def(
+      "expand_dims", [](const Tensor& x, int axis) { return expand_dims(x, axis); }, nb::arg(), nb::kw_only(), nb::arg("axis") = 0,
+      nb::sig(signature("expand_dims", "x: Tensor, /, *, axis: int = 0").c_str()), "A new axis of one, as a view.");
+  m.def(
+      "squeeze", [](const Tensor& x, const Axes& axis) { return squeeze(x, axis.axes); }, nb::arg(), nb::arg("axis"),
+      nb::sig(signature("squeeze", "x: Tensor, /, axis: int | tuple[int, ...]").c_str()), "Without axes of one, as a view.");
+  m.def(
+      "flip",
+      [](const Tensor& x, const std::optional<Axes>& axis) {
+        return axis ? flip(x, std::span<const int>(axis->axes)) : flip(x);
+      },
+      nb::arg(), nb::kw_only(), optional_keyword("axis"),
+      nb::sig(signature("flip", "x: Tensor, /, *, axis: int | tuple[int, ...] | None = None").c_str()), "In reverse along axes, as a view.");
+  m.def(
+      "unstack", [](const Tensor& x, int axis) { return nb::tuple(nb::cast(unstack(x, axis))); }, nb::arg(), nb::kw_only(),
+      nb::arg("axis") = 0, nb::sig(signature("unstack", "x: Tensor, /, *, axis: int = 0", "tuple[Tensor, ...]").c_str()),
+      "The parts along an axis, without it, as views.");
+  m.def(
+      "split",
+      [](const Tensor& x, nb::handle parts, int axis) {
+        return PyIndex_Check(parts.ptr()) ? split(x, nb::cast<int64_t>(parts), axis) : split(x, nb::cast<std::vector<int64_t>>(parts), axis);
+      },
+      nb::arg(), nb::arg("indices_or_sections"), nb::kw_only(), nb::arg("axis") = 0,
+      nb::sig("def split(x: Tensor, /, indices_or_sections: int | collections.abc.Sequence[int], *, axis: int = 0) -> list[Tensor]"),
+      "Parts of an axis, as views.");
+}
+
+void bind_copies(nb::module_& m) {
   m.def(
       "concat",
-      [](const std::vector<Tensor>& parts, int axis) { return without_gil([&] { return concat(parts, axis); }); },
-      nb::arg(), nb::kw_only(), nb::arg("axis") = 0,
-      nb::sig("def concat(arrays: collections.abc.Sequence[Tensor], /, *, axis: int = 0) -> Tensor"),
-      "Joined along an axis.");
+      [](const Sequence& arrays, std::optional<int> axis) {
+        return without_gil([&] { return axis ? concat(arrays, *axis) : concat(arrays, std::nullopt); });
+      },
+      nb::arg(), nb::kw_only(), nb::arg("axis").none() = 0,
+      nb::sig(signature("concat", std::string("arrays: ") + kArrays + ", /, *, axis: int | None = 0").c_str()),
+      "Joined along an axis; without one, flattened before.");
+  m.def(
+      "stack", [](const Sequence& arrays, int axis) { return without_gil([&] { return stack(arrays, axis); }); }, nb::arg(),
+      nb::kw_only(), nb::arg("axis") = 0, nb::sig(signature("stack", std::string("arrays: ") + kArrays + ", /, *, axis: int = 0").c_str()),
+      "Joined along a new axis.");
+  m.def(
+      "roll",
+      [](const Tensor& x, const Shape& shift, const std::optional<Axes>& axis) {
+        if (!axis && shift.rank() != 1) throw Error("[roll] expected one shift where there is no axis, got several");
+        return without_gil([&] { return axis ? roll(x, counts_of(shift), axis->axes) : roll(x, shift[0]); });
+      },
+      nb::arg(), nb::arg("shift"), nb::kw_only(), optional_keyword("axis"),
+      nb::sig(signature("roll", "x: Tensor, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None").c_str()),
+      "Moved along axes, what leaves at one end coming in at the other.");
+  m.def(
+      "repeat",
+      [](const Tensor& x, nb::handle repeats, std::optional<int> axis) {
+        if (PyIndex_Check(repeats.ptr()) && !nb::isinstance<Tensor>(repeats)) {
+          const auto times = nb::cast<int64_t>(repeats);
+          return without_gil([&] { return repeat(x, times, axis); });
+        }
+        const auto times = nb::cast<Tensor>(repeats);
+        return without_gil([&] { return repeat(x, times, axis); });
+      },
+      nb::arg(), nb::arg(), nb::kw_only(), optional_keyword("axis"),
+      nb::sig(signature("repeat", "x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None").c_str()),
+      "Each element of an axis so many times after each other.");
+  m.def(
+      "tile", [](const Tensor& x, const Shape& repetitions) { return without_gil([&] { return tile(x, counts_of(repetitions)); }); },
+      nb::arg(), nb::arg(), nb::sig(signature("tile", "x: Tensor, repetitions: tuple[int, ...], /").c_str()),
+      "x, so many times along each axis.");
+  m.def(
+      "pad",
+      [](const Tensor& x, const std::vector<std::pair<int64_t, int64_t>>& widths, const std::string& mode, nb::handle value) {
+        const Scalar number = scalar_from(value, "pad");
+        return without_gil([&] { return pad(x, widths, pad_mode_from(mode), number); });
+      },
+      nb::arg(), nb::arg("pad_width"), nb::kw_only(), nb::arg("mode") = "constant", nb::arg("constant_values") = 0,
+      nb::sig("def pad(x: Tensor, /, pad_width: collections.abc.Sequence[tuple[int, int]], *, mode: str = 'constant', "
+              "constant_values: complex = 0) -> Tensor"),
+      "Wider by so many elements before and after each axis.");
   m.def(
       "astype",
       [](const Tensor& x, DType dtype, bool copy, const std::optional<DeviceArgument>& device) {
         return without_gil([&] {
           const Tensor there = device && !(device->device == x.device()) ? to_device(x, device->device) : x;
-          return there.dtype() != dtype                 ? cast(there, dtype)
-                 : copy && there.shares_storage_with(x) ? clone(there)
-                                                        : there;
+          return there.dtype() != dtype ? cast(there, dtype) : copy && there.shares_storage_with(x) ? clone(there) : there;
         });
       },
-      nb::arg(), nb::arg(), nb::kw_only(), nb::arg("copy") = true, nb::arg("device").none() = nb::none(),
-      nb::sig(
-          "def astype(x: Tensor, dtype: DType, /, *, copy: bool = True, device: Device | str | None = None) -> Tensor"),
+      nb::arg(), nb::arg(), nb::kw_only(), nb::arg("copy") = true, optional_keyword("device"),
+      nb::sig(signature("astype", "x: Tensor, dtype: DType, /, *, copy: bool = True, device: Device | str | None = None").c_str()),
       "Converted to a dtype.");
+}
+
+void bind_indexing(nb::module_& m) {
   m.def(
-      "matmul", [](const Tensor& x1, const Tensor& x2) { return without_gil([&] { return matmul(x1, x2); }); },
-      nb::arg(), nb::arg(), nb::sig("def matmul(x1: Tensor, x2: Tensor, /) -> Tensor"),
-      "The matrix product over the last two axes.");
+      "take", [](const Tensor& x, const Tensor& indices, std::optional<int> axis) { return without_gil([&] { return take(x, indices, axis); }); },
+      nb::arg(), nb::arg(), nb::kw_only(), optional_keyword("axis"),
+      nb::sig(signature("take", "x: Tensor, indices: Tensor, /, *, axis: int | None = None").c_str()), "Elements of an axis by their indices.");
+  m.def(
+      "take_along_axis",
+      [](const Tensor& x, const Tensor& indices, int axis) { return without_gil([&] { return take_along_axis(x, indices, axis); }); },
+      nb::arg(), nb::arg(), nb::kw_only(), nb::arg("axis") = -1,
+      nb::sig(signature("take_along_axis", "x: Tensor, indices: Tensor, /, *, axis: int = -1").c_str()), "x[..., indices[..., i, ...], ...]");
+}
+
+// One shape, or its extents one by one.
+Shape shape_of(const nb::args& extents) {
+  const nb::object source = extents.size() == 1 ? nb::borrow(extents[0]) : nb::borrow(extents);
+  const std::optional<Shape> shape = shape_from(source);
+  if (!shape) throw WrongType("[reshape] expected extents or a tuple of them");
+  return *shape;
+}
+
+// The methods that NumPy's arrays have.
+void bind_methods(TensorClass& tensor) {
+  tensor
+      .def(
+          "reshape", [](const Tensor& self, const nb::args& shape) { return reshape(self, shape_of(shape)); },
+          nb::sig("def reshape(self, *shape: int | tuple[int, ...]) -> Tensor"), "tern.reshape")
+      .def(
+          "transpose",
+          [](const Tensor& self, const nb::args& axes) {
+            std::vector<int> order;
+            if (axes.size() == 0) {
+              for (int axis = self.rank() - 1; axis >= 0; --axis) order.push_back(axis);
+            } else {
+              for (const int64_t axis : shape_of(axes)) order.push_back(static_cast<int>(axis));
+            }
+            return permute(self, order);
+          },
+          nb::sig("def transpose(self, *axes: int | tuple[int, ...]) -> Tensor"), "Axes in a new order; reversed if none is given.")
+      .def("flatten", [](const Tensor& self) { return flatten(self); }, "A copy with one axis.")
+      .def("ravel", [](const Tensor& self) { return ravel(self); }, "With one axis; a view where strides allow.")
+      .def("copy", [](const Tensor& self) { return without_gil([&] { return clone(self); }); }, "A copy.");
+}
+
+}  // namespace
+
+void bind_manipulation(nb::module_& m, TensorClass& tensor) {
+  bind_methods(tensor);
+  bind_views(m);
+  bind_copies(m);
+  bind_indexing(m);
 }
 
 }  // namespace tern::python

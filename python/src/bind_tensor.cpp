@@ -18,11 +18,11 @@ namespace tern::python {
 namespace {
 
 // The number of a tensor without axes, of a kind up to `highest`.
-nb::object number_of(const Tensor& tensor, const char* op, NumberKind highest) {
+nb::object number_of(const Tensor& tensor, const char* op, Scalar::Kind highest) {
   if (tensor.rank() != 0)
     throw WrongType(fmt::format("[{}] expected a tensor without axes, got shape {}", op, to_string(tensor.shape())));
   nb::object number = item(tensor);
-  if (kind_of(number) > highest)
+  if (scalar_of(number, op).kind() > highest)
     throw WrongType(fmt::format("[{}] expected another dtype, got {}", op, array_name(tensor.dtype())));
   return number;
 }
@@ -86,29 +86,29 @@ void bind_numbers(TensorClass& tensor) {
   tensor.def("item", &item, "The only element, as Python's number.")
       .def("tolist", &to_nested, nb::sig("def tolist(self) -> typing.Any"), "Nested lists of numbers.")
       .def("__bool__",
-           [](const Tensor& self) { return nb::cast<bool>(nb::bool_(number_of(self, "bool", NumberKind::complex))); })
+           [](const Tensor& self) { return nb::cast<bool>(nb::bool_(number_of(self, "bool", Scalar::Kind::complex))); })
       .def(
           "__int__",
-          [](const Tensor& self) { return nb::steal(PyNumber_Long(number_of(self, "int", NumberKind::real).ptr())); },
+          [](const Tensor& self) { return nb::steal(PyNumber_Long(number_of(self, "int", Scalar::Kind::real).ptr())); },
           nb::sig("def __int__(self) -> int"))
       .def(
           "__float__",
           [](const Tensor& self) {
-            return nb::steal(PyNumber_Float(number_of(self, "float", NumberKind::real).ptr()));
+            return nb::steal(PyNumber_Float(number_of(self, "float", Scalar::Kind::real).ptr()));
           },
           nb::sig("def __float__(self) -> float"))
       .def(
           "__complex__",
           [](const Tensor& self) {
-            const Py_complex value = PyComplex_AsCComplex(number_of(self, "complex", NumberKind::complex).ptr());
+            const Py_complex value = PyComplex_AsCComplex(number_of(self, "complex", Scalar::Kind::complex).ptr());
             return nb::steal(PyComplex_FromCComplex(value));
           },
           nb::sig("def __complex__(self) -> complex"))
       .def(
           "__index__",
           [](const Tensor& self) -> nb::object {
-            nb::object number = number_of(self, "index", NumberKind::integer);
-            if (kind_of(number) == NumberKind::boolean) throw WrongType("[index] expected an integer dtype, got bool");
+            nb::object number = number_of(self, "index", Scalar::Kind::integer);
+            if (PyBool_Check(number.ptr())) throw WrongType("[index] expected an integer dtype, got bool");
             return number;
           },
           nb::sig("def __index__(self) -> int"))

@@ -3,86 +3,67 @@
 
 #include <fmt/format.h>
 
-#include "number.h"
+#include <vector>
+
+#include "interop.h"
+#include "nested.h"
 #include "tern/error_kinds.h"
+#include "tern/indexing.h"
 #include "tern/ops.h"
 
 namespace tern::python {
 namespace {
 
-// Walks a key from its first item on, over the axes of a view.
-class BasicIndex {
- public:
-  BasicIndex(const Tensor& tensor, nb::handle key) : view_(tensor) {
-    const nb::tuple items = PyTuple_Check(key.ptr()) ? nb::borrow<nb::tuple>(key) : nb::make_tuple(key);
-    int named = 0;
-    for (nb::handle item : items) named += names_axis(item) ? 1 : 0;
-    if (named > tensor.rank())
-      throw OutOfRange(fmt::format("[index] expected at most {} indices for shape {}, got {}", tensor.rank(),
-                                   to_string(tensor.shape()), named));
-    bool whole = false;
-    for (nb::handle item : items) {
-      if (item.is(nb::ellipsis())) {
-        if (whole) throw OutOfRange("[index] expected at most one ..., got two");
-        whole = true;
-        axis_ += tensor.rank() - named;
-      } else {
-        apply(item);
-      }
-    }
+std::optional<int64_t> bound_from(nb::handle bound) {
+  if (bound.is_none()) return std::nullopt;
+  const nb::object number = nb::steal(PyNumber_Index(bound.ptr()));
+  if (!number.is_valid()) throw nb::python_error();
+  // Beyond 64 bits is beyond any extent.
+  return PyNumber_AsSsize_t(number.ptr(), nullptr);
+}
+
+Index index_from(nb::handle item, const Device& device) {
+  if (item.is_none()) return kNewAxis;
+  if (item.is(nb::ellipsis())) return kEllipsis;
+  if (PyBool_Check(item.ptr())) return item.ptr() == Py_True;
+  if (PySlice_Check(item.ptr()))
+    return Slice{bound_from(item.attr("start")), bound_from(item.attr("stop")), bound_from(item.attr("step"))};
+  if (nb::isinstance<Tensor>(item)) return nb::cast<Tensor>(item);
+  if (PyLong_Check(item.ptr())) return nb::cast<int64_t>(item);
+  if (nb::ndarray_check(item)) return tensor_over(item, device, std::nullopt);
+  if (PyIndex_Check(item.ptr())) return nb::cast<int64_t>(nb::steal(PyNumber_Index(item.ptr())));
+  if (!PyList_Check(item.ptr()))
+    throw OutOfRange(fmt::format("[index] expected integers, slices, ..., None, arrays or masks, got {}", nb::repr(item.type()).c_str()));
+  // An empty list names no elements.
+  return nb::len(item) == 0 ? Tensor::empty({0}, DType::i64, device) : from_nested(item, std::nullopt, device);
+}
+
+std::vector<Index> indices_from(nb::handle key, const Device& device) {
+  std::vector<Index> indices;
+  if (!PyTuple_Check(key.ptr())) {
+    indices.push_back(index_from(key, device));
+  } else {
+    for (nb::handle item : nb::borrow<nb::tuple>(key)) indices.push_back(index_from(item, device));
   }
-
-  const Tensor& view() const { return view_; }
-
- private:
-  static bool names_axis(nb::handle item) { return !item.is_none() && !item.is(nb::ellipsis()); }
-
-  void apply(nb::handle item) {
-    if (item.is_none()) {
-      view_ = unsqueeze(view_, axis_++);
-    } else if (PySlice_Check(item.ptr())) {
-      cut(item);
-    } else {
-      pick(item);
-    }
-  }
-
-  void cut(nb::handle item) {
-    Py_ssize_t start = 0, stop = 0, step = 0;
-    if (PySlice_Unpack(item.ptr(), &start, &stop, &step) != 0) throw nb::python_error();
-    const int64_t extent = view_.size(axis_);
-    PySlice_AdjustIndices(extent, &start, &stop, step);
-    // Before the first element is an end of its own, which counted from the end is -extent-1.
-    const auto place = [&](int64_t index) { return index < 0 ? -extent - 1 : index; };
-    view_ = slice(view_, axis_++, place(start), place(stop), step);
-  }
-
-  void pick(nb::handle item) {
-    if (PyBool_Check(item.ptr()) || !PyIndex_Check(item.ptr()))
-      throw OutOfRange(fmt::format("[index] expected integers, slices, ... or None, got {}", nb::repr(item).c_str()));
-    const nb::object number = nb::steal(PyNumber_Index(item.ptr()));
-    if (!number.is_valid()) throw nb::python_error();
-    const auto index = nb::cast<int64_t>(number);
-    const int64_t extent = view_.size(axis_);
-    if (index < -extent || index >= extent)
-      throw OutOfRange(
-          fmt::format("[index] expected an index in [{}, {}) of axis {}, got {}", -extent, extent, axis_, index));
-    view_ = select(view_, axis_, index);
-  }
-
-  Tensor view_;
-  int axis_ = 0;
-};
+  return indices;
+}
 
 }  // namespace
 
-Tensor get_item(const Tensor& tensor, nb::handle key) { return BasicIndex(tensor, key).view(); }
+Tensor get_item(const Tensor& tensor, nb::handle key) {
+  const std::vector<Index> indices = indices_from(key, tensor.device());
+  return without_gil([&] { return index(tensor, indices); });
+}
 
 void set_item(const Tensor& tensor, nb::handle key, const Operand& value) {
-  const Tensor view = get_item(tensor, key);
-  const Tensor from =
-      value.tensor.defined() ? value.tensor : full_of(value.number, view.dtype(), view.device(), "setitem");
-  without_gil([&] { assign(view, from); });
+  const std::vector<Index> indices = indices_from(key, tensor.device());
+  without_gil([&] {
+    if (value.number) {
+      assign_index(tensor, indices, *value.number);
+    } else {
+      assign_index(tensor, indices, value.tensor);
+    }
+  });
 }
 
 }  // namespace tern::python

@@ -6,7 +6,7 @@
 
 namespace tern::python {
 
-// Slices, integers, ... and None give a view. Throws Error, OutOfRange for an index that there is not.
+// NumPy's rules (tern/indexing.h): a view for slices, integers, ... and None, a copy for arrays and masks.
 Tensor get_item(const Tensor& tensor, nb::handle key);
 // Writes a value, broadcast and converted, into the elements that get_item names.
 void set_item(const Tensor& tensor, nb::handle key, const Operand& value);

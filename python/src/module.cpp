@@ -10,9 +10,11 @@ NB_MODULE(_core, m) {
   TensorClass tensor = bind_tensor(m);
   bind_interop(m, tensor);
   bind_elementwise(m, tensor);
-  bind_reductions(m);
-  bind_manipulation(m);
+  bind_creation(m);
+  bind_reductions(m, tensor);
+  bind_manipulation(m, tensor);
   bind_nn(m);
+  bind_linalg(m);
   bind_quant(m);
   bind_io(m);
   bind_grammar(m);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -31,17 +32,17 @@ class Flattened {
   explicit Flattened(nb::handle source) { add(source, 0); }
 
   const Shape& shape() const { return shape_; }
-  const std::vector<nb::object>& numbers() const { return numbers_; }
-  NumberKind kind() const { return kind_; }
+  const std::vector<Scalar>& numbers() const { return numbers_; }
+  Scalar::Kind kind() const { return kind_; }
 
  private:
   void add(nb::handle source, int axis) {
-    if (nb::object number = number_from(source); number.is_valid()) {
+    if (const nb::object number = number_from(source); number.is_valid()) {
       if (axis != shape_.rank() || (sealed_ && axis != depth_)) uneven();
       depth_ = axis;
       sealed_ = true;
-      kind_ = std::max(kind_, kind_of(number));
-      numbers_.push_back(std::move(number));
+      numbers_.push_back(scalar_of(number, "asarray"));
+      kind_ = std::max(kind_, numbers_.back().kind());
       return;
     }
     const nb::object items = items_of(source);
@@ -68,9 +69,8 @@ class Flattened {
   }
 
   Shape shape_;
-  std::vector<nb::object> numbers_;
-  // No numbers at all make floats, as in NumPy.
-  NumberKind kind_ = NumberKind::boolean;
+  std::vector<Scalar> numbers_;
+  Scalar::Kind kind_ = Scalar::Kind::boolean;
   int depth_ = 0;        // at which numbers stand, once the first
   bool sealed_ = false;  // was met
 };
@@ -90,11 +90,11 @@ nb::object nested(const std::byte*& from, const Shape& shape, int axis, DType dt
 
 Tensor from_nested(nb::handle source, std::optional<DType> dtype, const Device& device) {
   const Flattened flat(source);
-  if (!dtype) dtype = default_dtype(flat.numbers().empty() ? NumberKind::real : flat.kind());
+  if (!dtype) dtype = default_dtype(flat.numbers().empty() ? Scalar::Kind::real : flat.kind());
   std::vector<std::byte> bytes(flat.numbers().size() * size_of(*dtype));
   std::byte* to = bytes.data();
-  for (const nb::object& number : flat.numbers()) {
-    write_number(number, *dtype, to, "asarray");
+  for (const Scalar& number : flat.numbers()) {
+    std::memcpy(to, number.element(*dtype, "asarray").data(), size_of(*dtype));
     to += size_of(*dtype);
   }
   return Tensor::from_bytes(bytes, flat.shape(), *dtype, device);

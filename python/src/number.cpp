@@ -6,18 +6,14 @@
 #include <array>
 #include <complex>
 #include <cstring>
-#include <limits>
 #include <span>
+
+#include "tern/error_kinds.h"
 
 namespace tern::python {
 namespace {
 
 bool is_number(PyObject* object) { return PyLong_Check(object) || PyFloat_Check(object) || PyComplex_Check(object); }
-
-template <class T>
-void store(T value, std::byte* to) {
-  std::memcpy(to, &value, sizeof(T));
-}
 
 template <class T>
 T load(const std::byte* from) {
@@ -26,41 +22,16 @@ T load(const std::byte* from) {
   return value;
 }
 
-[[noreturn]] void no_room(nb::handle number, DType dtype, const char* op) {
-  throw Error(
-      fmt::format("[{}] expected a number that {} holds, got {}", op, array_name(dtype), nb::repr(number).c_str()));
-}
-
-template <class T>
-void store_integer(nb::handle number, std::byte* to, const char* op) {
-  if (!PyLong_Check(number.ptr())) no_room(number, dtype_of<T>, op);
-  if constexpr (std::is_signed_v<T>) {
-    int overflow = 0;
-    const long long value = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
-    if (overflow != 0 || value < std::numeric_limits<T>::min() || value > std::numeric_limits<T>::max())
-      no_room(number, dtype_of<T>, op);
-    store(static_cast<T>(value), to);
-  } else {
-    const unsigned long long value = PyLong_AsUnsignedLongLong(number.ptr());
-    if (PyErr_Occurred() != nullptr || value > std::numeric_limits<T>::max()) {
-      PyErr_Clear();
-      no_room(number, dtype_of<T>, op);
-    }
-    store(static_cast<T>(value), to);
+Scalar integer_of(nb::handle number, const char* op) {
+  int overflow = 0;
+  const long long value = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+  if (overflow == 0) return value;
+  const unsigned long long large = overflow > 0 ? PyLong_AsUnsignedLongLong(number.ptr()) : 0;
+  if (overflow < 0 || PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    throw Error(fmt::format("[{}] expected an integer of 64 bits, got {}", op, nb::repr(number).c_str()));
   }
-}
-
-double real_of(nb::handle number, DType dtype, const char* op) {
-  if (PyComplex_Check(number.ptr())) no_room(number, dtype, op);
-  const double value = PyFloat_AsDouble(number.ptr());
-  if (value == -1.0 && PyErr_Occurred() != nullptr) throw nb::python_error();
-  return value;
-}
-
-std::complex<double> complex_of(nb::handle number) {
-  const Py_complex value = PyComplex_AsCComplex(number.ptr());
-  if (PyErr_Occurred() != nullptr) throw nb::python_error();
-  return {value.real, value.imag};
+  return large;
 }
 
 }  // namespace
@@ -75,50 +46,23 @@ nb::object number_from(nb::handle object) {
   return nb::object();
 }
 
-NumberKind kind_of(nb::handle number) {
-  if (PyBool_Check(number.ptr())) return NumberKind::boolean;
-  if (PyLong_Check(number.ptr())) return NumberKind::integer;
-  return PyFloat_Check(number.ptr()) ? NumberKind::real : NumberKind::complex;
+Scalar scalar_of(nb::handle number, const char* op) {
+  if (PyBool_Check(number.ptr())) return number.ptr() == Py_True;
+  if (PyLong_Check(number.ptr())) return integer_of(number, op);
+  if (PyFloat_Check(number.ptr())) return PyFloat_AsDouble(number.ptr());
+  const Py_complex value = PyComplex_AsCComplex(number.ptr());
+  return std::complex<double>(value.real, value.imag);
 }
 
-DType default_dtype(NumberKind kind) {
+Scalar scalar_from(nb::handle object, const char* op) {
+  const nb::object number = number_from(object);
+  if (!number.is_valid()) throw WrongType(fmt::format("[{}] expected a number, got {}", op, nb::repr(object.type()).c_str()));
+  return scalar_of(number, op);
+}
+
+DType default_dtype(Scalar::Kind kind) {
   constexpr DType dtypes[] = {DType::boolean, DType::i64, DType::f32, DType::c64};
   return dtypes[static_cast<int>(kind)];
-}
-
-void write_number(nb::handle number, DType dtype, std::byte* to, const char* op) {
-  switch (dtype) {
-    case DType::boolean:
-      return store(nb::cast<bool>(nb::bool_(number)), to);
-    case DType::i8:
-      return store_integer<int8_t>(number, to, op);
-    case DType::u8:
-      return store_integer<uint8_t>(number, to, op);
-    case DType::i16:
-      return store_integer<int16_t>(number, to, op);
-    case DType::u16:
-      return store_integer<uint16_t>(number, to, op);
-    case DType::i32:
-      return store_integer<int32_t>(number, to, op);
-    case DType::u32:
-      return store_integer<uint32_t>(number, to, op);
-    case DType::i64:
-      return store_integer<int64_t>(number, to, op);
-    case DType::u64:
-      return store_integer<uint64_t>(number, to, op);
-    case DType::bf16:
-      return store(bf16(static_cast<float>(real_of(number, dtype, op))), to);
-    case DType::f16:
-      return store(f16(static_cast<float>(real_of(number, dtype, op))), to);
-    case DType::f32:
-      return store(static_cast<float>(real_of(number, dtype, op)), to);
-    case DType::f64:
-      return store(real_of(number, dtype, op), to);
-    case DType::c64:
-      return store(std::complex<float>(complex_of(number)), to);
-    case DType::c128:
-      return store(complex_of(number), to);
-  }
 }
 
 nb::object read_number(const std::byte* from, DType dtype) {
@@ -159,12 +103,6 @@ nb::object read_number(const std::byte* from, DType dtype) {
     }
   }
   return nb::none();
-}
-
-Tensor full_of(nb::handle number, DType dtype, const Device& device, const char* op) {
-  std::array<std::byte, 16> element{};
-  write_number(number, dtype, element.data(), op);
-  return Tensor::from_bytes(std::span(element).first(size_of(dtype)), {}, dtype, device);
 }
 
 nb::object item(const Tensor& tensor) {

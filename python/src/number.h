@@ -3,31 +3,25 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 
 #include "casters.h"
+#include "tern/scalar.h"
 #include "tern/tensor.h"
 
 namespace tern::python {
 
-// In the order of promotion.
-enum class NumberKind { boolean, integer, real, complex };
-
-// Python's own number behind an object: itself, or item() of a NumPy scalar or an array without axes. None's handle for
-// what is no number.
+// Python's own number behind an object: itself, or item() of a NumPy scalar or an array without axes. An invalid object
+// for what is no number.
 nb::object number_from(nb::handle object);
-NumberKind kind_of(nb::handle number);
+// The same as a Scalar. Throws Error in the name of `op` for an integer beyond 64 bits.
+Scalar scalar_of(nb::handle number, const char* op);
+// What number_from and scalar_of give. Throws WrongType for what is no number.
+Scalar scalar_from(nb::handle object, const char* op);
 // The dtype that numbers get where nothing else says: bool, int64, float32, complex64.
-DType default_dtype(NumberKind kind);
+DType default_dtype(Scalar::Kind kind);
 
-// Writes a number as an element. Throws Error in the name of `op` for one that an integer dtype has no room for, and
-// for a fraction, or a complex number, where dtype has none.
-void write_number(nb::handle number, DType dtype, std::byte* to, const char* op);
 // An element as Python's bool, int, float or complex.
 nb::object read_number(const std::byte* from, DType dtype);
-
-// A tensor without axes.
-Tensor full_of(nb::handle number, DType dtype, const Device& device, const char* op);
 // The only element.
 nb::object item(const Tensor& tensor);
 

@@ -2,23 +2,23 @@
 // Operands of Python: tensors, and numbers that take the other operand's dtype.
 #pragma once
 
+#include <optional>
 #include <utility>
 
 #include "casters.h"
+#include "tern/scalar.h"
 #include "tern/tensor.h"
 
 namespace tern::python {
 
 // A tensor or a number; a NumPy array is taken as a tensor over the same memory.
 struct Operand {
-  Tensor tensor;      // undefined for
-  nb::object number;  // a number
+  Tensor tensor;                 // undefined for
+  std::optional<Scalar> number;  // a number
 };
 bool operand_from(nb::handle source, Operand& operand);
 
-// Both as tensors, by the array API's rule for numbers: one of the tensor's kind or a lower one takes its dtype; a
-// float beside integers is float32, a complex number beside floats complex of their precision, an int beside bools
-// int64. Throws Error where neither is a tensor.
+// Both as tensors, a number as beside() of elementwise.h takes it. Throws Error where neither is a tensor.
 std::pair<Tensor, Tensor> as_tensors(const char* op, const Operand& a, const Operand& b);
 Tensor as_tensor_like(const char* op, const Operand& operand, const Tensor& like);
 

@@ -12,10 +12,10 @@ gradients are.
 import math as _math
 
 from ._core import *  # noqa: F403: the array namespace
-from ._namespace import __array_namespace_info__, can_cast, finfo, iinfo, isdtype, result_type
-from .errors import Error, InvalidArgument, NotFound, OutOfMemory, OutOfRange, WrongType
+from ._namespace import __array_namespace_info__, isdtype
+from .errors import Error, InvalidArgument, LinalgError, NotFound, OutOfMemory, OutOfRange, WrongType
 from .model import Model, load
-from . import nn, optim, quant
+from . import linalg, nn, optim, quant
 from .training import TrainConfig, evaluate, train
 
 __version__ = "0.1.0"

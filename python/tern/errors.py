@@ -24,3 +24,7 @@ class OutOfMemory(Error, MemoryError):
 
 class NotFound(Error, FileNotFoundError):
     """An Error that is a FileNotFoundError."""
+
+
+class LinalgError(InvalidArgument):
+    """A matrix for which there is no result: singular, not positive definite, not finite."""

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/format_shape.h"
 #include "device/backend.h"
 #include "tern/autograd.h"
 
@@ -159,13 +160,13 @@ void pull_back(GradState& node, Gradients& gradients) {
 Tensor seed(const Tensor& output, const Tensor& grad) {
   if (!grad.defined()) {
     check(output.numel() == 1, "backward", "expected a gradient for an output of shape {}, got none",
-          to_string(output.shape()));
+          output.shape());
     return Tensor::full(output.shape(), 1.0, DType::f32, output.device());
   }
   check(grad.shape() == output.shape() && (grad.dtype() == DType::f32 || grad.dtype() == output.dtype()) &&
             grad.device() == output.device(),
-        "backward", "expected a gradient f32 {} on the output's device, got {} {}", to_string(output.shape()),
-        name_of(grad.dtype()), to_string(grad.shape()));
+        "backward", "expected a gradient f32 {} on the output's device, got {} {}", output.shape(),
+        name_of(grad.dtype()), grad.shape());
   return grad.detach();
 }
 

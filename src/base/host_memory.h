@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocks of host memory for tensors and scratch.
+// Memory of the host, straight from the system.
 #pragma once
 
 #include <cstddef>
@@ -7,22 +7,38 @@
 
 namespace tern {
 
-// A block of at least `bytes` bytes at a multiple of 64, its content undefined; null when the system has none. Large
-// blocks ask for huge pages, where the system grants them on request (Linux, transparent_hugepage = madvise or always):
-// streaming packed weights through 4 KiB pages misses the TLB at each of them, and hardware prefetchers stop there.
-void* allocate_host(size_t bytes) noexcept;
-// What allocate_host(bytes) returned, or null.
-void release_host(void* block, size_t bytes) noexcept;
+inline constexpr size_t kHugePage = size_t{2} << 20;
+inline constexpr size_t kSmallPage = size_t{4} << 10;
 
-// Gives what is free back to the system, whole pages of it.
-void trim_host() noexcept;
+// `bytes` to whole cache lines of 64, which every block of a tensor begins with.
+constexpr size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+// At least `bytes` bytes, all zero, in whole huge pages at a multiple of them; null when the system has none. They ask
+// for huge pages, where the system grants them on request (Linux, transparent_hugepage = madvise or always): streaming
+// packed weights through 4 KiB pages misses the TLB at each of them, and hardware prefetchers stop there.
+void* map_pages(size_t bytes) noexcept;
+// What map_pages(bytes) returned.
+void unmap_pages(void* begin, size_t bytes) noexcept;
+
+// Takes mapped pages, small or huge, out of the resident memory; they are zero when they are touched again. False where
+// the system refuses.
+bool give_back_pages(void* begin, size_t bytes) noexcept;
+
+// Gives what malloc holds and nobody uses back to the system.
+void trim_malloc() noexcept;
+
+// A block of its own for scratch memory, 64-byte aligned.
 struct HostRelease {
   size_t bytes = 0;
-  void operator()(void* block) const noexcept { release_host(block, bytes); }
+  void operator()(void* block) const noexcept;
 };
 using HostBlock = std::unique_ptr<void, HostRelease>;
 
-inline HostBlock host_block(size_t bytes) noexcept { return {allocate_host(bytes), {bytes}}; }
+// Its content is undefined; null when the system has no memory.
+HostBlock host_block(size_t bytes) noexcept;
+
+// A block of malloc, 64-byte aligned, to be freed by std::free. Sanitizers see to its ends, so it has not a byte more
+// than `bytes`, or than one.
+void* malloc_lines(size_t bytes) noexcept;
 
 }  // namespace tern

@@ -16,28 +16,36 @@ class MemoryCount {
   // For an allocation that is tried: mark_peak() or remove() follows, as it succeeds or fails. False, and nothing is
   // added, where it would pass the limit.
   bool add(size_t bytes) noexcept {
-    size_t live = live_.load(std::memory_order_relaxed);
+    if (limit_ == 0) {
+      live_.fetch_add(static_cast<ptrdiff_t>(bytes), std::memory_order_relaxed);
+      return true;
+    }
+    ptrdiff_t live = balance();
     do {
-      if (limit_ > 0 && (live > limit_ || bytes > limit_ - live)) return false;
-    } while (!live_.compare_exchange_weak(live, live + bytes, std::memory_order_relaxed));
+      const auto used = static_cast<size_t>(live);
+      if (used > limit_ || bytes > limit_ - used) return false;
+    } while (!live_.compare_exchange_weak(live, live + static_cast<ptrdiff_t>(bytes), std::memory_order_relaxed));
     return true;
   }
-  void mark_peak() noexcept {
-    const size_t live = live_.load(std::memory_order_relaxed);
-    size_t peak = peak_.load(std::memory_order_relaxed);
+  // With `beside`, bytes that are live, or less than none, and counted elsewhere.
+  void mark_peak(ptrdiff_t beside = 0) noexcept {
+    const ptrdiff_t live = live_.load(std::memory_order_relaxed) + beside;
+    ptrdiff_t peak = peak_.load(std::memory_order_relaxed);
     while (peak < live && !peak_.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
     }
   }
-  // What was added.
-  void remove(size_t bytes) noexcept { live_.fetch_sub(bytes, std::memory_order_relaxed); }
+  // What was added, here or elsewhere.
+  void remove(size_t bytes) noexcept { live_.fetch_sub(static_cast<ptrdiff_t>(bytes), std::memory_order_relaxed); }
 
-  size_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
-  size_t peak() const noexcept { return peak_.load(std::memory_order_relaxed); }
+  // Less than none only where some are counted elsewhere.
+  ptrdiff_t balance() const noexcept { return live_.load(std::memory_order_relaxed); }
+  size_t live() const noexcept { return static_cast<size_t>(balance()); }
+  size_t peak() const noexcept { return static_cast<size_t>(peak_.load(std::memory_order_relaxed)); }
   size_t limit() const noexcept { return limit_; }
 
  private:
   const size_t limit_;
-  std::atomic<size_t> live_ = 0, peak_ = 0;
+  std::atomic<ptrdiff_t> live_ = 0, peak_ = 0;
 };
 
 }  // namespace tern

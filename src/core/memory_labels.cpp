@@ -5,13 +5,15 @@
 #include <mutex>
 #include <utility>
 
+#include "base/fork_mutex.h"
+
 namespace tern {
 
 constinit thread_local MemoryLabel* MemoryLabels::current_label = nullptr;
 
 // Counts stay where they are once they are there.
 struct MemoryLabels::Table {
-  std::mutex mutex;
+  ForkMutex mutex;
   std::map<std::string, LabelCount, std::less<>> counts;
 };
 

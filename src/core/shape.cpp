@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check_kind.h"
+#include "core/format_shape.h"
 
 namespace tern {
 
@@ -50,7 +51,7 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
   Shape out = longer;
   for (int i = 0; i < shorter.rank(); ++i) {
     const int64_t x = longer.back(i), y = shorter.back(i);
-    check(x == y || x == 1 || y == 1, op, "expected shapes that broadcast, got {} and {}", to_string(a), to_string(b));
+    check(x == y || x == 1 || y == 1, op, "expected shapes that broadcast, got {} and {}", a, b);
     out[out.rank() - 1 - i] = x == 1 ? y : x;
   }
   return out;

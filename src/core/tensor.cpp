@@ -9,6 +9,7 @@
 #include "base/check_kind.h"
 #include "core/device_memory.h"
 #include "core/dispatch.h"
+#include "core/format_shape.h"
 #include "core/tensor_impl.h"
 
 namespace tern {
@@ -48,11 +49,12 @@ double element_value(const Element<T>& value) {
 // Bytes of a contiguous tensor, with overflow checked.
 size_t bytes_of(const Shape& shape, DType dtype) {
   size_t bytes = size_of(dtype);
-  for (int64_t dim : shape) {
-    check(dim >= 0, "tensor", "expected non-negative extents, got {}", to_string(shape));
-    check(!__builtin_mul_overflow(bytes, static_cast<size_t>(dim), &bytes) && bytes < (size_t{1} << 62), "tensor",
-          "expected a tensor that fits into memory, got shape {}", to_string(shape));
+  bool fits = true;
+  for (const int64_t dim : shape) {
+    check(dim >= 0, "tensor", "expected non-negative extents, got {}", shape);
+    fits &= !__builtin_mul_overflow(bytes, static_cast<size_t>(dim), &bytes);
   }
+  check(fits && bytes < (size_t{1} << 62), "tensor", "expected a tensor that fits into memory, got shape {}", shape);
   return bytes;
 }
 
@@ -123,7 +125,7 @@ Tensor Tensor::arange(int64_t count, DType dtype, const Device& device) {
 
 Tensor Tensor::from_bytes(std::span<const std::byte> bytes, const Shape& shape, DType dtype, const Device& device) {
   check(bytes.size() == bytes_of(shape, dtype), "tensor", "expected {} bytes for {} {}, got {}", bytes_of(shape, dtype),
-        name_of(dtype), to_string(shape), bytes.size());
+        name_of(dtype), shape, bytes.size());
   Tensor out = empty(shape, dtype, device);
   if (!bytes.empty()) device.memory().copy_to_device(out.raw(), bytes.data(), bytes.size());
   return out;
@@ -165,7 +167,7 @@ void Tensor::require_dtype(DType expected) const {
 }
 
 double Tensor::item() const {
-  check(numel() == 1, "item", "expected a tensor of one element, got shape {}", to_string(shape()));
+  check(numel() == 1, "item", "expected a tensor of one element, got shape {}", shape());
   return dispatch(dtype(), [&]<class T>() {
     Element<T> value{};
     copy_to_host(std::as_writable_bytes(std::span(&value, 1)));
@@ -204,8 +206,8 @@ Tensor Tensor::grad() const { return impl_->grad_state ? impl_->grad_state->grad
 
 void Tensor::set_grad(Tensor grad) {
   check(!grad.defined() || (grad.shape() == shape() && grad.dtype() == DType::f32), "grad",
-        "expected f32 {}, got {} {}", to_string(shape()), name_of(grad.defined() ? grad.dtype() : DType::f32),
-        to_string(grad.defined() ? grad.shape() : Shape()));
+        "expected f32 {}, got {} {}", shape(), name_of(grad.defined() ? grad.dtype() : DType::f32),
+        grad.defined() ? grad.shape() : Shape());
   if (!impl_->grad_state) impl_->grad_state = std::make_shared<GradState>();
   impl_->grad_state->grad = std::move(grad);
 }

@@ -2,8 +2,9 @@
 // Kernels of arrays, element by element.
 //
 // Integers wrap. Reals are IEEE, rounded once to nearest even; f16 and bf16 are computed in f32 and rounded once at the
-// end. Functions of more than + - * / and sqrt are those of the C library (devices/cpu/array_math.h), the same code
-// under every instruction set. Complex numbers follow Annex G of C where they are special.
+// end. Functions of more than + - * / and sqrt are lines of code of ours (devices/cpu/generic/array_vector_math.inl) or
+// those of the C library (devices/cpu/array_math.h), the same under every instruction set. Complex quotients and
+// functions follow Annex G of C where they are special; products are the plain formula.
 #pragma once
 
 #include "device/kernels.h"

@@ -140,6 +140,7 @@ std::shared_ptr<Architecture> make(const ModelConfig& config, const Device& devi
 }  // namespace
 
 Model Model::create(const ModelConfig& config, const Device& device, uint64_t seed) {
+  const MemoryLabel label("weights");
   std::shared_ptr<Architecture> model = make(config, device, Weights::masters);
   Initializer initializer(*model, seed);
   model->visit(initializer);
@@ -148,6 +149,7 @@ Model Model::create(const ModelConfig& config, const Device& device, uint64_t se
 
 Model Model::create_random_packed(const ModelConfig& config, const Device& device, uint64_t seed,
                                   const LoadOptions& options) {
+  const MemoryLabel label("weights");
   std::shared_ptr<Architecture> model = make(config, device, Weights::packed);
   RandomPacked filler(*model, seed);
   model->visit(filler);

@@ -93,6 +93,7 @@ int64_t Model::kv_bytes_per_token(const KvPoolOptions& options) const {
 }
 
 KvPool Model::make_kv_pool(const KvPoolOptions& options) const {
+  const MemoryLabel label("keys and values");
   const ModelConfig& c = config();
   KvPool pool;
   pool.state_ = std::make_unique<KvPool::State>(make_paged_kv(options.type, options.pages, c.num_hidden_layers,

@@ -190,6 +190,7 @@ void check_no_superfluous(const SafetensorsSet& files, const Loader& loader, con
 }  // namespace
 
 Model Model::load(const std::string& directory, const Device& device, const LoadOptions& options) {
+  const MemoryLabel label("weights");
   check_as<NotFound>(std::filesystem::is_directory(directory), "load", "{}: expected a model directory", directory);
   const std::string config_path = directory + "/config.json";
   const std::string text = read_file(config_path, kLargestConfig);

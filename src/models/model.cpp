@@ -217,6 +217,7 @@ std::vector<Parameter> Model::parameters() const {
 }
 
 void Model::requantize() {
+  const MemoryLabel label("weights");
   TernaryCollector collector;
   architecture_->visit(collector);
   BitLinear::requantize(collector.list);

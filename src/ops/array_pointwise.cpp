@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/check_kind.h"
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/dims.h"
 
 namespace tern {

@@ -16,7 +16,7 @@ void check_attention(const Tensor& q, const Tensor& k, const Tensor& v) {
   check_shape("attention", {"v", v}, k.shape());
   const Shape &queries = q.shape(), &keys = k.shape();
   check(queries[0] == keys[0] && queries[3] == keys[3], "attention",
-        "expected q and k of one batch and head extent, got {} and {}", to_string(queries), to_string(keys));
+        "expected q and k of one batch and head extent, got {} and {}", queries, keys);
   check(keys[2] > 0 && queries[2] % keys[2] == 0, "attention",
         "expected the heads of q to be a multiple of those of k, got {} and {}", queries[2], keys[2]);
   check(keys[3] <= kLargestHead && keys[1] <= kMostKeys, "attention",

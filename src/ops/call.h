@@ -4,7 +4,6 @@
 
 #include <type_traits>
 
-#include "device/array_kernels.h"
 #include "device/backend.h"
 #include "device/mixed_kernels.h"
 #include "tern/device.h"
@@ -23,14 +22,6 @@ template <class Args>
 void call(const Device& device, Kernel<Args> MixedKernels::*entry, const std::type_identity_t<Args>& args) {
   const Backend& backend = device.backend();
   (backend.kernels().mixed->*entry)(backend.exec(), args);
-}
-
-// The same of the entries for arrays of any dtype, on a device that has them (array_kernels).
-template <class Family, class Args>
-  requires std::is_base_of_v<Family, ArrayKernels>
-void call(const Device& device, Kernel<Args> Family::*entry, const std::type_identity_t<Args>& args) {
-  const Backend& backend = device.backend();
-  (backend.kernels().array->*entry)(backend.exec(), args);
 }
 
 }  // namespace tern

@@ -3,8 +3,8 @@
 #include <span>
 
 #include "base/check_kind.h"
+#include "ops/array_call.h"
 #include "ops/array_pointwise.h"
-#include "ops/call.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
 #include "tern/elementwise.h"

@@ -35,15 +35,16 @@ void check_values(const char* op, const char* name, std::span<const T> values, c
   for (const T value : values) all_good &= good(value);
   if (all_good) return;
   const auto bad = std::find_if_not(values.begin(), values.end(), good);
-  fail_as<OutOfRange>(op, "expected {} in [0, {}){}, got {} at {}", name, end, extra ? fmt::format(" or {}", *extra) : "", *bad,
-       to_string(unravel(bad - values.begin(), shape)));
+  fail_as<OutOfRange>(op, "expected {} in [0, {}){}, got {} at {}", name, end,
+                      extra ? fmt::format(" or {}", *extra) : "", *bad,
+                      to_string(unravel(bad - values.begin(), shape)));
 }
 
 void check_one_dtype(const char* op, std::initializer_list<Input> inputs) {
   const DType dtype = inputs.begin()->tensor.dtype();
   for (const Input& input : inputs) {
-    check_as<WrongType>(input.tensor.dtype() == dtype, op, "expected {} of the same dtype as {}, {}, got {}", input.name,
-          inputs.begin()->name, name_of(dtype), name_of(input.tensor.dtype()));
+    check_as<WrongType>(input.tensor.dtype() == dtype, op, "expected {} of the same dtype as {}, {}, got {}",
+                        input.name, inputs.begin()->name, name_of(dtype), name_of(input.tensor.dtype()));
   }
 }
 
@@ -60,8 +61,8 @@ void check_inputs(const char* op, std::initializer_list<Input> inputs) {
 void check_inputs(const char* op, DType dtype, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   for (const Input& input : inputs) {
-    check_as<WrongType>(input.tensor.dtype() == dtype, op, "expected {} of dtype {}, got {}", input.name, name_of(dtype),
-          name_of(input.tensor.dtype()));
+    check_as<WrongType>(input.tensor.dtype() == dtype, op, "expected {} of dtype {}, got {}", input.name,
+                        name_of(dtype), name_of(input.tensor.dtype()));
   }
 }
 
@@ -69,15 +70,15 @@ void check_arithmetic(const char* op, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   check_one_dtype(op, inputs);
   const DType dtype = inputs.begin()->tensor.dtype();
-  check_as<WrongType>(is_arithmetic(dtype), op,
-        "expected {} of a float dtype, i32 or i64, got {}", inputs.begin()->name, name_of(dtype));
+  check_as<WrongType>(is_arithmetic(dtype), op, "expected {} of a float dtype, i32 or i64, got {}",
+                      inputs.begin()->name, name_of(dtype));
 }
 
 void check_floats(const char* op, std::initializer_list<Input> inputs) {
   check_inputs(op, inputs);
   check_one_dtype(op, inputs);
-  check_as<WrongType>(has_gradient(inputs.begin()->tensor.dtype()), op, "expected {} of a float dtype, got {}", inputs.begin()->name,
-        name_of(inputs.begin()->tensor.dtype()));
+  check_as<WrongType>(has_gradient(inputs.begin()->tensor.dtype()), op, "expected {} of a float dtype, got {}",
+                      inputs.begin()->name, name_of(inputs.begin()->tensor.dtype()));
 }
 
 void check_arrays(const char* op, const Tensor& on, std::initializer_list<DType> dtypes) {
@@ -88,22 +89,22 @@ void check_arrays(const char* op, const Tensor& on, std::initializer_list<DType>
 }
 
 void check_shape(const char* op, const Input& input, const Shape& expected) {
-  check(input.tensor.shape() == expected, op, "expected {} of shape {}, got {}", input.name, to_string(expected),
-        to_string(input.tensor.shape()));
+  check(input.tensor.shape() == expected, op, "expected {} of shape {}, got {}", input.name, expected,
+        input.tensor.shape());
 }
 
 void check_rank(const char* op, const Input& input, int rank) {
   check(input.tensor.rank() == rank, op, "expected {} with {} axes, got shape {}", input.name, rank,
-        to_string(input.tensor.shape()));
+        input.tensor.shape());
 }
 
 void check_rank_at_least(const char* op, const Input& input, int rank) {
   check(input.tensor.rank() >= rank, op, "expected {} with at least {} axes, got shape {}", input.name, rank,
-        to_string(input.tensor.shape()));
+        input.tensor.shape());
 }
 
-void check_index_values(const char* op, const char* name, std::span<const int64_t> values, const Shape& shape, int64_t end,
-                        std::optional<int64_t> extra) {
+void check_index_values(const char* op, const char* name, std::span<const int64_t> values, const Shape& shape,
+                        int64_t end, std::optional<int64_t> extra) {
   check_values(op, name, values, shape, end, extra);
 }
 

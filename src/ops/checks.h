@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "core/format_shape.h"
 #include "tern/ops.h"
 #include "tern/tensor.h"
 

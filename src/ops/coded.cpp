@@ -59,7 +59,7 @@ Tensor result(const char* op, const Tensor& x, const CodedWeight& w) {
   check_inputs(op, DType::f32, {{"x", x}});
   check_inputs(op, {{"x", x}, {"w", w.bytes}});
   check_rank_at_least(op, {"x", x}, 1);
-  check(x.shape().back() == w.cols, op, "expected x [..., {}], got {}", w.cols, to_string(x.shape()));
+  check(x.shape().back() == w.cols, op, "expected x [..., {}], got {}", w.cols, x.shape());
   return Tensor::empty(with_last(x.shape(), w.rows), DType::f32, x.device());
 }
 
@@ -113,8 +113,8 @@ Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& ids) {
   check_rank(op, {"x", x}, 1);
   check_rank(op, {"w", w}, 2);
   check_rank(op, {"ids", ids}, 1);
-  check(x.size(0) == w.size(1), op, "expected x [k] and w [n, k], got {} and {}", to_string(x.shape()),
-        to_string(w.shape()));
+  check(x.size(0) == w.size(1), op, "expected x [k] and w [n, k], got {} and {}", x.shape(),
+        w.shape());
   check_indices(op, {"ids", ids}, w.size(0));
   const Tensor from = dense(x), weight = dense(w), rows = dense(ids);
   Tensor y = Tensor::empty({ids.size(0)}, DType::f32, x.device());

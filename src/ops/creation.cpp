@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/fill.h"

@@ -2,7 +2,7 @@
 // Running sums and products along an axis, and differences.
 #include <vector>
 
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/gradients.h"

@@ -6,7 +6,8 @@
 #include <limits>
 #include <numeric>
 
-#include "ops/call.h"
+#include "ops/array_call.h"
+#include "base/check_kind.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
@@ -69,7 +70,7 @@ int64_t element_at(const Tensor& x, const Shape& shape, int64_t position) {
 }
 
 [[noreturn]] void fail_at(const IndexNames& names, int64_t extent, int64_t value) {
-  fail(names.op, "expected {} in [{}, {}) of axis {}, got {}", names.index, -extent, extent, names.axis, value);
+  fail_as<OutOfRange>(names.op, "expected {} in [{}, {}) of axis {}, got {}", names.index, -extent, extent, names.axis, value);
 }
 
 // An axis without elements has no index in range: no kernel is called that would read one.

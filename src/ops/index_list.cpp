@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/check_kind.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/slice_range.h"
@@ -48,8 +49,8 @@ IndexList::IndexList(const char* op, const Tensor& x, std::span<const Index> ind
   int used = 0;
   for (const Index& index : indices) used += axes_of(index);
   const auto ellipses = std::count_if(indices.begin(), indices.end(), holds<Ellipsis>);
-  check(ellipses <= 1, op, "expected at most one ellipsis, got {}", ellipses);
-  check(used <= x.rank(), op, "expected indices for at most {} axes of shape {}, got them for {}", x.rank(),
+  check_as<OutOfRange>(ellipses <= 1, op, "expected at most one ellipsis, got {}", ellipses);
+  check_as<OutOfRange>(used <= x.rank(), op, "expected indices for at most {} axes of shape {}, got them for {}", x.rank(),
         to_string(x.shape()), used);
   Cursor at;
   at.ellipsis_axes = x.rank() - used;
@@ -100,7 +101,7 @@ IndexedAxis IndexList::elements() const {
 void IndexList::add(Cursor& at, int64_t index) {
   place_array(at);
   const int64_t extent = x_.shape()[at.axis];
-  check(index >= -extent && index < extent, op_, "expected index {} in [{}, {}) of axis {}, got {}", at.entry, -extent,
+  check_as<OutOfRange>(index >= -extent && index < extent, op_, "expected index {} in [{}, {}) of axis {}, got {}", at.entry, -extent,
         extent, at.axis, index);
   offset_ += (index < 0 ? index + extent : index) * x_.strides()[at.axis++];
 }
@@ -148,7 +149,7 @@ void IndexList::add_mask(Cursor& at, const Tensor& mask) {
   int64_t extent = 1;
   for (int i = 0; i < mask.rank(); ++i) {
     const int axis = at.axis + i;
-    check(mask.shape()[i] == x_.shape()[axis], op_, "expected index {}, a mask, of extent {} for axis {}, got {}",
+    check_as<OutOfRange>(mask.shape()[i] == x_.shape()[axis], op_, "expected index {}, a mask, of extent {} for axis {}, got {}",
           at.entry, x_.shape()[axis], axis, mask.shape()[i]);
     merges = merges && (i == 0 || x_.strides()[axis - 1] == x_.strides()[axis] * x_.shape()[axis]);
     extent *= mask.shape()[i];

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "base/check.h"
+#include "core/format_shape.h"
 #include "ops/call.h"
 #include "ops/copy.h"
 #include "ops/mixed.h"
@@ -51,7 +52,7 @@ std::shared_ptr<LateTernary> LateTernary::quantize(std::span<const Tensor> matri
   std::vector<Place> places;
   const TernaryLayout layout = device.ternary_layout();
   for (const Tensor& w : matrices) {
-    check(w.rank() == 2, kOp, "expected a matrix, got shape {}", to_string(w.shape()));
+    check(w.rank() == 2, kOp, "expected a matrix, got shape {}", w.shape());
     const auto packed_bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(layout, w.size(0), w.size(1)));
     const int64_t codes = block.add(w.numel());
     places.push_back({codes, block.add(packed_bytes), packed_bytes});

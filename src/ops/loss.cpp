@@ -189,8 +189,8 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
   check_rank_at_least(op, {"hidden", hidden}, 1);
   check_rank(op, {"weight", weight}, 2);
   check(hidden.shape().back() == weight.shape()[1], op,
-        "expected hidden [..., k] and weight [classes, k], got {} and {}", to_string(hidden.shape()),
-        to_string(weight.shape()));
+        "expected hidden [..., k] and weight [classes, k], got {} and {}", hidden.shape(),
+        weight.shape());
   check(weight.dtype() == DType::f32 || !weight.requires_grad(), op,
         "expected weight of dtype f32 for its gradient, got {}", name_of(weight.dtype()));
   const int64_t counted = count_targets(op, targets, {"hidden", hidden}, weight.shape()[0]);

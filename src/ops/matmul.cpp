@@ -129,7 +129,7 @@ namespace {
 // The product of matrices of one dtype, that of the result; conj(a) · b of complex ones if `conjugate`.
 Tensor matrices_product(const Tensor& a, const Tensor& b, bool conjugate) {
   check(a.shape().back() == b.shape().back(1), "matmul", "expected [..., m, k] and [..., k, n], got {} and {}",
-        to_string(a.shape()), to_string(b.shape()));
+        a.shape(), b.shape());
   if (is_half(a.dtype())) {
     return through_f32([](const Tensor& x, const Tensor& y) { return matrices_product(x, y, false); }, a, b);
   }
@@ -178,7 +178,7 @@ Tensor linear(const Tensor& x, const Tensor& w) {
   check_rank_at_least("linear", {"x", x}, 1);
   check_rank("linear", {"w", w}, 2);
   check(x.shape().back() == w.shape()[1], "linear", "expected x [..., k] and w [n, k], got {} and {}",
-        to_string(x.shape()), to_string(w.shape()));
+        x.shape(), w.shape());
   check(w.dtype() == DType::f32 || !w.requires_grad(), "linear", "expected w of dtype f32 for its gradient, got {}",
         name_of(w.dtype()));
   const Tensor from = dense(x), weight = dense(w);

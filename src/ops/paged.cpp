@@ -80,8 +80,8 @@ int64_t kv_page_bytes(KvType type, int64_t layers, int64_t kv_heads, int64_t hea
                       const Device& device) {
   for (const int64_t number : {layers, kv_heads, head_dim, page_tokens}) {
     check(number >= 1 && number <= kMostNumber, "kv pages",
-          "expected layers, heads, their extent and tokens of a page in [1, {}], got {}, {}, {} and {}", kMostNumber, layers,
-          kv_heads, head_dim, page_tokens);
+          "expected layers, heads, their extent and tokens of a page in [1, {}], got {}, {}, {} and {}", kMostNumber,
+          layers, kv_heads, head_dim, page_tokens);
   }
   check(head_dim % 2 == 0 && head_dim <= kLargestHead && page_tokens <= kMostKeys, "kv pages",
         "expected an even head extent of at most {} and pages of at most {} tokens, got {} and {}", kLargestHead,

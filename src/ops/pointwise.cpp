@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/check_kind.h"
+#include "ops/array_call.h"
 #include "ops/array_pointwise.h"
-#include "ops/call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"

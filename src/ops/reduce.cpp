@@ -80,7 +80,7 @@ Tensor extreme(const char* name, ReduceOp op, ReduceOp index_op, const Tensor& x
     return through_f32([&](const Tensor& wide) { return extreme(name, op, index_op, wide, axis, keep); }, x);
   }
   const int at = normalize_axis(name, axis, x.rank());
-  check(x.shape()[at] > 0, name, "expected at least one element on axis {}, got shape {}", at, to_string(x.shape()));
+  check(x.shape()[at] > 0, name, "expected at least one element on axis {}, got shape {}", at, x.shape());
   const Tensor from = dense(x);
   const Tensor kept = reduce_run(op, from, at, at + 1, x.dtype());
   const Tensor y = keep ? kept : squeeze(kept, at);
@@ -99,7 +99,7 @@ Tensor extreme(const char* name, ReduceOp op, ReduceOp index_op, const Tensor& x
 Tensor extreme_index(const char* name, ReduceOp op, const Tensor& x, int axis, bool keep) {
   check_ordered(name, x);
   const int at = normalize_axis(name, axis, x.rank());
-  check(x.shape()[at] > 0, name, "expected at least one element on axis {}, got shape {}", at, to_string(x.shape()));
+  check(x.shape()[at] > 0, name, "expected at least one element on axis {}, got shape {}", at, x.shape());
   const Tensor from = is_half(x.dtype()) ? converted(x, DType::f32) : dense(x);
   const Tensor kept = reduce_run(op, from.detach(), at, at + 1, x.dtype());
   return keep ? kept : squeeze(kept, at);

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 

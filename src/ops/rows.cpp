@@ -33,7 +33,7 @@ void check_rope(const Tensor& x, const Tensor& positions, const Tensor& cos, con
   check_inputs("rope", DType::f32, {{"cos", cos}, {"sin", sin}});
   check(!needs_grad(cos, sin), "rope", "expected cos and sin without a gradient, got one that requires it");
   check_rank("rope", {"x", x}, 4);
-  check(x.shape()[3] % 2 == 0, "rope", "expected x with an even last extent, got shape {}", to_string(x.shape()));
+  check(x.shape()[3] % 2 == 0, "rope", "expected x with an even last extent, got shape {}", x.shape());
   check_shape("rope", {"positions", positions}, Shape{x.shape()[0], x.shape()[1]});
   check_rank("rope", {"cos", cos}, 2);
   check_shape("rope", {"cos", cos}, Shape{cos.shape()[0], x.shape()[3] / 2});

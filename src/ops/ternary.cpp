@@ -105,7 +105,7 @@ void check_operands(const char* op, const QuantizedRows& x, const PackedTernary&
   check_packed(op, w);
   check_inputs(op, {{"w.bytes", w.bytes}, {"x.q", x.q}, {"x.scale", x.scale}, {"x.sums", x.sums}});
   check(x.shape.rank() >= 1 && x.shape.back() == w.cols, op, "expected x [..., {}], got {}", w.cols,
-        to_string(x.shape));
+        x.shape);
 }
 
 int64_t whole_lines(int64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -325,7 +325,7 @@ QuantizedRows add_norm_quantize(const Tensor& x, const Tensor& y, const Tensor& 
   check_inputs("add_norm_quantize", DType::f32, {{"x", x}, {"y", y}, {"weight", weight}});
   check(x.is_contiguous() && !x.requires_grad(), "add_norm_quantize",
         "expected a contiguous x without a gradient, which takes the sum, got one with strides {}",
-        to_string(x.strides()));
+        x.strides());
   check_shape("add_norm_quantize", {"y", y}, x.shape());
   return quantize("add_norm_quantize", {x, dense(y), {}, x, dense(weight), eps});
 }
@@ -340,7 +340,7 @@ Tensor magnitude_sums(std::span<const Tensor> tensors) {
   std::vector<AbsSumMatrix> matrices;
   for (const Tensor& w : tensors) {
     check_inputs("mean_abs", DType::f32, {{"w", tensors[0]}, {"w", w}});
-    check(w.numel() > 0, "mean_abs", "expected at least one element, got shape {}", to_string(w.shape()));
+    check(w.numel() > 0, "mean_abs", "expected at least one element, got shape {}", w.shape());
     const int64_t cols = w.rank() > 0 ? w.shape().back() : 1;
     const Tensor& from = operands.emplace_back(dense(w));
     matrices.push_back({.rows = w.numel() / cols, .cols = cols, .x = from.data<float>()});

@@ -24,17 +24,17 @@ Shape resolved(const Shape& shape, int64_t count) {
   int open_axis = -1;
   for (int axis = 0; axis < shape.rank(); ++axis) {
     check(shape[axis] >= -1 && (shape[axis] >= 0 || open_axis < 0), "reshape",
-          "expected extents of 0 or more and at most one -1, got {}", to_string(shape));
+          "expected extents of 0 or more and at most one -1, got {}", shape);
     if (shape[axis] == -1) {
       open_axis = axis;
     } else {
       check(!__builtin_mul_overflow(known, shape[axis], &known), "reshape", "expected a shape of {} elements, got {}",
-            count, to_string(shape));
+            count, shape);
     }
   }
   if (open_axis >= 0 && known != 0 && count % known == 0) out[open_axis] = count / known;
   check((open_axis < 0 ? known : out[open_axis] * known) == count && out[std::max(open_axis, 0)] != -1, "reshape",
-        "expected a shape of {} elements, got {}", count, to_string(shape));
+        "expected a shape of {} elements, got {}", count, shape);
   return out;
 }
 
@@ -122,7 +122,7 @@ Tensor select(const Tensor& x, int axis, int64_t index) {
 Tensor squeeze(const Tensor& x, int axis) {
   check_inputs("squeeze", {{"x", x}});
   const int at = normalize_axis("squeeze", axis, x.rank());
-  check(x.shape()[at] == 1, "squeeze", "expected an extent of 1 on axis {}, got shape {}", at, to_string(x.shape()));
+  check(x.shape()[at] == 1, "squeeze", "expected an extent of 1 on axis {}, got shape {}", at, x.shape());
   Shape shape = x.shape(), strides = x.strides();
   shape.erase(at);
   strides.erase(at);
@@ -143,7 +143,7 @@ Tensor unsqueeze(const Tensor& x, int axis) {
 Tensor expand(const Tensor& x, const Shape& shape) {
   check_inputs("expand", {{"x", x}});
   check(broadcast_shapes("expand", x.shape(), shape) == shape, "expand",
-        "expected a shape that {} broadcasts to, got {}", to_string(x.shape()), to_string(shape));
+        "expected a shape that {} broadcasts to, got {}", x.shape(), shape);
   const auto back = [from = x.shape()](const Tensor& dy) { return sum_to(dy, from); };
   return differentiable("expand", x, x.as_strided(shape, broadcast_strides(x, shape), 0), back);
 }

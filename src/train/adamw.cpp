@@ -15,6 +15,7 @@
 namespace tern {
 
 Adamw::Adamw(std::vector<Parameter> parameters) {
+  const MemoryLabel label("optimizer");
   for (Parameter& parameter : parameters) {
     const Tensor& value = parameter.value;
     check(value.dtype() == DType::f32 && value.is_contiguous(), "adamw",

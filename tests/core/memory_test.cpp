@@ -35,6 +35,7 @@ Device fresh_device(size_t limit = 0) {
 TEST(Memory, CountsWhatTensorsHoldAndTheMostOfIt) {
   const Device device = fresh_device();
   const size_t before = device.memory_statistics().live;
+  const size_t blocks = device.memory_statistics().blocks, allocations = device.memory_statistics().allocations;
   std::optional<Tensor> first = block(5 * kMiB + 3, device), second = block(kMiB, device);
   const MemoryStatistics both = device.memory_statistics();
   EXPECT_GE(both.live - before, 6 * kMiB + 3);
@@ -42,6 +43,8 @@ TEST(Memory, CountsWhatTensorsHoldAndTheMostOfIt) {
   EXPECT_GE(both.peak, both.live);
   EXPECT_GE(both.reserved, both.live);
   EXPECT_EQ(both.limit, 0u);
+  EXPECT_EQ(both.blocks - blocks, 2u);
+  EXPECT_EQ(both.allocations - allocations, 2u);
   const Tensor view = *first;  // shares the storage
   first.reset();
   device.synchronize();
@@ -50,6 +53,7 @@ TEST(Memory, CountsWhatTensorsHoldAndTheMostOfIt) {
   device.synchronize();
   const MemoryStatistics one = device.memory_statistics();
   EXPECT_LE(one.live, both.live - kMiB);
+  EXPECT_EQ(one.blocks - blocks, 1u);
   EXPECT_EQ(one.peak, both.peak);
 }
 

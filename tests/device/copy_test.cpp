@@ -60,7 +60,7 @@ Number number_at(DType dtype, const Bytes& bytes, size_t i) {
       return integer(at<int64_t>(bytes, i));
     case DType::boolean:
       return integer(at<uint8_t>(bytes, i) != 0);
-    default:  // not of models
+    default:  // those of arrays: array_convert_test.cpp
       return {};
   }
 }

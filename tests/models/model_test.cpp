@@ -317,5 +317,18 @@ TEST(Model, ChecksABatch) {
   EXPECT_TRUE(fails_with("got 0", loss(0, {}, {})));
 }
 
+TEST(Model, ItsMemoryHasLabels) {
+  const Device device = testing::test_device();
+  const Model model = Model::create({.hidden_size = 64, .intermediate_size = 128, .num_hidden_layers = 1}, device, 1);
+  const KvPool pool = model.make_kv_pool({.pages = 1});
+  size_t weights = 0, keys_and_values = 0;
+  for (const LabelStatistics& label : device.memory_labels()) {
+    if (label.label == "weights") weights = label.live;
+    if (label.label == "keys and values") keys_and_values = label.live;
+  }
+  EXPECT_GE(weights, static_cast<size_t>(model.info().parameters) * 4);  // masters
+  EXPECT_GE(keys_and_values, static_cast<size_t>(pool.bytes()));
+}
+
 }  // namespace
 }  // namespace tern

@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy
 
-from tern._core import _nn as _nn, _quant as _quant
+from tern._core import (
+    _linalg as _linalg,
+    _nn as _nn,
+    _quant as _quant
+)
 
 
 class DType:
@@ -64,6 +68,57 @@ float64: DType = ...
 complex64: DType = ...
 
 complex128: DType = ...
+
+class FloatInfo:
+    """Limits of a floating-point dtype; of its parts where it is complex."""
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def bits(self) -> int: ...
+
+    @property
+    def eps(self) -> float: ...
+
+    @property
+    def max(self) -> float: ...
+
+    @property
+    def min(self) -> float: ...
+
+    @property
+    def smallest_normal(self) -> float: ...
+
+    @property
+    def smallest_subnormal(self) -> float: ...
+
+class IntegerInfo:
+    """Limits of an integer dtype."""
+
+    @property
+    def dtype(self) -> DType: ...
+
+    @property
+    def bits(self) -> int: ...
+
+    @property
+    def max(self) -> int: ...
+
+    @property
+    def min(self) -> int: ...
+
+def finfo(type: DType | Tensor, /) -> FloatInfo:
+    """Limits of a floating-point dtype, or of a tensor's."""
+
+def iinfo(type: DType | Tensor, /) -> IntegerInfo:
+    """Limits of an integer dtype, or of a tensor's."""
+
+def result_type(*arrays_and_dtypes: Tensor | DType | complex) -> DType:
+    """The dtype that operations on these give."""
+
+def can_cast(from_: DType | Tensor, to: DType, /) -> bool:
+    """Whether promotion leads from one dtype to another."""
 
 class MemoryStatistics:
     """Bytes of a device's memory."""
@@ -253,21 +308,79 @@ class Tensor:
 
     def __radd__(self, other: Tensor | complex, /) -> Tensor: ...
 
+    def __iadd__(self, other: Tensor | complex, /) -> Tensor: ...
+
     def __sub__(self, other: Tensor | complex, /) -> Tensor: ...
 
     def __rsub__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __isub__(self, other: Tensor | complex, /) -> Tensor: ...
 
     def __mul__(self, other: Tensor | complex, /) -> Tensor: ...
 
     def __rmul__(self, other: Tensor | complex, /) -> Tensor: ...
 
+    def __imul__(self, other: Tensor | complex, /) -> Tensor: ...
+
     def __truediv__(self, other: Tensor | complex, /) -> Tensor: ...
 
     def __rtruediv__(self, other: Tensor | complex, /) -> Tensor: ...
 
+    def __itruediv__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __floordiv__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __rfloordiv__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __ifloordiv__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __mod__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __rmod__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __imod__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __and__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __rand__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __iand__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __or__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __ror__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __ior__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __xor__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __rxor__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __ixor__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __lshift__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __rlshift__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __ilshift__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __rshift__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __rrshift__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __irshift__(self, other: Tensor | complex, /) -> Tensor: ...
+
     def __matmul__(self, other: Tensor | complex, /) -> Tensor: ...
 
     def __rmatmul__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __imatmul__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __pow__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __rpow__(self, other: Tensor | complex, /) -> Tensor: ...
+
+    def __ipow__(self, other: Tensor | complex, /) -> Tensor: ...
 
     def __eq__(self, other: Tensor | complex, /) -> Tensor: ...
 
@@ -281,24 +394,64 @@ class Tensor:
 
     def __ge__(self, other: Tensor | complex, /) -> Tensor: ...
 
-    def __iadd__(self, other: Tensor | complex, /) -> Tensor: ...
-
-    def __isub__(self, other: Tensor | complex, /) -> Tensor: ...
-
-    def __imul__(self, other: Tensor | complex, /) -> Tensor: ...
-
-    def __itruediv__(self, other: Tensor | complex, /) -> Tensor: ...
-
-    def __imatmul__(self, other: Tensor | complex, /) -> Tensor: ...
-
     def __neg__(self) -> Tensor: ...
 
     def __abs__(self) -> Tensor: ...
 
     def __pos__(self) -> Tensor: ...
 
+    def __invert__(self) -> Tensor: ...
+
     def __hash__(self, /):
         """Return hash(self)."""
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.sum"""
+
+    def prod(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.prod"""
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.mean"""
+
+    def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.max"""
+
+    def min(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.min"""
+
+    def any(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.any"""
+
+    def all(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.all"""
+
+    def var(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.var"""
+
+    def std(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """tern.std"""
+
+    def argmax(self, axis: int | None = None) -> Tensor:
+        """tern.argmax"""
+
+    def argmin(self, axis: int | None = None) -> Tensor:
+        """tern.argmin"""
+
+    def reshape(self, *shape: int | tuple[int, ...]) -> Tensor:
+        """tern.reshape"""
+
+    def transpose(self, *axes: int | tuple[int, ...]) -> Tensor:
+        """Axes in a new order; reversed if none is given."""
+
+    def flatten(self) -> Tensor:
+        """A copy with one axis."""
+
+    def ravel(self) -> Tensor:
+        """With one axis; a view where strides allow."""
+
+    def copy(self) -> Tensor:
+        """A copy."""
 
 def asarray(obj: Any, /, *, dtype: DType | None = None, device: Device | str | None = None, copy: bool | None = None) -> Tensor:
     """
@@ -314,23 +467,32 @@ def abs(x: Tensor, /) -> Tensor:
 def negative(x: Tensor, /) -> Tensor:
     """-x"""
 
-def exp(x: Tensor, /) -> Tensor:
-    """e to the power of x."""
+def positive(x: Tensor, /) -> Tensor:
+    """A copy of x."""
 
-def log(x: Tensor, /) -> Tensor:
-    """The natural logarithm."""
-
-def sqrt(x: Tensor, /) -> Tensor:
-    """The square root."""
+def sign(x: Tensor, /) -> Tensor:
+    """-1, 0 or 1; x / |x| of complex numbers."""
 
 def square(x: Tensor, /) -> Tensor:
     """x * x"""
 
-def tanh(x: Tensor, /) -> Tensor:
-    """The hyperbolic tangent."""
+def sqrt(x: Tensor, /) -> Tensor:
+    """The square root."""
 
 def reciprocal(x: Tensor, /) -> Tensor:
     """1 / x"""
+
+def floor(x: Tensor, /) -> Tensor:
+    """Rounded down."""
+
+def ceil(x: Tensor, /) -> Tensor:
+    """Rounded up."""
+
+def trunc(x: Tensor, /) -> Tensor:
+    """Rounded towards 0."""
+
+def round(x: Tensor, /) -> Tensor:
+    """Rounded to the nearest integer, ties to even."""
 
 def add(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
     """x1 + x2"""
@@ -344,11 +506,122 @@ def multiply(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
 def divide(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
     """x1 / x2"""
 
+def floor_divide(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 // x2"""
+
+def remainder(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 % x2, of the divisor's sign."""
+
+def pow(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 ** x2"""
+
+def hypot(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """sqrt(x1**2 + x2**2), without overflow in between."""
+
+def copysign(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """|x1| with the sign of x2."""
+
+def nextafter(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """The neighbour of x1 on the way to x2."""
+
 def minimum(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
     """The smaller of two; NaN if either is."""
 
 def maximum(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
     """The larger of two; NaN if either is."""
+
+def clip(x: Tensor, /, min: Tensor | float | None = None, max: Tensor | float | None = None) -> Tensor:
+    """x, or the bound that it is beyond."""
+
+def where(condition: Tensor, x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 where condition is true, else x2."""
+
+def exp(x: Tensor, /) -> Tensor:
+    """e to the power of x."""
+
+def expm1(x: Tensor, /) -> Tensor:
+    """exp(x) - 1, exact near 0."""
+
+def log(x: Tensor, /) -> Tensor:
+    """The natural logarithm."""
+
+def log1p(x: Tensor, /) -> Tensor:
+    """log(1 + x), exact near 0."""
+
+def log2(x: Tensor, /) -> Tensor:
+    """The logarithm to base 2."""
+
+def log10(x: Tensor, /) -> Tensor:
+    """The logarithm to base 10."""
+
+def sin(x: Tensor, /) -> Tensor:
+    """The sine."""
+
+def cos(x: Tensor, /) -> Tensor:
+    """The cosine."""
+
+def tan(x: Tensor, /) -> Tensor:
+    """The tangent."""
+
+def asin(x: Tensor, /) -> Tensor:
+    """The inverse sine."""
+
+def acos(x: Tensor, /) -> Tensor:
+    """The inverse cosine."""
+
+def atan(x: Tensor, /) -> Tensor:
+    """The inverse tangent."""
+
+def sinh(x: Tensor, /) -> Tensor:
+    """The hyperbolic sine."""
+
+def cosh(x: Tensor, /) -> Tensor:
+    """The hyperbolic cosine."""
+
+def tanh(x: Tensor, /) -> Tensor:
+    """The hyperbolic tangent."""
+
+def asinh(x: Tensor, /) -> Tensor:
+    """The inverse hyperbolic sine."""
+
+def acosh(x: Tensor, /) -> Tensor:
+    """The inverse hyperbolic cosine."""
+
+def atanh(x: Tensor, /) -> Tensor:
+    """The inverse hyperbolic tangent."""
+
+def real(x: Tensor, /) -> Tensor:
+    """The real part, as a view."""
+
+def imag(x: Tensor, /) -> Tensor:
+    """The imaginary part, as a view."""
+
+def conj(x: Tensor, /) -> Tensor:
+    """The complex conjugate."""
+
+def atan2(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """The angle of the point (x2, x1)."""
+
+def logaddexp(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """log(exp(x1) + exp(x2))"""
+
+def isfinite(x: Tensor, /) -> Tensor:
+    """Whether x is neither infinite nor NaN."""
+
+def isinf(x: Tensor, /) -> Tensor:
+    """Whether x is infinite."""
+
+def isnan(x: Tensor, /) -> Tensor:
+    """Whether x is NaN."""
+
+def signbit(x: Tensor, /) -> Tensor:
+    """Whether the sign is negative, of -0 and NaN, too."""
+
+def logical_not(x: Tensor, /) -> Tensor:
+    """Whether x is 0."""
+
+def bitwise_invert(x: Tensor, /) -> Tensor:
+    """~x"""
 
 def equal(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
     """x1 == x2"""
@@ -368,20 +641,111 @@ def greater(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
 def greater_equal(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
     """x1 >= x2"""
 
-def where(condition: Tensor, x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
-    """x1 where condition is true, else x2."""
+def logical_and(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """Whether both are other than 0."""
 
-def sum(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-    """The sum over axes, or of all elements."""
+def logical_or(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """Whether one is other than 0."""
+
+def logical_xor(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """Whether just one is other than 0."""
+
+def bitwise_and(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 & x2"""
+
+def bitwise_or(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 | x2"""
+
+def bitwise_xor(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 ^ x2"""
+
+def bitwise_left_shift(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 << x2"""
+
+def bitwise_right_shift(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """x1 >> x2"""
+
+def empty(shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """Elements of no particular value."""
+
+def zeros(shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """Zeros."""
+
+def ones(shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """Ones."""
+
+def empty_like(x: Tensor, /, *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """Elements of no particular value, of x's shape and dtype."""
+
+def zeros_like(x: Tensor, /, *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """Zeros of x's shape and dtype."""
+
+def ones_like(x: Tensor, /, *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """Ones of x's shape and dtype."""
+
+def full(shape: int | tuple[int, ...], fill_value: complex, *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """One number everywhere."""
+
+def full_like(x: Tensor, /, fill_value: complex, *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """One number everywhere, of x's shape and dtype."""
+
+def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """
+    Numbers from start to before stop (from 0 to before start, where stop is None).
+    """
+
+def linspace(start: complex, stop: complex, /, num: int, *, dtype: DType | None = None, device: Device | str | None = None, endpoint: bool = True) -> Tensor:
+    """num numbers at even distances from start to stop."""
+
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
+    """Ones on a diagonal, zeros elsewhere."""
+
+def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
+    """Matrices with zeros above a diagonal."""
+
+def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
+    """Matrices with zeros below a diagonal."""
+
+def diag(x: Tensor, /, *, k: int = 0) -> Tensor:
+    """A matrix's diagonal, or the matrix that has a vector there."""
+
+def meshgrid(*arrays: Tensor, indexing: str = 'xy') -> list[Tensor]:
+    """The coordinates of a grid."""
+
+def sum(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, dtype: DType | None = None, keepdims: bool = False) -> Tensor:
+    """
+    The sum over axes, or of all elements; integers in 64 bits unless dtype says otherwise.
+    """
+
+def prod(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, dtype: DType | None = None, keepdims: bool = False) -> Tensor:
+    """The product over axes, or of all elements."""
 
 def mean(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
     """The mean over axes, or of all elements."""
 
-def max(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The largest element of an axis, or of all."""
+def max(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """The largest element."""
 
-def min(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """The smallest element of an axis, or of all."""
+def min(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """The smallest element."""
+
+def any(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """Whether an element is not 0."""
+
+def all(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements are not 0."""
+
+def count_nonzero(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """How many elements are not 0."""
+
+def logsumexp(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """log(sum(exp(x))), without overflow."""
+
+def var(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    """The variance: sum(|x - mean|**2) / (n - correction)."""
+
+def std(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
+    """The root of the variance."""
 
 def argmax(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The first index of the largest element."""
@@ -389,17 +753,14 @@ def argmax(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> 
 def argmin(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The first index of the smallest element."""
 
-def zeros(shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
-    """Zeros; float32 unless dtype says otherwise."""
+def cumulative_sum(x: Tensor, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False) -> Tensor:
+    """Sums of all elements up to each."""
 
-def empty(shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
-    """Elements of no particular value."""
+def cumulative_prod(x: Tensor, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False) -> Tensor:
+    """Products of all elements up to each."""
 
-def ones(shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
-    """Ones; float32 unless dtype says otherwise."""
-
-def full(shape: int | tuple[int, ...], fill_value: complex, *, dtype: DType | None = None, device: Device | str | None = None) -> Tensor:
-    """One number everywhere."""
+def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+    """x[i + 1] - x[i], n times."""
 
 def reshape(x: Tensor, /, shape: int | tuple[int, ...], *, copy: bool | None = None) -> Tensor:
     """
@@ -412,17 +773,59 @@ def permute_dims(x: Tensor, /, axes: tuple[int, ...]) -> Tensor:
 def matrix_transpose(x: Tensor, /) -> Tensor:
     """The last two axes swapped, as a view."""
 
+def swapaxes(x: Tensor, axis1: int, axis2: int, /) -> Tensor:
+    """Two axes swapped, as a view."""
+
+def moveaxis(x: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...], /) -> Tensor:
+    """Axes moved to other places, as a view."""
+
 def broadcast_to(x: Tensor, /, shape: tuple[int, ...]) -> Tensor:
     """A view of a larger shape."""
 
-def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
-    """A new axis of one."""
+def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
+    """Views of the shape to which all broadcast."""
 
-def concat(arrays: Sequence[Tensor], /, *, axis: int = 0) -> Tensor:
-    """Joined along an axis."""
+def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
+    """A new axis of one, as a view."""
+
+def squeeze(x: Tensor, /, axis: int | tuple[int, ...]) -> Tensor:
+    """Without axes of one, as a view."""
+
+def flip(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """In reverse along axes, as a view."""
+
+def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """The parts along an axis, without it, as views."""
+
+def split(x: Tensor, /, indices_or_sections: int | Sequence[int], *, axis: int = 0) -> list[Tensor]:
+    """Parts of an axis, as views."""
+
+def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Tensor:
+    """Joined along an axis; without one, flattened before."""
+
+def stack(arrays: Sequence[Tensor], /, *, axis: int = 0) -> Tensor:
+    """Joined along a new axis."""
+
+def roll(x: Tensor, /, shift: int | tuple[int, ...], *, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """Moved along axes, what leaves at one end coming in at the other."""
+
+def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> Tensor:
+    """Each element of an axis so many times after each other."""
+
+def tile(x: Tensor, repetitions: tuple[int, ...], /) -> Tensor:
+    """x, so many times along each axis."""
+
+def pad(x: Tensor, /, pad_width: Sequence[tuple[int, int]], *, mode: str = 'constant', constant_values: complex = 0) -> Tensor:
+    """Wider by so many elements before and after each axis."""
 
 def astype(x: Tensor, dtype: DType, /, *, copy: bool = True, device: Device | str | None = None) -> Tensor:
     """Converted to a dtype."""
+
+def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
+    """Elements of an axis by their indices."""
+
+def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
+    """x[..., indices[..., i, ...], ...]"""
 
 def matmul(x1: Tensor, x2: Tensor, /) -> Tensor:
     """The matrix product over the last two axes."""

@@ -5,12 +5,12 @@
 #include <cstring>
 #include <vector>
 
-#include "base/check_kind.h"
+#include "base/check.h"
 #include "base/host_memory.h"
 #include "base/thread_pool.h"
-#include "core/memory_count.h"
 #include "devices/cpu/dispatch.h"
 #include "devices/cpu/tuning.h"
+#include "memory/host_pool.h"
 
 namespace tern::cpu {
 namespace {
@@ -26,7 +26,7 @@ int thread_count(int requested) {
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const DeviceOptions& options)
-      : pool_(thread_count(options.threads)), memory_(options.memory_limit) {
+      : pool_(thread_count(options.threads)), memory_({.limit = options.memory_limit}) {
     kernels_ = &choose_kernels(options.isa);
     // Untouched pages cost nothing, so every worker has its scratch from the start.
     for (int worker = 0; worker < pool_.threads(); ++worker) {
@@ -47,25 +47,10 @@ class CpuBackend final : public Backend {
   int threads() const override { return pool_.threads(); }
   std::string description() const override { return fmt::format("cpu ({}, {} threads)", isa(), threads()); }
 
-  void* allocate(size_t bytes) override {
-    check_as<OutOfMemory>(memory_.add(bytes), "cpu", "expected {} bytes of memory within the limit of {}, of which {} are in use",
-          bytes, memory_.limit(), memory_.live());
-    void* data = allocate_host(bytes);
-    if (data == nullptr) memory_.remove(bytes);
-    check_as<OutOfMemory>(data != nullptr, "cpu", "expected {} bytes of memory, the system has none", bytes);
-    memory_.mark_peak();
-    return data;
-  }
-  void release(void* data, size_t bytes) noexcept override {
-    release_host(data, bytes);
-    memory_.remove(bytes);
-  }
-  // Free blocks are the process's, for all of its devices.
-  MemoryStatistics statistics() const override {
-    const size_t live = memory_.live();
-    return {.live = live, .peak = memory_.peak(), .reserved = live, .limit = memory_.limit()};
-  }
-  void trim() override { trim_host(); }
+  void* allocate(size_t bytes) override { return memory_.allocate(bytes); }
+  void release(void* data, size_t bytes) noexcept override { memory_.release(data, bytes); }
+  MemoryStatistics statistics() const override { return memory_.statistics(); }
+  void trim() override { memory_.trim(); }
 
   void zero(void* to, size_t bytes) override { std::memset(to, 0, bytes); }
   void copy_to_device(void* to, const void* from, size_t bytes) override {
@@ -84,7 +69,7 @@ class CpuBackend final : public Backend {
   }
 
   ThreadPool pool_;
-  MemoryCount memory_;
+  HostPool memory_;
   std::vector<HostBlock> scratch_;
 };
 

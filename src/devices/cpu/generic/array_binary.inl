@@ -164,6 +164,7 @@ BinaryRun binary_of(ArrayBinaryOp op, DType dtype) {
     using T = decltype(zero);
     if constexpr (kReal<T>) {
       run = real_binary<T>(op);
+      if (!run && kSame<T, float>) run = vector_binary(op);
     } else if constexpr (kComplex<T>) {
       run = complex_binary<decltype(T::re)>(op);
     } else if constexpr (kInteger<T>) {

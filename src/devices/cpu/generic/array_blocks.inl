@@ -66,6 +66,29 @@ struct Operand {
   bool is_dense = true, is_one = true;
 };
 
+template <class T>
+void fill_up(void* at, int64_t count) {
+  T* y = static_cast<T*>(at);
+  const T first = *y;
+  for (int64_t i = 1; i < count; ++i) y[i] = first;
+}
+
+// Copies the first element, of `size` bytes, over those that follow.
+void repeat_first(void* at, int64_t size, int64_t count) {
+  switch (size) {
+    case 1:
+      return fill_up<uint8_t>(at, count);
+    case 2:
+      return fill_up<uint16_t>(at, count);
+    case 4:
+      return fill_up<uint32_t>(at, count);
+    case 8:
+      return fill_up<uint64_t>(at, count);
+    default:
+      return fill_up<Complex<double>>(at, count);
+  }
+}
+
 // Gives blocks of an operand, from one place on, as contiguous elements of `dtype`.
 class BlockReader {
  public:
@@ -76,7 +99,9 @@ class BlockReader {
         same_(x.type == dtype),
         flat_(flat),
         cursor_(x.shape, x.strides, flat) {
-    if (x.is_one) convert_(x.data, 0, buffer_, 1, kBlockBytes / size_);
+    if (!x.is_one) return;
+    convert_(x.data, 0, buffer_, 1, 1);
+    repeat_first(buffer_, size_, kBlockBytes / size_);
   }
 
   const void* next(int64_t count) {
@@ -101,7 +126,9 @@ class BlockReader {
   const void* gathered(int64_t count) {
     for (int64_t i = 0; i < count;) {
       const int64_t run = smaller(cursor_.left(), count - i);
-      convert_(x_.data + cursor_.offset() * x_.size, last_of(x_.strides), buffer_ + i * size_, 1, run);
+      const int64_t stride = last_of(x_.strides);
+      convert_(x_.data + cursor_.offset() * x_.size, stride, buffer_ + i * size_, 1, stride == 0 ? 1 : run);
+      if (stride == 0) repeat_first(buffer_ + i * size_, size_, run);
       cursor_.advance(run);
       i += run;
     }

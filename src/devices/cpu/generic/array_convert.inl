@@ -35,15 +35,30 @@ inline F16 f16_of(float x) {
   return {static_cast<uint16_t>(sign | half)};
 }
 
-// Of a double that is to be rounded again, to a type of at most 12 bits: to odd, so that no rounding is seen twice.
-inline float odd_float_of(double x) {
-  const float near = static_cast<float>(x);
-  const double back = static_cast<double>(near);
-  const uint32_t bits = __builtin_bit_cast(uint32_t, near);
-  // Not exact and even: the neighbour on the other side of x. Overflow to infinity and NaN stay.
-  const bool exact = back == x || x != x || (bits & 0x7f800000u) == 0x7f800000u;
-  const bool away = (back < 0 ? -back : back) > (x < 0 ? -x : x);
-  return exact || (bits & 1u) ? near : __builtin_bit_cast(float, away ? bits - 1 : bits + 1);
+// A double with 24 bits at most, for a rounding to 12 bits or fewer: the last one stands for all that are cut off.
+inline double cut_for_rounding(double x) {
+  constexpr uint64_t kCut = (uint64_t{1} << 29) - 1;
+  const uint64_t bits = __builtin_bit_cast(uint64_t, x);
+  return __builtin_bit_cast(double, (bits & ~kCut) | ((bits & kCut) != 0 ? kCut + 1 : 0));
+}
+
+// The same of the size of an integer.
+inline uint32_t cut_for_rounding(uint32_t size) {
+  constexpr uint32_t kCut = 0xff;
+  const uint32_t cut = (size & ~kCut) | ((size & kCut) != 0 ? kCut + 1 : 0);
+  return size >> 24 ? cut : size;
+}
+
+// Through a float, which is exact where it is normal. Smaller numbers are 0 as f16.
+inline F16 f16_of(double x) { return f16_of(static_cast<float>(cut_for_rounding(x))); }
+
+// Below the normal numbers, the last bit of a sum with 2^-81 is that of a bf16, 2^-133.
+inline Bf16 bf16_of(double x) {
+  const uint64_t bits = __builtin_bit_cast(uint64_t, x), sign = bits >> 63;
+  const double size = __builtin_bit_cast(double, bits & ~(uint64_t{1} << 63)), shifted = size + 0x1p-81;
+  const uint64_t subnormal = __builtin_bit_cast(uint64_t, shifted) - __builtin_bit_cast(uint64_t, 0x1p-81);
+  const Bf16 normal = bf16_of(static_cast<float>(cut_for_rounding(x)));
+  return {static_cast<uint16_t>(size < 0x1p-126 ? sign << 15 | subnormal : normal.bits)};
 }
 
 // Truncates toward zero and saturates; NaN gives 0. A greatest integer that F lacks rounds up to a power of two, which
@@ -56,6 +71,19 @@ inline T saturated(F x) {
                                            : static_cast<T>(x);
 }
 
+template <class T>
+constexpr T one() {
+  if constexpr (kSame<T, Bf16>) {
+    return {0x3f80};
+  } else if constexpr (kSame<T, F16>) {
+    return {0x3c00};
+  } else if constexpr (kComplex<T>) {
+    return {1, 0};
+  } else {
+    return {1};
+  }
+}
+
 // The integer of T nearest to one of F.
 template <class T, class F>
 inline T nearest_integer(F x) {
@@ -66,12 +94,48 @@ inline T nearest_integer(F x) {
   return static_cast<uint64_t>(x) > static_cast<uint64_t>(kGreatest<T>) ? kGreatest<T> : static_cast<T>(x);
 }
 
+template <class To>
+inline To half_of_float(float x) {
+  if constexpr (kSame<To, Bf16>) {
+    return bf16_of(x);
+  } else {
+    return f16_of(x);
+  }
+}
+
+// f16 or bf16 of a real number, rounded once.
+template <class To, class From>
+inline To half_of(From x) {
+  if constexpr (kSame<From, float> || sizeof(From) <= 2) {
+    return half_of_float<To>(static_cast<float>(x));
+  } else if constexpr (kSame<From, double>) {
+    if constexpr (kSame<To, Bf16>) {
+      return bf16_of(x);
+    } else {
+      return f16_of(x);
+    }
+  } else if constexpr (sizeof(From) == 4) {
+    const bool negative = kSigned<From> && x < From{0};
+    const auto bits = static_cast<uint32_t>(x);
+    const float size = static_cast<float>(cut_for_rounding(negative ? 0u - bits : bits));
+    return half_of_float<To>(negative ? -size : size);
+  } else {
+    // Bits that neither a double nor a half can have become one: whether there are any.
+    const bool negative = kSigned<From> && x < From{0};
+    const uint64_t size = negative ? uint64_t{0} - static_cast<uint64_t>(x) : static_cast<uint64_t>(x);
+    const uint64_t kept = size >> 53 ? (size & ~uint64_t{0xfff}) | ((size & 0xfff) != 0 ? 0x1000 : 0) : size;
+    const double of_size = static_cast<double>(kept);
+    return half_of<To>(negative ? -of_size : of_size);
+  }
+}
+
 template <class To, class From>
 inline To element_of(From x) {
   if constexpr (kSame<To, From>) {
     return x;
   } else if constexpr (kSame<From, Bool>) {
-    return element_of<To>(static_cast<uint8_t>(x.byte != 0));
+    constexpr To kZero = {}, kOne = one<To>();
+    return x.byte != 0 ? kOne : kZero;
   } else if constexpr (kHalf<From>) {
     return element_of<To>(float_of(x));
   } else if constexpr (kSame<To, Bool>) {
@@ -90,25 +154,7 @@ inline To element_of(From x) {
   } else if constexpr (kComplex<From>) {
     return element_of<To>(x.re);
   } else if constexpr (kHalf<To>) {
-    float value;
-    if constexpr (kSame<From, float> || sizeof(From) <= 2) {
-      value = static_cast<float>(x);
-    } else if constexpr (kSame<From, double>) {
-      value = odd_float_of(x);
-    } else if constexpr (sizeof(From) == 4) {
-      value = odd_float_of(static_cast<double>(x));
-    } else {
-      // Bits that neither a double nor a half can have become one: whether there are any.
-      const uint64_t size = kSigned<From> && x < 0 ? ~static_cast<uint64_t>(x) + 1 : static_cast<uint64_t>(x);
-      const uint64_t kept = size >> 53 ? (size & ~uint64_t{0xfff}) | ((size & 0xfff) != 0 ? 0x1000 : 0) : size;
-      const double of_size = static_cast<double>(kept);
-      value = odd_float_of(kSigned<From> && x < 0 ? -of_size : of_size);
-    }
-    if constexpr (kSame<To, Bf16>) {
-      return bf16_of(value);
-    } else {
-      return f16_of(value);
-    }
+    return half_of<To>(x);
   } else if constexpr (kReal<From> && kInteger<To>) {
     return saturated<To>(x);
   } else {
@@ -136,15 +182,35 @@ ConvertRun convert_run_of(Fn) {
   return convert_run<To, From, Fn>;
 }
 
+template <class To, class From>
+ConvertRun plain_conversion() {
+  return convert_run_of<To, From>([](From value) { return element_of<To>(value); });
+}
+
+// f16 with f32 by an instruction set's own: H is Halves, a template so that one without is not asked.
+template <class H>
+ConvertRun half_conversion(DType from, DType to) {
+  if constexpr (H::kByInstruction) {
+    if (from == DType::f16 && to == DType::f32) {
+      return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count) {
+        if (x_stride != 1 || y_stride != 1) return plain_conversion<float, F16>()(x, x_stride, y, y_stride, count);
+        H::widen(static_cast<const uint16_t*>(x), static_cast<float*>(y), count);
+      };
+    }
+    if (from == DType::f32 && to == DType::f16) {
+      return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count) {
+        if (x_stride != 1 || y_stride != 1) return plain_conversion<F16, float>()(x, x_stride, y, y_stride, count);
+        H::narrow(static_cast<const float*>(x), static_cast<uint16_t*>(y), count);
+      };
+    }
+  }
+  return nullptr;
+}
+
 ConvertRun conversion(DType from, DType to) {
-  ConvertRun run = nullptr;
-  with_type(from, [&](auto x) {
-    with_type(to, [&](auto y) {
-      using From = decltype(x);
-      using To = decltype(y);
-      run = convert_run_of<To, From>([](From value) { return element_of<To>(value); });
-    });
-  });
+  ConvertRun run = half_conversion<Halves>(from, to);
+  if (run) return run;
+  with_type(from, [&](auto x) { with_type(to, [&](auto y) { run = plain_conversion<decltype(y), decltype(x)>(); }); });
   return run;
 }
 

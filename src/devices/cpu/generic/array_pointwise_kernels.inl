@@ -9,6 +9,7 @@
 #include "devices/cpu/generic/array_limits.inl"
 #include "devices/cpu/generic/array_convert.inl"
 #include "devices/cpu/generic/array_blocks.inl"
+#include "devices/cpu/generic/array_vector_math.inl"
 #include "devices/cpu/generic/array_unary.inl"
 #include "devices/cpu/generic/array_binary.inl"
 // clang-format on

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels of arrays of the CPU device, by instruction set, as in tables.h. Apart, so that who works on them need
-// not compile the others again.
+// The kernels of arrays, by instruction set, as tables.h has those of models. They are loops that a compiler makes
+// vectors of, so sets share them where it would make nothing else.
 #pragma once
 
 #include "device/array_kernels.h"

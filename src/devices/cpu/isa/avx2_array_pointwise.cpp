@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pointwise kernels of arrays on AVX2, FMA, F16C and BMI2.
+#include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "device/array_kernels.h"
 #include "devices/cpu/array_math.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
 namespace {
 
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/isa/f16c_halves.inl"
 #include "devices/cpu/generic/array_pointwise_kernels.inl"
+// clang-format on
 
 }  // namespace
 

@@ -3,12 +3,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "device/array_kernels.h"
 #include "devices/cpu/array_math.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
 namespace {
+
+// No instructions for f16 (f16c_halves.inl has them).
+struct Halves {
+  static constexpr bool kByInstruction = false;
+};
 
 #include "devices/cpu/generic/array_pointwise_kernels.inl"
 

@@ -3,7 +3,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "device/array_kernels.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {

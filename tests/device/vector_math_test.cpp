@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions that are computed in double for f32, and exp and log of f64, against long double. That all instruction
+// sets agree, array_pointwise_test.cpp asks.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "support/awkward_elements.h"
+#include "support/strided.h"
+
+namespace tern {
+namespace {
+
+using testing::dims;
+using testing::Real;
+
+// Numbers of all exponents, around 1, and of everyday size; for f32 also beside multiples of π/2, where angles cancel.
+template <class T>
+std::vector<T> arguments(Real largest) {
+  std::mt19937_64 random(3);
+  std::vector<T> x = {T(0), T(-0.0), T(1), T(-1), T(2), T(10), T(1000), T(0.5)};
+  for (int power = -140; power <= 120; power += 7) x.push_back(static_cast<T>(std::ldexp(1.0, power)));
+  for (int k = 1; k < 1000; ++k) x.push_back(static_cast<T>(k * 1.5707963267948966));
+  while (x.size() < 40000) {
+    const auto uniform = [&] { return static_cast<double>(static_cast<int64_t>(random())) * 0x1p-63; };
+    x.push_back(static_cast<T>(std::ldexp(uniform(), static_cast<int>(random() % 250) - 125)));
+    x.push_back(static_cast<T>(std::ldexp(uniform(), static_cast<int>(random() % 20) - 8)));
+    x.push_back(static_cast<T>(1 + std::ldexp(uniform(), -static_cast<int>(random() % 24))));
+  }
+  for (T& value : x) {
+    if (std::fabs(static_cast<Real>(value)) > largest) value = T(1);
+  }
+  return x;
+}
+
+// |got - expected| in units of the last place of T; 0 for the same special value.
+template <class T>
+Real ulps(T got, Real expected) {
+  if (std::isnan(got) || std::isnan(expected)) return std::isnan(got) && std::isnan(expected) ? 0 : HUGE_VALL;
+  if (std::isinf(got) || std::isinf(static_cast<T>(expected))) return got == static_cast<T>(expected) ? 0 : HUGE_VALL;
+  if (got == 0 && expected == 0) return std::signbit(got) == std::signbit(expected) ? 0 : HUGE_VALL;
+  const int least = std::numeric_limits<T>::min_exponent - 1;
+  const int exponent = expected == 0 ? least : std::max(least, std::ilogb(expected));
+  return std::fabs(got - expected) / std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits + 1);
+}
+
+template <class T>
+void expect_within(Real limit, ArrayUnaryOp op, Real (*oracle)(Real), Real largest = HUGE_VALL) {
+  const std::vector<T> x = arguments<T>(largest);
+  std::vector<T> y(x.size());
+  const DType dtype = dtype_of<T>;
+  testing::run_array_kernel(
+      testing::cpus().back(), &ArrayPointwiseKernels::array_unary,
+      {op, dtype, dims({static_cast<int64_t>(x.size())}), x.data(), dtype, dims({1}), y.data(), dtype, dims({1})});
+  for (size_t i = 0; i < x.size(); ++i) {
+    ASSERT_LE(ulps(y[i], oracle(x[i])), limit)
+        << "op " << static_cast<int>(op) << " of " << x[i] << ": " << y[i] << ", not " << oracle(x[i]);
+  }
+}
+
+TEST(VectorMath, OfF32IsNearlyCorrectlyRounded) {
+  // Half an ulp, and what a double's error of a few 2^-53 makes of it.
+  constexpr Real kLimit = 0.501L;
+  using O = ArrayUnaryOp;
+  expect_within<float>(kLimit, O::expm1, [](Real x) { return std::expm1(x); });
+  expect_within<float>(kLimit, O::log1p, [](Real x) { return std::log1p(x); });
+  expect_within<float>(kLimit, O::log2, [](Real x) { return std::log2(x); });
+  expect_within<float>(kLimit, O::log10, [](Real x) { return std::log10(x); });
+  expect_within<float>(kLimit, O::sinh, [](Real x) { return std::sinh(x); });
+  expect_within<float>(kLimit, O::cosh, [](Real x) { return std::cosh(x); });
+  expect_within<float>(kLimit, O::asinh, [](Real x) { return std::asinh(x); });
+  expect_within<float>(kLimit, O::acosh, [](Real x) { return std::acosh(x); });
+  expect_within<float>(kLimit, O::atanh, [](Real x) { return std::atanh(x); });
+  expect_within<float>(
+      kLimit, O::sin, [](Real x) { return std::sin(x); }, 0x1p18L);
+  expect_within<float>(
+      kLimit, O::cos, [](Real x) { return std::cos(x); }, 0x1p18L);
+  expect_within<float>(
+      kLimit, O::tan, [](Real x) { return std::tan(x); }, 0x1p18L);
+}
+
+// The C library's beyond: 1 ulp (glibc's manual), rounded.
+TEST(VectorMath, OfLargeAngles) {
+  expect_within<float>(1.5L, ArrayUnaryOp::sin, [](Real x) { return std::sin(x); });
+  expect_within<float>(1.5L, ArrayUnaryOp::cos, [](Real x) { return std::cos(x); });
+  expect_within<float>(1.5L, ArrayUnaryOp::tan, [](Real x) { return std::tan(x); });
+}
+
+TEST(VectorMath, OfF64) {
+  expect_within<double>(1.2L, ArrayUnaryOp::exp, [](Real x) { return std::exp(x); });
+  expect_within<double>(1.2L, ArrayUnaryOp::log, [](Real x) { return std::log(x); });
+}
+
+TEST(VectorMath, PowersAndLengthsOfF32) {
+  std::mt19937_64 random(4);
+  std::vector<float> a, b;
+  for (int i = 0; i < 60000; ++i) {
+    a.push_back(std::ldexp(static_cast<float>(random() % 1000 + 1), static_cast<int>(random() % 40) - 25));
+    b.push_back(static_cast<float>(static_cast<int>(random() % 4001) - 2000) / (random() % 2 ? 64.0f : 37.0f));
+  }
+  std::vector<float> y(a.size());
+  const auto run = [&](ArrayBinaryOp op) {
+    testing::run_array_kernel(testing::cpus().back(), &ArrayPointwiseKernels::array_binary,
+                              {op, DType::f32, dims({static_cast<int64_t>(a.size())}), a.data(), DType::f32, dims({1}),
+                               b.data(), DType::f32, dims({1}), y.data(), DType::f32, dims({1})});
+  };
+  run(ArrayBinaryOp::pow);
+  for (size_t i = 0; i < a.size(); ++i)
+    ASSERT_LE(ulps(y[i], std::pow(Real{a[i]}, Real{b[i]})), 0.501L) << a[i] << " " << b[i];
+  run(ArrayBinaryOp::hypot);
+  for (size_t i = 0; i < a.size(); ++i)
+    ASSERT_LE(ulps(y[i], std::hypot(Real{a[i]}, Real{b[i]})), 0.501L) << a[i] << " " << b[i];
+}
+
+}  // namespace
+}  // namespace tern
