@@ -40,7 +40,7 @@ Tensor clone(const Tensor& x);
 // Conversion to another dtype (kernels.h, CopyArgs gives the rounding); x itself if it has it. Differentiable between
 // floats.
 Tensor cast(const Tensor& x, DType dtype);
-// Joined along an existing axis; other extents must agree.
+// Joined along an existing axis, of the promoted dtype (promotion.h); other extents must agree.
 Tensor concat(std::span<const Tensor> parts, int axis);
 // Copies src (broadcast, converted) into the elements of dst, in place. Not differentiable: Error if either requires a
 // gradient.
@@ -131,7 +131,9 @@ Tensor embedding(const Tensor& table, const Tensor& ids);
 
 // ---------------------------------------------------------------- matmul
 
-// Matrix product over the last two axes, leading axes broadcast; rank 1 is an Error. f32, bf16, f16.
+// Matrix product over the last two axes, leading axes broadcast, of the promoted dtype (promotion.h): any; sums of
+// integers wrap, and of bools are whether any product is true. A vector is a row of a or a column of b, and that axis is
+// not in the result. Differentiable for f32, bf16 and f16.
 Tensor matmul(const Tensor& a, const Tensor& b);
 // x [..., k] · wᵀ for w [n, k]; f32 x, f32/bf16/f16 w (a gradient only for an f32 w). A row's bits do not depend on the
 // others.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counter-based random numbers: the same on every platform, addressable by (seed, stream, index).
+// Counter-based random numbers of the models and datasets: the same on every platform, addressable by (seed, counter).
+// Those of arrays (tern/random.h) are by philox.h.
 #pragma once
 
 #include <cmath>

@@ -3,8 +3,10 @@
 // (Kernels::array). The rules of kernels.h hold.
 #pragma once
 
-#include "device/array_index_kernels.h"
+#include "device/array_index.h"
+#include "device/array_matmul.h"
 #include "device/array_pointwise.h"
+#include "device/array_random.h"
 #include "device/array_reduce.h"
 #include "device/array_sort.h"
 #include "device/kernels.h"
@@ -15,6 +17,8 @@ struct ArrayKernels : ArrayPointwiseKernels,
                       ArrayIndexKernels,
                       ArrayReduceKernels,
                       ArraySortKernels,
-                      ArraySearchKernels {};
+                      ArraySearchKernels,
+                      ArrayRandomKernels,
+                      ArrayMatmulKernels {};
 
 }  // namespace tern

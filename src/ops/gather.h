@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "device/array_index_kernels.h"
+#include "device/array_index.h"
 #include "tern/tensor.h"
 
 namespace tern {
@@ -16,7 +16,7 @@ struct IndexNames {
   int axis;           // of the tensor that is indexed
 };
 
-// Elements of a tensor that an index finds along one axis (IndexedArgs in device/array_index_kernels.h).
+// Elements of a tensor that an index finds along one axis (IndexedArgs in device/array_index.h).
 struct IndexedAxis {
   Tensor base;  // the tensor under the shape of the result, of stride 0 along `axis`
   int axis;

@@ -2,12 +2,13 @@
 // Dense products.
 #include "ops/matmul.h"
 
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
 #include "ops/gradients.h"
 #include "tern/ops.h"
+#include "tern/promotion.h"
 
 namespace tern {
 namespace {
@@ -30,6 +31,61 @@ MatrixInput matrix(const Tensor& x, int64_t offset, int64_t batch_stride) {
           batch_stride, x.strides().back(1), x.strides().back(0)};
 }
 
+// Matrices that one kernel call multiplies: where the first of a, b and c lie, in elements, and the strides to the
+// next.
+struct Batch {
+  int64_t count;
+  int64_t offsets[3], strides[3];
+};
+
+// Calls multiply(batch) for all matrices of a, b and c, which have equal leading axes: once for each index of the outer
+// ones, so once in all, unless broadcasting lets them not merge.
+template <class F>
+void for_batches(const Tensor& a, const Tensor& b, const Tensor& c, const F& multiply) {
+  const auto loop =
+      make_loop<3>(batch_of(a.shape()), {batch_of(a.strides()), batch_of(b.strides()), batch_of(c.strides())});
+  const int inner = loop.shape.rank - 1;
+  int64_t calls = 1;
+  for (int axis = 0; axis < inner; ++axis) calls *= loop.shape.at[axis];
+  for (int64_t index = 0; index < calls; ++index) {
+    Batch batch = {loop.shape.at[inner], {}, {}};
+    for (size_t i = 0; i < 3; ++i) batch.strides[i] = loop.strides[i].at[inner];
+    for (int64_t axis = inner - 1, rest = index; axis >= 0; rest /= loop.shape.at[axis--]) {
+      for (size_t i = 0; i < 3; ++i) batch.offsets[i] += rest % loop.shape.at[axis] * loop.strides[i].at[axis];
+    }
+    multiply(batch);
+  }
+}
+
+// product for the dtypes of arrays.
+Tensor array_product(const Tensor& a, const Tensor& b, bool conjugate) {
+  check_arrays("matmul", a, {a.dtype()});
+  const int64_t m = a.shape().back(1), k = a.shape().back(), n = b.shape().back();
+  const Tensor c = Tensor::empty(with_matrix(batch_of(a.shape()), m, n), a.dtype(), a.device());
+  const auto size = static_cast<int64_t>(size_of(a.dtype()));
+  const auto at = [size](const Tensor& x, int64_t offset) { return static_cast<std::byte*>(x.raw()) + offset * size; };
+  for_batches(a, b, c, [&](const Batch& batch) {
+    call(a.device(), &ArrayMatmulKernels::array_matmul,
+         {.dtype = a.dtype(),
+          .batch = batch.count,
+          .m = m,
+          .n = n,
+          .k = k,
+          .a = at(a, batch.offsets[0]),
+          .a_batch_stride = batch.strides[0],
+          .a_row_stride = a.strides().back(1),
+          .a_col_stride = a.strides().back(),
+          .b = at(b, batch.offsets[1]),
+          .b_batch_stride = batch.strides[1],
+          .b_row_stride = b.strides().back(1),
+          .b_col_stride = b.strides().back(),
+          .c = at(c, batch.offsets[2]),
+          .c_batch_stride = batch.strides[2],
+          .conjugate = conjugate});
+  });
+  return c;
+}
+
 // dy summed over what broadcasting repeated: matmul's operands may have fewer or shorter leading axes than its result.
 Tensor operand_gradient(const Tensor& a, const Tensor& b, const Shape& shape) { return sum_to(matmul(a, b), shape); }
 
@@ -38,29 +94,19 @@ Tensor operand_gradient(const Tensor& a, const Tensor& b, const Shape& shape) { 
 Tensor product(const Tensor& a, const Tensor& b) {
   const int64_t m = a.shape().back(1), k = a.shape().back(), n = b.shape().back();
   const Tensor c = Tensor::empty(with_matrix(batch_of(a.shape()), m, n), DType::f32, a.device());
-  // One call per index of the outer batch axes: one in all, unless broadcasting lets them not merge.
-  const auto loop =
-      make_loop<3>(batch_of(a.shape()), {batch_of(a.strides()), batch_of(b.strides()), batch_of(c.strides())});
-  const int inner = loop.shape.rank - 1;
-  int64_t calls = 1;
-  for (int axis = 0; axis < inner; ++axis) calls *= loop.shape.at[axis];
-  for (int64_t index = 0; index < calls; ++index) {
-    int64_t offsets[3] = {};
-    for (int64_t axis = inner - 1, rest = index; axis >= 0; rest /= loop.shape.at[axis--]) {
-      for (size_t i = 0; i < 3; ++i) offsets[i] += rest % loop.shape.at[axis] * loop.strides[i].at[axis];
-    }
+  for_batches(a, b, c, [&](const Batch& batch) {
     call(a.device(), &Kernels::matmul,
-         {.batch = loop.shape.at[inner],
+         {.batch = batch.count,
           .m = m,
           .n = n,
           .k = k,
-          .a = matrix(a, offsets[0], loop.strides[0].at[inner]),
-          .b = matrix(b, offsets[1], loop.strides[1].at[inner]),
-          .c = c.data<float>() + offsets[2],
-          .c_batch_stride = loop.strides[2].at[inner],
+          .a = matrix(a, batch.offsets[0], batch.strides[0]),
+          .b = matrix(b, batch.offsets[1], batch.strides[1]),
+          .c = c.data<float>() + batch.offsets[2],
+          .c_batch_stride = batch.strides[2],
           .c_row_stride = n,
           .accumulate = false});
-  }
+  });
   return c;
 }
 
@@ -78,17 +124,20 @@ void product_into(const Tensor& c, const Tensor& a, const Tensor& b, bool accumu
         .accumulate = accumulate});
 }
 
-Tensor matmul(const Tensor& a, const Tensor& b) {
-  check_floats("matmul", {{"a", a}, {"b", b}});
-  check_rank_at_least("matmul", {"a", a}, 2);
-  check_rank_at_least("matmul", {"b", b}, 2);
+namespace {
+
+// The product of matrices of one dtype, that of the result; conj(a) · b of complex ones if `conjugate`.
+Tensor matrices_product(const Tensor& a, const Tensor& b, bool conjugate) {
   check(a.shape().back() == b.shape().back(1), "matmul", "expected [..., m, k] and [..., k, n], got {} and {}",
         a.shape(), b.shape());
-  if (is_half(a.dtype())) return through_f32([](const Tensor& x, const Tensor& y) { return matmul(x, y); }, a, b);
+  if (is_half(a.dtype())) {
+    return through_f32([](const Tensor& x, const Tensor& y) { return matrices_product(x, y, false); }, a, b);
+  }
   const Shape batch = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
-  const Shape a_shape = with_matrix(batch, a.shape().back(1), a.shape().back());
-  const Shape b_shape = with_matrix(batch, b.shape().back(1), b.shape().back());
-  const Tensor c = product(expand(a.detach(), a_shape), expand(b.detach(), b_shape));
+  const Tensor left = expand(a.detach(), with_matrix(batch, a.shape().back(1), a.shape().back()));
+  const Tensor right = expand(b.detach(), with_matrix(batch, b.shape().back(1), b.shape().back()));
+  if (a.dtype() != DType::f32) return array_product(left, right, conjugate && is_complex(a.dtype()));
+  const Tensor c = product(left, right);
   if (needs_grad(a, b)) {
     record(c, "matmul", {a, b},
            [x = saved(a, b.requires_grad()), y = saved(b, a.requires_grad()), a_shape = a.shape(),
@@ -98,6 +147,28 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
            });
   }
   return c;
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_inputs("matmul", {{"a", a}, {"b", b}});
+  check_rank_at_least("matmul", {"a", a}, 1);
+  check_rank_at_least("matmul", {"b", b}, 1);
+  const DType dtype = result_type(a.dtype(), b.dtype());
+  if (a.rank() > 1 && b.rank() > 1) return matrices_product(cast(a, dtype), cast(b, dtype), false);
+  check(a.shape().back() == b.shape().back(b.rank() == 1 ? 0 : 1), "matmul",
+        "expected as many elements to sum over in a as in b, got {} and {}", to_string(a.shape()),
+        to_string(b.shape()));
+  // A vector is a row of a or a column of b, and leaves no axis.
+  const Tensor y = matmul(a.rank() == 1 ? unsqueeze(a, 0) : a, b.rank() == 1 ? unsqueeze(b, 1) : b);
+  const Tensor rows = b.rank() == 1 ? squeeze(y, -1) : y;
+  return a.rank() == 1 ? squeeze(rows, b.rank() == 1 ? -1 : -2) : rows;
+}
+
+Tensor conjugate_product(const Tensor& a, const Tensor& b) {
+  const DType dtype = result_type(a.dtype(), b.dtype());
+  return matrices_product(cast(a, dtype), cast(b, dtype), true);
 }
 
 Tensor linear(const Tensor& x, const Tensor& w) {

@@ -14,4 +14,7 @@ Tensor product(const Tensor& a, const Tensor& b);
 // other give the bits of product. Matrices; c f32, contiguous.
 void product_into(const Tensor& c, const Tensor& a, const Tensor& b, bool accumulate);
 
+// conj(a) · b as matmul has it, of operands with at least two axes.
+Tensor conjugate_product(const Tensor& a, const Tensor& b);
+
 }  // namespace tern

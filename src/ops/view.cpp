@@ -12,6 +12,7 @@
 #include "ops/slice_range.h"
 #include "ops/view.h"
 #include "tern/ops.h"
+#include "tern/promotion.h"
 
 namespace tern {
 namespace {
@@ -170,20 +171,22 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   const int at = normalize_axis("concat", axis, parts[0].rank());
   Shape shape = parts[0].shape();
   std::vector<int64_t> ends;
+  std::vector<DType> dtypes;
   for (const Tensor& part : parts) {
-    check_inputs("concat", parts[0].dtype(), {{"part 0", parts[0]}, {"part", part}});
+    check_inputs("concat", {{"part 0", parts[0]}, {"part", part}});
     check_rank("concat", {"part", part}, shape.rank());
     Shape expected = shape;
     expected[at] = part.shape()[at];
     check_shape("concat", {"part", part}, expected);
     ends.push_back((ends.empty() ? 0 : ends.back()) + part.shape()[at]);
+    dtypes.push_back(part.dtype());
   }
   shape[at] = ends.back();
-  const Tensor y = Tensor::empty(shape, parts[0].dtype(), parts[0].device());
+  const Tensor y = Tensor::empty(shape, result_type(dtypes), parts[0].device());
   for (size_t i = 0; i < parts.size(); ++i) {
     copy_into(parts[i], slice(y, at, ends[i] - parts[i].shape()[at], ends[i]));
   }
-  if (needs_grad(parts)) {
+  if (needs_grad(parts) && has_gradient(y.dtype())) {
     record(y, "concat", parts, [at, ends](const Tensor& dy) {
       Gradients out;
       for (size_t i = 0; i < ends.size(); ++i) out.push_back(slice(dy, at, i == 0 ? 0 : ends[i - 1], ends[i]));

@@ -93,8 +93,8 @@ TEST(Errors, OfShapes) {
   EXPECT_TRUE(fails_with("[matmul] expected [..., m, k] and [..., k, n], got [2, 3] and [2, 3]", [] {
     matmul(zeros({2, 3}), zeros({2, 3}));
   }));
-  EXPECT_TRUE(fails_with("[matmul] expected a with at least 2 axes, got shape [3]", [] {
-    matmul(zeros({3}), zeros({3, 2}));
+  EXPECT_TRUE(fails_with("[matmul] expected a with at least 1 axes, got shape []", [] {
+    matmul(zeros({}), zeros({3, 2}));
   }));
   EXPECT_TRUE(fails_with("[matmul] expected shapes that broadcast, got [2] and [3]", [] {
     matmul(zeros({2, 1, 1}), zeros({3, 1, 1}));
@@ -143,9 +143,6 @@ TEST(Errors, OfViews) {
   EXPECT_TRUE(fails_with("[concat] expected at least one part", [] { concat({}, 0); }));
   EXPECT_TRUE(fails_with("[concat] expected part of shape [2, 3], got [3, 3]", [] {
     concat(std::vector<Tensor>{zeros({2, 3}), zeros({3, 3})}, 1);
-  }));
-  EXPECT_TRUE(fails_with("[concat] expected part of dtype f32, got i32", [] {
-    concat(std::vector<Tensor>{zeros({2}), zeros({2}, DType::i32)}, 0);
   }));
 }
 

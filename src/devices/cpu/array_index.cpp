@@ -9,7 +9,7 @@
 
 #include "core/dispatch.h"
 #include "core/odd_float.h"
-#include "device/array_index_kernels.h"
+#include "device/array_index.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {

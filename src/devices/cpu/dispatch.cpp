@@ -14,8 +14,10 @@ namespace {
 const std::vector<Kernels>& tables() {
   static const std::vector<ArrayKernels> arrays = [] {
     std::vector<ArrayKernels> made;
-    for (const Isa& isa : isas())
-      made.push_back({*isa.array_pointwise, kArrayIndex, *isa.array_reduce, *isa.array_sort, kArraySearch});
+    for (const Isa& isa : isas()) {
+      const ArrayTables& own = *isa.arrays;
+      made.push_back({*own.pointwise, kArrayIndex, *own.reduce, *own.sort, kArraySearch, *own.random, *own.matmul});
+    }
     return made;
   }();
   static const std::vector<Kernels> all = [] {

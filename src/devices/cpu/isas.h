@@ -16,9 +16,7 @@ struct Isa {
   const CodedKernels* coded;
   const TernaryKernels* ternary;
   const ProbeKernels* probe;
-  const ArrayPointwiseKernels* array_pointwise;
-  const ArrayReduceKernels* array_reduce;
-  const ArraySortKernels* array_sort;
+  const ArrayTables* arrays;
   bool (*supported)();  // by this machine and its operating system
 };
 

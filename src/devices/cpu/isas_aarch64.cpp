@@ -8,12 +8,11 @@ namespace tern::cpu {
 namespace {
 
 constexpr Isa kIsas[] = {
-    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
-     &kScalarArrayReduce, &kScalarArraySort, [] { return true; }},
-    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, &kScalarArrayPointwise, &kScalarArrayReduce,
-     &kScalarArraySort, [] { return true; }},  // part of the architecture
-    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe, &kScalarArrayPointwise,
-     &kScalarArrayReduce, &kScalarArraySort, [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrays, [] { return true; }},
+    {"neon", &kNeonFloats, &kNeonCoded, &kNeonTernary, &kNeonProbe, &kScalarArrays,
+     [] { return true; }},  // part of the architecture
+    {"neon_dot", &kNeonFloats, &kNeonDotCoded, &kNeonDotTernary, &kNeonDotProbe, &kScalarArrays,
+     [] { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }},
 };
 
 }  // namespace

@@ -5,8 +5,8 @@
 namespace tern::cpu {
 namespace {
 
-constexpr Isa kIsas[] = {{"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe,
-                          &kScalarArrayPointwise, &kScalarArrayReduce, &kScalarArraySort, [] { return true; }}};
+constexpr Isa kIsas[] = {
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrays, [] { return true; }}};
 
 }  // namespace
 

@@ -40,19 +40,18 @@ bool has_amx() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
+constexpr ArrayTables kAvx2Arrays = {&kAvx2ArrayPointwise, &kAvx2ArrayReduce, &kScalarArraySort, &kAvx2ArrayRandom,
+                                     &kAvx2ArrayMatmul};
+constexpr ArrayTables kAvx512Arrays = {&kAvx512ArrayPointwise, &kAvx512ArrayReduce, &kAvx512ArraySort,
+                                       &kAvx512ArrayRandom, &kAvx512ArrayMatmul};
+
 constexpr Isa kIsas[] = {
-    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrayPointwise,
-     &kScalarArrayReduce, &kScalarArraySort, [] { return true; }},
-    {"sse41", &kSse41Floats, &kSse41Coded, &kSse41Ternary, &kSse41Probe, &kScalarArrayPointwise, &kScalarArrayReduce,
-     &kScalarArraySort, &has_sse41},
-    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &kAvx2Probe, &kAvx2ArrayPointwise, &kAvx2ArrayReduce,
-     &kScalarArraySort, &has_avx2},
-    {"avxvnni", &kAvx2Floats, &kAvxVnniCoded, &kAvxVnniTernary, &kAvxVnniProbe, &kAvx2ArrayPointwise, &kAvx2ArrayReduce,
-     &kScalarArraySort, &has_avxvnni},
-    {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &kAvx512Probe, &kAvx512ArrayPointwise,
-     &kAvx512ArrayReduce, &kAvx512ArraySort, &has_avx512},
-    {"amx", &kAvx512Floats, &kAvx512Coded, &kAmxTernary, &kAmxProbe, &kAvx512ArrayPointwise, &kAvx512ArrayReduce,
-     &kAvx512ArraySort, &has_amx},
+    {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrays, [] { return true; }},
+    {"sse41", &kSse41Floats, &kSse41Coded, &kSse41Ternary, &kSse41Probe, &kScalarArrays, &has_sse41},
+    {"avx2", &kAvx2Floats, &kAvx2Coded, &kAvx2Ternary, &kAvx2Probe, &kAvx2Arrays, &has_avx2},
+    {"avxvnni", &kAvx2Floats, &kAvxVnniCoded, &kAvxVnniTernary, &kAvxVnniProbe, &kAvx2Arrays, &has_avxvnni},
+    {"avx512", &kAvx512Floats, &kAvx512Coded, &kAvx512Ternary, &kAvx512Probe, &kAvx512Arrays, &has_avx512},
+    {"amx", &kAvx512Floats, &kAvx512Coded, &kAmxTernary, &kAmxProbe, &kAvx512Arrays, &has_amx},
 };
 
 }  // namespace

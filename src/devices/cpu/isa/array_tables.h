@@ -7,19 +7,37 @@
 
 namespace tern::cpu {
 
-extern const ArrayPointwiseKernels kScalarArrayPointwise;
-extern const ArrayReduceKernels kScalarArrayReduce;
-extern const ArraySortKernels kScalarArraySort;
-
-// x86-64
-extern const ArrayPointwiseKernels kAvx2ArrayPointwise;
-extern const ArrayReduceKernels kAvx2ArrayReduce;
-extern const ArrayPointwiseKernels kAvx512ArrayPointwise;
-extern const ArrayReduceKernels kAvx512ArrayReduce;
-extern const ArraySortKernels kAvx512ArraySort;
-
 // Not compiled for any set: all share it.
 extern const ArrayIndexKernels kArrayIndex;
 extern const ArraySearchKernels kArraySearch;
+
+extern const ArrayPointwiseKernels kScalarArrayPointwise;  // nothing beyond the architecture's baseline
+extern const ArrayReduceKernels kScalarArrayReduce;
+extern const ArraySortKernels kScalarArraySort;
+extern const ArrayRandomKernels kScalarArrayRandom;
+extern const ArrayMatmulKernels kScalarArrayMatmul;
+
+extern const ArrayPointwiseKernels kAvx2ArrayPointwise;  // x86-64: AVX2, FMA, F16C, BMI2
+extern const ArrayReduceKernels kAvx2ArrayReduce;
+extern const ArrayRandomKernels kAvx2ArrayRandom;
+extern const ArrayMatmulKernels kAvx2ArrayMatmul;
+
+extern const ArrayPointwiseKernels kAvx512ArrayPointwise;  // x86-64: AVX-512 F, BW, VL, DQ, VNNI
+extern const ArrayReduceKernels kAvx512ArrayReduce;
+extern const ArraySortKernels kAvx512ArraySort;
+extern const ArrayRandomKernels kAvx512ArrayRandom;
+extern const ArrayMatmulKernels kAvx512ArrayMatmul;
+
+// The families of sets that share all of them.
+struct ArrayTables {
+  const ArrayPointwiseKernels* pointwise;
+  const ArrayReduceKernels* reduce;
+  const ArraySortKernels* sort;
+  const ArrayRandomKernels* random;
+  const ArrayMatmulKernels* matmul;
+};
+
+inline constexpr ArrayTables kScalarArrays = {&kScalarArrayPointwise, &kScalarArrayReduce, &kScalarArraySort,
+                                              &kScalarArrayRandom, &kScalarArrayMatmul};
 
 }  // namespace tern::cpu

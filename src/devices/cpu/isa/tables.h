@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernels of the CPU device, by instruction set; each object is the only symbol its object file defines.
+// Those of arrays are in array_tables.h.
 #pragma once
 
 #include "device/kernels.h"
