@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Eigenvalues and eigenvectors.
+#include <algorithm>
 #include <cmath>
+#include <complex>
 #include <limits>
 
 #include "linalg/gaps.h"

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The matrix exponential by scaling and squaring: N. J. Higham, "The scaling and squaring method for the matrix
 // exponential revisited", SIAM J. Matrix Anal. Appl. 26(4), 2005, Algorithm 2.3.
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <span>
+#include <vector>
 
 #include "linalg/inputs.h"
 #include "linalg/matrices.h"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // LU, Cholesky and QR.
+#include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include "linalg/inputs.h"
 #include "linalg/masks.h"

@@ -2,7 +2,9 @@
 #include "linalg/inputs.h"
 
 #include <cmath>
+#include <complex>
 #include <limits>
+#include <string>
 
 #include "linalg/matrices.h"
 

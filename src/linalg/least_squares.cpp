@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Least squares by singular values.
+#include <algorithm>
 #include <limits>
+#include <optional>
+#include <vector>
 
 #include "linalg/inputs.h"
 #include "linalg/matrices.h"

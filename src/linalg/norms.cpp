@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Norms of vectors and matrices.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <optional>
+#include <vector>
 
 #include "linalg/inputs.h"
 #include "linalg/matrices.h"

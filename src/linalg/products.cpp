@@ -2,6 +2,7 @@
 // Powers, products and parts of matrices.
 #include "linalg/products.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <vector>

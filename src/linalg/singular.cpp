@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Singular values, and what is defined by them.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <vector>
 
 #include "linalg/gaps.h"
 #include "linalg/inputs.h"

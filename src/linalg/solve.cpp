@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Equations, inverses and determinants by LU.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <vector>
 
 #include "linalg/inputs.h"
 #include "linalg/inverse.h"
