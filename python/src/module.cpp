@@ -17,6 +17,7 @@ NB_MODULE(_core, m) {
   bind_manipulation(m, tensor);
   bind_nn(m);
   bind_linalg(m);
+  bind_sorting(m);
   bind_quant(m);
   bind_io(m);
   bind_grammar(m);

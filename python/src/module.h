@@ -24,6 +24,7 @@ void bind_reductions(nb::module_& m, TensorClass& tensor);
 void bind_manipulation(nb::module_& m, TensorClass& tensor);
 void bind_nn(nb::module_& m);
 void bind_linalg(nb::module_& m);
+void bind_sorting(nb::module_& m);
 void bind_quant(nb::module_& m);
 void bind_io(nb::module_& m);
 void bind_grammar(nb::module_& m);

@@ -181,6 +181,26 @@ def test_masks_of_all_axes():
     same(t, np.maximum(x, 0))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int16", "bool"])
+def test_order_and_sets(dtype):
+    x = sample((4, 9), dtype)
+    t = tern.asarray(x)
+    same(tern.sort(t, axis=0), np.sort(x, 0))
+    same(tern.argsort(t), np.argsort(x, kind="stable"))
+    same(tern.sort(t, descending=True), np.sort(x)[:, ::-1])
+    same(tern.unique_values(t), np.unique(x))
+    values, indices, inverse, counts = tern.unique_all(t)
+    wanted = np.unique(x, return_index=True, return_inverse=True, return_counts=True)
+    same(values, wanted[0])
+    same(indices, wanted[1])
+    same(tern.reshape(inverse, (-1,)), wanted[2].reshape(-1))
+    same(counts, wanted[3])
+    for got, of in zip(tern.nonzero(t), np.nonzero(x)):
+        same(got, of)
+    same(tern.searchsorted(values, t), np.searchsorted(wanted[0], x))
+    same(tern.isin(t, values[:1]), np.isin(x, wanted[0][:1]))
+
+
 @pytest.mark.parametrize("dtype", REALS)
 def test_linear_algebra(dtype):
     a = sample((3, 5, 5), dtype)
