@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "base/philox.h"
-#include "ops/call.h"
+#include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "tern/indexing.h"
