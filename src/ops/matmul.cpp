@@ -177,8 +177,8 @@ Tensor linear(const Tensor& x, const Tensor& w) {
   check_floats("linear", {{"w", w}});
   check_rank_at_least("linear", {"x", x}, 1);
   check_rank("linear", {"w", w}, 2);
-  check(x.shape().back() == w.shape()[1], "linear", "expected x [..., k] and w [n, k], got {} and {}",
-        x.shape(), w.shape());
+  check(x.shape().back() == w.shape()[1], "linear", "expected x [..., k] and w [n, k], got {} and {}", x.shape(),
+        w.shape());
   check(w.dtype() == DType::f32 || !w.requires_grad(), "linear", "expected w of dtype f32 for its gradient, got {}",
         name_of(w.dtype()));
   const Tensor from = dense(x), weight = dense(w);
