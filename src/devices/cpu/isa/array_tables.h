@@ -37,7 +37,7 @@ struct ArrayTables {
   const ArrayMatmulKernels* matmul;
 };
 
-inline constexpr ArrayTables kScalarArrays = {&kScalarArrayPointwise, &kScalarArrayReduce, &kScalarArraySort,
+constexpr ArrayTables kScalarArrays = {&kScalarArrayPointwise, &kScalarArrayReduce, &kScalarArraySort,
                                               &kScalarArrayRandom, &kScalarArrayMatmul};
 
 }  // namespace tern::cpu
