@@ -38,6 +38,6 @@ struct ArrayTables {
 };
 
 constexpr ArrayTables kScalarArrays = {&kScalarArrayPointwise, &kScalarArrayReduce, &kScalarArraySort,
-                                              &kScalarArrayRandom, &kScalarArrayMatmul};
+                                       &kScalarArrayRandom, &kScalarArrayMatmul};
 
 }  // namespace tern::cpu
