@@ -830,6 +830,40 @@ def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
 def matmul(x1: Tensor, x2: Tensor, /) -> Tensor:
     """The matrix product over the last two axes."""
 
+def sort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """
+    The elements along an axis in order, NaNs last. What is equal keeps its order.
+    """
+
+def argsort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """Where the elements of sort(x) were."""
+
+def topk(x: Tensor, k: int, /, *, axis: int = -1, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """The k largest elements along an axis in order, and their indices."""
+
+def searchsorted(x1: Tensor, x2: Tensor, /, *, side: str = 'left', sorter: Tensor | None = None) -> Tensor:
+    """Where values could be put into a sorted axis to keep it in order."""
+
+def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
+    """Where x is not 0: indices for each axis."""
+
+def isin(x1: Tensor, x2: Tensor, /, *, invert: bool = False) -> Tensor:
+    """Whether each element of x1 is one of x2."""
+
+def unique_all(x: Tensor, /) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """
+    Each value once, where it is first, which value each element has, and how many have it.
+    """
+
+def unique_counts(x: Tensor, /) -> tuple[Tensor, Tensor]:
+    """Each value once, and how many elements have it."""
+
+def unique_inverse(x: Tensor, /) -> tuple[Tensor, Tensor]:
+    """Each value once, and which value each element has."""
+
+def unique_values(x: Tensor, /) -> Tensor:
+    """Each value once."""
+
 def load_safetensors(path: str | os.PathLike, *, device: Device | str | None = None) -> dict[str, Tensor]:
     """
     Every tensor of a file, over the mapped file; what is written to them stays in memory.
