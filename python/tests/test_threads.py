@@ -67,11 +67,14 @@ def test_threads_share_a_model(small_model):
     assert got == [wanted] * 4
 
 
+# Where the tests run in the background, SIGINT is ignored until somebody asks for it. The model is large enough to go on for
+# seconds.
 INTERRUPTED = """
-import sys, tern
+import signal, sys, tern
+signal.signal(signal.SIGINT, signal.default_int_handler)
 text = open(sys.argv[1]).read()
 tokenizer = tern.Tokenizer.train([text], vocab_size=300)
-sizes = dict(vocab_size=320, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+sizes = dict(vocab_size=320, hidden_size=256, intermediate_size=512, num_hidden_layers=8, num_attention_heads=4,
              num_key_value_heads=2, max_position_embeddings=4096)
 def begun(_):
     print("begun", flush=True)
