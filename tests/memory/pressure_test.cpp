@@ -83,25 +83,25 @@ TEST_F(MemoryPressureTest, ReadsTheSystem) {
 
 TEST_F(MemoryPressureTest, ReadsTheGroupAndThoseAboveIt) {
   write_system(8388608, stalls("0.00", "0.00"));
-  write("proc/self/cgroup", "4:memory:/old\n0::/work/job\n");
-  write_group("/work/job", "1073741824", "max", "max");
+  write("proc/self/cgroup", "4:memory:/old\n0::/jobs/one\n");
+  write_group("/jobs/one", "1073741824", "max", "max");
   EXPECT_EQ(memory_pressure(options_).available, 8 * kGiB);
-  write_group("/work/job", "1073741824", "2147483648", "4294967296");
-  write("cgroups/work/job/memory.stat", "anon 5\ninactive_file 536870912\nactive_file 7\n");
+  write_group("/jobs/one", "1073741824", "2147483648", "4294967296");
+  write("cgroups/jobs/one/memory.stat", "anon 5\ninactive_file 536870912\nactive_file 7\n");
   const MemoryPressure high = memory_pressure(options_);
   EXPECT_EQ(high.level, PressureLevel::none);
   EXPECT_EQ(high.total, 8 * kGiB * 2);  // half of the system's is less than three quarters of the group's
-  write_group("/work/job", "2147483648", "2147483648", "4294967296");
+  write_group("/jobs/one", "2147483648", "2147483648", "4294967296");
   EXPECT_EQ(memory_pressure(options_).available, kGiB / 2);
   EXPECT_EQ(memory_pressure(options_).total, 2 * kGiB);
-  write_group("/work", "1073000000", "max", "1073741824");
+  write_group("/jobs", "1073000000", "max", "1073741824");
   const MemoryPressure above = memory_pressure(options_);
   EXPECT_EQ(above.level, PressureLevel::critical);
   EXPECT_EQ(above.available, 741824u);
-  write_group("/work", "2073741824", "max", "1073741824");  // more than there may be
+  write_group("/jobs", "2073741824", "max", "1073741824");  // more than there may be
   EXPECT_EQ(memory_pressure(options_).available, 0u);
-  write_group("/work", "0", "max", "max");
-  write("cgroups/work/job/memory.pressure", stalls("3.00", "12.00"));
+  write_group("/jobs", "0", "max", "max");
+  write("cgroups/jobs/one/memory.pressure", stalls("3.00", "12.00"));
   EXPECT_EQ(memory_pressure(options_).full, 12.0);
   EXPECT_EQ(memory_pressure(options_).level, PressureLevel::critical);
 }

@@ -10,6 +10,7 @@
 #include "core/dispatch.h"
 #include "core/odd_float.h"
 #include "device/array_index.h"
+#include "devices/cpu/element_bytes.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
@@ -18,29 +19,8 @@ namespace {
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/runs.inl"
 
-struct Sixteen {
-  uint64_t low, high;
-};
-
-// Calls fn(T{}) with an unsigned type of so many bytes.
-template <class F>
-void with_size(size_t bytes, const F& fn) {
-  switch (bytes) {
-    case 1:
-      return fn(uint8_t{});
-    case 2:
-      return fn(uint16_t{});
-    case 4:
-      return fn(uint32_t{});
-    case 8:
-      return fn(uint64_t{});
-    default:
-      return fn(Sixteen{});
-  }
-}
-
 void repeat(const Exec& exec, const RepeatArgs& args) noexcept {
-  with_size(args.element_bytes, [&]<class T>(T value) {
+  with_bytes(args.element_bytes, [&]<class T>(T value) {
     std::memcpy(&value, args.value, sizeof value);
     T* const y = static_cast<T*>(args.y);
     parallel_for(exec, args.count, 1, 64, [&](int64_t begin, int64_t end) { std::fill(y + begin, y + end, value); });
@@ -147,7 +127,7 @@ void move_runs(const IndexedArgs& args, int64_t begin, int64_t end, const Move& 
 }
 
 void gather(const Exec& exec, const IndexedArgs& args) noexcept {
-  with_size(args.element_bytes, [&]<class T>(T) {
+  with_bytes(args.element_bytes, [&]<class T>(T) {
     parallel_for(exec, count_of(args.shape), 1, 16, [&](int64_t begin, int64_t end) {
       move_runs<T>(args, begin, end, [](const T* x, int64_t x_stride, T* y, int64_t y_stride, int64_t count) {
         if (count == 1) {
@@ -183,7 +163,7 @@ void scatter_with(const Exec& exec, const IndexedArgs& args, const Move& move) {
 }
 
 void scatter(const Exec& exec, const IndexedArgs& args) noexcept {
-  with_size(args.element_bytes, [&]<class T>(T) {
+  with_bytes(args.element_bytes, [&]<class T>(T) {
     scatter_with<T>(exec, args, [](T* x, int64_t x_stride, const T* y, int64_t y_stride, int64_t count) {
       if (count == 1) {
         *x = *y;

@@ -2,6 +2,7 @@
 // Looking things up in arrays, and moving elements by index: gathers, which vectors do not make faster.
 #include <cstdint>
 
+#include "devices/cpu/element_bytes.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
@@ -109,26 +110,6 @@ void nonzero_in_block(const NonzeroArgs& args, int64_t block, int64_t count) {
     i += run;
     index[last] = 0;
     for (int axis = last - 1; axis >= 0 && ++index[axis] == args.shape.at[axis]; --axis) index[axis] = 0;
-  }
-}
-
-// Calls fn(T{}) with an unsigned type of so many bytes, or one of 16.
-struct Sixteen {
-  uint64_t words[2];
-};
-template <class Fn>
-void with_bytes(size_t bytes, const Fn& fn) {
-  switch (bytes) {
-    case 1:
-      return fn(uint8_t{});
-    case 2:
-      return fn(uint16_t{});
-    case 4:
-      return fn(uint32_t{});
-    case 8:
-      return fn(uint64_t{});
-    default:
-      return fn(Sixteen{});
   }
 }
 
