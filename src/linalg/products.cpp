@@ -12,6 +12,7 @@
 #include "linalg/routines.h"
 #include "ops/copy.h"
 #include "ops/gradients.h"
+#include "tern/einsum.h"
 #include "tern/linalg.h"
 #include "tern/ops.h"
 
@@ -115,12 +116,7 @@ Tensor kron(const Tensor& a, const Tensor& b) {
   return rank >= 2 ? out : reshape(out, rank == 1 ? Shape{out.numel()} : Shape{});
 }
 
-Tensor outer(const Tensor& a, const Tensor& b) {
-  check_inputs("outer", {{"a", a}, {"b", b}});
-  check_rank("outer", {"a", a}, 1);
-  check_rank("outer", {"b", b}, 1);
-  return mul(unsqueeze(a, 1), unsqueeze(b, 0));
-}
+Tensor outer(const Tensor& a, const Tensor& b) { return tern::outer(a, b); }
 
 Tensor cross(const Tensor& a, const Tensor& b, int axis) {
   check_inputs("cross", {{"a", a}, {"b", b}});
