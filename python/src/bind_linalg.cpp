@@ -107,8 +107,8 @@ void bind_equations(nb::module_& m) {
         name,
         [by_number, by_tensor](const Tensor& x, const std::optional<Operand>& rtol) {
           return without_gil([&] {
-            if (rtol && rtol->tensor.defined()) return by_tensor(x, rtol->tensor);
-            return by_number(x, rtol ? std::optional(rtol->number->real()) : std::nullopt);
+            if (rtol && rtol->tensor() != nullptr) return by_tensor(x, *rtol->tensor());
+            return by_number(x, rtol ? std::optional(rtol->number().real()) : std::nullopt);
           });
         },
         nb::arg(), nb::kw_only(), optional_keyword("rtol"),
