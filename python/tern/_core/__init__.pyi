@@ -147,6 +147,14 @@ class Device:
         Opens a device. Tensors of two devices do not mix, even where both are the same machine.
         """
 
+    @staticmethod
+    def names() -> list[str]:
+        """Names that it can be opened by, whether this machine has one or not."""
+
+    @staticmethod
+    def cpu_isas() -> list[str]:
+        """Instruction sets of a CPU that this machine has, slowest first."""
+
     @property
     def name(self) -> str: ...
 
