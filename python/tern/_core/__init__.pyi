@@ -147,6 +147,14 @@ class Device:
         Opens a device. Tensors of two devices do not mix, even where both are the same machine.
         """
 
+    @staticmethod
+    def names() -> list[str]:
+        """Names that it can be opened by, whether this machine has one or not."""
+
+    @staticmethod
+    def cpu_isas() -> list[str]:
+        """Instruction sets of a CPU that this machine has, slowest first."""
+
     @property
     def name(self) -> str: ...
 
@@ -286,6 +294,8 @@ class Tensor:
         """
 
     def __repr__(self) -> str: ...
+
+    def __str__(self) -> str: ...
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         """The module tern, as the array API's namespace."""
@@ -452,6 +462,9 @@ class Tensor:
 
     def copy(self) -> Tensor:
         """A copy."""
+
+def to_string(x: Tensor, *, precision: int = 8, suppress_small: bool = False, threshold: int = 1000, edge_items: int = 3, line_width: int = 75, indent: int = 0, suffix: int = 0, separator: str = ' ') -> str:
+    """The elements as text, as numpy.array2string writes them."""
 
 def asarray(obj: Any, /, *, dtype: DType | None = None, device: Device | str | None = None, copy: bool | None = None) -> Tensor:
     """
