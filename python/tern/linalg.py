@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linear algebra over LAPACK: the array API's extension, and what NumPy users expect besides."""
-from ._core import matmul, matrix_transpose  # noqa: F401
+from ._core import matmul, matrix_transpose, tensordot, vecdot  # noqa: F401
 from ._core._linalg import (  # noqa: F401
     cholesky,
     cond,
