@@ -8,18 +8,18 @@ namespace tern::python {
 namespace {
 
 // A number of axes, or the axes of each operand.
-Tensor tensordot_from(const Tensor& a, const Tensor& b, nb::handle axes) {
-  if (PyIndex_Check(axes.ptr())) {
-    const int count = nb::cast<int>(axes);
-    return without_gil([&] { return tensordot(a, b, count); });
-  }
-  const auto [of_a, of_b] = nb::cast<std::pair<std::vector<int>, std::vector<int>>>(axes);
-  return without_gil([&] { return tensordot(a, b, of_a, of_b); });
+using TensordotAxes = std::variant<int, std::pair<std::vector<int>, std::vector<int>>>;
+
+Tensor tensordot_from(const Tensor& a, const Tensor& b, const TensordotAxes& axes) {
+  return without_gil([&] {
+    if (const int* count = std::get_if<int>(&axes)) return tensordot(a, b, *count);
+    const auto& [of_a, of_b] = std::get<1>(axes);
+    return tensordot(a, b, of_a, of_b);
+  });
 }
 
 Tensor einsum_from(const std::string& subscripts, const nb::args& operands) {
-  std::vector<Tensor> list;
-  for (nb::handle operand : operands) list.push_back(nb::cast<Tensor>(operand));
+  const std::vector<Tensor> list = tensors_of("einsum", operands);
   return without_gil([&] { return einsum(subscripts, list); });
 }
 

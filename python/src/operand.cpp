@@ -6,8 +6,19 @@
 #include "interop.h"
 #include "number.h"
 #include "tern/elementwise.h"
+#include "tern/error_kinds.h"
 
 namespace tern::python {
+namespace {
+
+Tensor tensor_of(const char* op, nb::handle source) {
+  if (nb::isinstance<Tensor>(source)) return nb::cast<Tensor>(source);
+  if (nb::ndarray_check(source)) return tensor_over(source, default_device(), std::nullopt);
+  throw WrongType(fmt::format("[{}] expected tensors, got {}", op, nb::repr(source.type()).c_str()));
+}
+
+}  // namespace
+
 bool operand_from(nb::handle source, Operand& operand) {
   if (nb::inst_check(source)) return nb::try_cast(source, operand.tensor);
   if (PyLong_Check(source.ptr()) || PyFloat_Check(source.ptr()) || PyComplex_Check(source.ptr())) {
@@ -34,6 +45,22 @@ std::pair<Tensor, Tensor> as_tensors(const char* op, const Operand& a, const Ope
   if (a.tensor.defined()) return {a.tensor, as_tensor_like(op, b, a.tensor)};
   if (b.tensor.defined()) return {as_tensor_like(op, a, b.tensor), b.tensor};
   throw Error(fmt::format("[{}] expected a tensor among the operands, got two numbers", op));
+}
+
+std::vector<Tensor> tensors_of(const char* op, const nb::args& arguments) {
+  std::vector<Tensor> tensors;
+  for (nb::handle argument : arguments) tensors.push_back(tensor_of(op, argument));
+  return tensors;
+}
+
+std::vector<std::pair<std::string, Tensor>> named_tensors_of(const char* op, const nb::dict& tensors) {
+  std::vector<std::pair<std::string, Tensor>> named;
+  for (auto [name, tensor] : tensors) {
+    if (!nb::isinstance<nb::str>(name))
+      throw WrongType(fmt::format("[{}] expected names of tensors, got {}", op, nb::repr(name).c_str()));
+    named.emplace_back(nb::cast<std::string>(name), tensor_of(op, tensor));
+  }
+  return named;
 }
 
 }  // namespace tern::python

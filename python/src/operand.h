@@ -3,7 +3,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "casters.h"
 #include "tern/scalar.h"
@@ -21,6 +23,11 @@ bool operand_from(nb::handle source, Operand& operand);
 // Both as tensors, a number as beside() of elementwise.h takes it. Throws Error where neither is a tensor.
 std::pair<Tensor, Tensor> as_tensors(const char* op, const Operand& a, const Operand& b);
 Tensor as_tensor_like(const char* op, const Operand& operand, const Tensor& like);
+
+// Every argument as a tensor, the arrays of NumPy over the same memory; the values of a dictionary, whose keys are
+// names. Throw WrongType for anything else.
+std::vector<Tensor> tensors_of(const char* op, const nb::args& arguments);
+std::vector<std::pair<std::string, Tensor>> named_tensors_of(const char* op, const nb::dict& tensors);
 
 // Runs f without Python's lock, so that other threads go on.
 template <class F>
