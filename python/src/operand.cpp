@@ -5,8 +5,19 @@
 
 #include "interop.h"
 #include "number.h"
+#include "tern/error_kinds.h"
 
 namespace tern::python {
+namespace {
+
+Tensor tensor_of(const char* op, nb::handle source) {
+  if (nb::isinstance<Tensor>(source)) return nb::cast<Tensor>(source);
+  if (nb::ndarray_check(source)) return tensor_over(source, default_device(), std::nullopt);
+  throw WrongType(fmt::format("[{}] expected tensors, got {}", op, nb::repr(source.type()).c_str()));
+}
+
+}  // namespace
+
 bool operand_from(nb::handle source, Operand& operand) {
   static const nb::handle tensor_type = nb::type<Tensor>();
   if (source.type().is(tensor_type) || nb::isinstance<Tensor>(source)) {
@@ -33,6 +44,22 @@ const Tensor& tensor_among(const char* op, const Operand& a, const Operand& b) {
   if (a.tensor() != nullptr) return *a.tensor();
   if (b.tensor() != nullptr) return *b.tensor();
   throw Error(fmt::format("[{}] expected a tensor among the operands, got two numbers", op));
+}
+
+std::vector<Tensor> tensors_of(const char* op, const nb::args& arguments) {
+  std::vector<Tensor> tensors;
+  for (nb::handle argument : arguments) tensors.push_back(tensor_of(op, argument));
+  return tensors;
+}
+
+std::vector<std::pair<std::string, Tensor>> named_tensors_of(const char* op, const nb::dict& tensors) {
+  std::vector<std::pair<std::string, Tensor>> named;
+  for (auto [name, tensor] : tensors) {
+    if (!nb::isinstance<nb::str>(name))
+      throw WrongType(fmt::format("[{}] expected names of tensors, got {}", op, nb::repr(name).c_str()));
+    named.emplace_back(nb::cast<std::string>(name), tensor_of(op, tensor));
+  }
+  return named;
 }
 
 }  // namespace tern::python

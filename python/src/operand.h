@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <initializer_list>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "casters.h"
 #include "tern/elementwise.h"
@@ -50,6 +52,11 @@ class TensorOf {
 
 // One of the operands that is a tensor. Throws Error where neither is.
 const Tensor& tensor_among(const char* op, const Operand& a, const Operand& b);
+
+// Every argument as a tensor, the arrays of NumPy over the same memory; the values of a dictionary, whose keys are
+// names. Throw WrongType for anything else.
+std::vector<Tensor> tensors_of(const char* op, const nb::args& arguments);
+std::vector<std::pair<std::string, Tensor>> named_tensors_of(const char* op, const nb::dict& tensors);
 
 // Runs f without Python's lock, so that other threads go on.
 template <class F>
