@@ -7,6 +7,7 @@
 #include "devices/cpu/generic/runs.inl"
 #include "devices/cpu/generic/array_types.inl"
 #include "devices/cpu/generic/array_limits.inl"
+#include "devices/cpu/generic/array_elements.inl"
 #include "devices/cpu/generic/array_convert.inl"
 #include "devices/cpu/generic/array_blocks.inl"
 #include "devices/cpu/generic/array_fused.inl"
