@@ -110,15 +110,17 @@ void compare_map_f32(const Exec& exec, const CompareArgs& args, const Fn& fn) {
   const int64_t a_stride = last_of(args.a.strides), b_stride = last_of(args.b.strides);
   const bool long_loop = is_long(count_of(args.shape) * int64_t{2 * sizeof(float)});
   for_runs(exec, args.shape, {&args.a.strides, &args.b.strides}, [&](int64_t at, int64_t count, const auto& walk) {
-    with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [&](auto left, auto right) {
-      const auto ahead = [&](int64_t i) {
+    // By value: bytes may be written over anything, which would have to be read again.
+    uint8_t* const y = args.y + at;
+    with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [=](auto left, auto right) {
+      const auto ahead = [=](int64_t i) {
         left.ahead(i);
         right.ahead(i);
       };
-      for_lanes_ahead(0, count, long_loop, ahead, [&](int64_t i, auto n) {
+      for_lanes_ahead(0, count, long_loop, ahead, [=](int64_t i, auto n) {
         uint8_t lanes[V::kLanes];
         V::store_bool(lanes, fn(left.at(i, n), right.at(i, n)));
-        memcpy(args.y + at + i, lanes, static_cast<size_t>(n));
+        memcpy(y + i, lanes, static_cast<size_t>(n));
       });
     });
   });
