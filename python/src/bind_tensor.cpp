@@ -57,7 +57,7 @@ nb::object namespace_of(nb::handle version) {
 }
 
 Tensor astype(const Tensor& x, DType dtype, bool copy) {
-  return without_gil([&] { return x.dtype() != dtype ? cast(x, dtype) : copy ? clone(x) : x; });
+  return without_gil({&x}, [&] { return x.dtype() != dtype ? cast(x, dtype) : copy ? clone(x) : x; });
 }
 
 void bind_description(TensorClass& tensor) {
