@@ -35,6 +35,7 @@ Tensor unary(const char* name, UnaryOp op, ArrayUnaryOp of_arrays, const Tensor&
   check_kinds(name, {{"x", x}}, integers ? kNumbers : kAll);
   const DType dtype = integers ? x.dtype() : float_dtype(x.dtype());
   if (is_arithmetic(dtype)) return unary(name, op, x.dtype() == dtype ? x : cast(x, dtype), side, integers);
+  check_gradients(name, {{"x", x}}, dtype);
   const bool real = of_arrays == ArrayUnaryOp::absolute;
   return made(name, of_arrays, dtype, x, real ? real_dtype(dtype) : dtype);
 }
