@@ -7,6 +7,7 @@
 
 #include "base/check_kind.h"
 #include "core/format_shape.h"
+#include "core/unravel.h"
 
 namespace tern {
 namespace {
@@ -34,13 +35,9 @@ class HostRows {
 
   // The index of a row on the leading axes.
   Shape index_of(int64_t row) const {
-    Shape index = bytes_.shape();
-    index.erase(index.rank() - 1);
-    for (int axis = index.rank() - 1; axis >= 0; --axis) {
-      index[axis] = row % bytes_.shape()[axis];
-      row /= bytes_.shape()[axis];
-    }
-    return index;
+    Shape leading = bytes_.shape();
+    leading.erase(leading.rank() - 1);
+    return unravel(row, leading);
   }
 
   std::span<const uint8_t> row(int64_t row) const {

@@ -6,20 +6,12 @@
 #include <vector>
 
 #include "base/check_kind.h"
+#include "core/unravel.h"
 #include "device/backend.h"
 #include "tern/device.h"
 
 namespace tern {
 namespace {
-
-Shape unravel(int64_t position, const Shape& shape) {
-  Shape index = shape;
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    index[axis] = position % shape[axis];
-    position /= shape[axis];
-  }
-  return index;
-}
 
 template <class T>
 void check_values(const char* op, const char* name, std::span<const T> values, const Shape& shape, int64_t end,

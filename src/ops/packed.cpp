@@ -7,11 +7,10 @@
 #include <vector>
 
 #include "base/check_kind.h"
-#include "core/dispatch.h"
+#include "core/unravel.h"
 #include "device/parallel.h"
 #include "ops/array_call.h"
 #include "ops/checks.h"
-#include "ops/copy.h"
 #include "ops/dims.h"
 #include "ops/pack_rows.h"
 
@@ -27,7 +26,8 @@ void check_packed(const char* op, const PackedTensor& x) {
 // The device has the kernels, for elements of a real dtype.
 void check_convertible(const char* op, const Tensor& on, DType dtype) {
   check_as<WrongType>(!is_complex(dtype), op, "expected a real dtype or bool, got {}", name_of(dtype));
-  check_arrays(op, on, {dtype});
+  const Kernels& kernels = on.device().backend().kernels();
+  check(kernels.array != nullptr, op, "expected a device that converts packed tensors, a CPU, got {}", kernels.name);
 }
 
 PackedTensor empty_packed(const Shape& shape, PackedType type, const Device& device) {
@@ -66,38 +66,20 @@ std::string values_text(PackedType type) {
   return fmt::format("{} to {}", least_of(type), greatest_of(type));
 }
 
-Tensor element_at(const Tensor& x, int64_t position) {
-  int64_t offset = 0;
-  for (int axis = x.rank() - 1; axis >= 0; --axis) {
-    offset += position % x.shape()[axis] * x.strides()[axis];
-    position /= x.shape()[axis];
-  }
-  return x.as_strided({}, {}, offset);
+std::string text_of(Tensor x, const Shape& index) {
+  for (const int64_t i : index) x = select(x.detach(), 0, i);
+  if (x.dtype() == DType::i64) return fmt::format("{}", x.to_vector<int64_t>()[0]);
+  if (x.dtype() == DType::u64) return fmt::format("{}", x.to_vector<uint64_t>()[0]);
+  return fmt::format("{}", x.item());  // any other number as a double
 }
 
-std::string text_of(const Tensor& element) {
-  if (!is_integer(element.dtype())) return fmt::format("{}", element.item());
-  return dispatch(element.dtype(), [&]<class T>() {
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-      return fmt::format("{}", element.to_vector<T>()[0]);
-    } else {
-      return std::string();
-    }
-  });
-}
-
-Shape index_of(int64_t position, const Shape& shape) {
-  Shape index = shape;
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    index[axis] = position % shape[axis];
-    position /= shape[axis];
-  }
-  return index;
-}
-
-[[noreturn]] void fail_value(const char* op, PackedType type, const Tensor& value, const Shape& index) {
-  fail(op, "expected numbers that round to values of {}, {}, got {} at {}", name_of(type), values_text(type),
-       text_of(value), index);
+// At `position` of `values`, in row-major order; the first index is said to be `row` more than that.
+[[noreturn]] void fail_value(const char* op, PackedType type, const Tensor& values, int64_t position, int64_t row = 0) {
+  Shape index = unravel(position, values.shape());
+  const std::string value = text_of(values, index);
+  if (index.rank() > 0) index[0] += row;
+  fail(op, "expected numbers that round to values of {}, {}, got {} at {}", name_of(type), values_text(type), value,
+       index);
 }
 
 // Values to their bytes, by the kernel; `row` is what the first index of `values` counts from in messages.
@@ -112,10 +94,7 @@ void pack_into(const char* op, const Exec& exec, const Tensor& values, int64_t r
                                                          .saturate = overflow == Overflow::saturate,
                                                          .y = output_of(y),
                                                          .first_bad = &bad});
-  if (bad == kNone) return;
-  Shape index = index_of(bad, values.shape());
-  if (index.rank() > 0) index[0] += row;
-  fail_value(op, y.type(), element_at(values, bad), index);
+  if (bad != kNone) fail_value(op, y.type(), values, bad, row);
 }
 
 // A leading axis, counted from the front.
@@ -165,7 +144,7 @@ PackedTensor repack(const PackedTensor& x, PackedType type, Overflow overflow) {
         .saturate = overflow == Overflow::saturate,
         .y = output_of(y),
         .first_bad = &bad});
-  if (bad != kNone) fail_value("repack", type, element_at(unpack(x), bad), index_of(bad, x.shape()));
+  if (bad != kNone) fail_value("repack", type, unpack(x), bad);
   return y;
 }
 
