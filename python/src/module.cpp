@@ -21,6 +21,7 @@ NB_MODULE(_core, m) {
   bind_products(m);
   bind_random(m);
   bind_quant(m);
+  bind_packed(m);
   bind_io(m);
   bind_grammar(m);
   bind_text(m);

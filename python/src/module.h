@@ -28,6 +28,7 @@ void bind_sorting(nb::module_& m);
 void bind_products(nb::module_& m);
 void bind_random(nb::module_& m);
 void bind_quant(nb::module_& m);
+void bind_packed(nb::module_& m);
 void bind_io(nb::module_& m);
 void bind_grammar(nb::module_& m);
 void bind_text(nb::module_& m);

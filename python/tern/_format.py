@@ -18,7 +18,25 @@ def tensor_repr(tensor):
         notes.append(f"device={tensor.device.name!r}")
     if tensor.requires_grad:
         notes.append("requires_grad=True")
+    return _with_notes(text, notes, len(_OPENING))
+
+
+def _with_notes(text, notes, indent):
+    """The text and its notes, on its last line where there is room."""
     notes = ", ".join(notes) + ")"
     last_line = text[text.rfind("\n") + 1 :]
     fits = len(last_line) + len(", ") + len(notes) <= _LINE
-    return text + (", " if fits else ",\n" + " " * len(_OPENING)) + notes
+    return text + (", " if fits else ",\n" + " " * indent) + notes
+
+
+def packed_repr(tensor):
+    notes = [f"type={tensor.type!r}"]
+    if tensor.size == 0 and tensor.shape != (0,) or tensor.size > _LONGEST:
+        notes.insert(0, f"shape={tensor.shape}")
+    if tensor.device != _core.default_device() and tensor.device.name != "cpu":
+        notes.append(f"device={tensor.device.name!r}")
+    opening = "PackedTensor("
+    if tensor.size > _LONGEST:
+        return opening + ", ".join([*notes, f"nbytes={tensor.nbytes}"]) + ")"
+    text = opening + _core.to_string(tensor.unpack(), separator=", ", indent=len(opening), suffix=1)
+    return _with_notes(text, notes, len(opening))

@@ -5,6 +5,7 @@ from ._core._quant import (  # noqa: F401
     QuantizedRows,
     mean_abs,
     pack_ternary,
+    packed_codes,
     quantize_rows,
     ternary_codes,
     ternary_linear,

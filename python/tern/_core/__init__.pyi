@@ -9,6 +9,7 @@ import numpy
 from tern._core import (
     _linalg as _linalg,
     _nn as _nn,
+    _packed as _packed,
     _quant as _quant
 )
 

@@ -1,6 +1,9 @@
 """Ternary numerics."""
 
+from typing import overload
+
 import tern._core
+import tern._core._packed
 
 
 class QuantizedRows:
@@ -43,8 +46,15 @@ def mean_abs(w: tern._core.Tensor) -> float:
 def ternary_codes(w: tern._core.Tensor, scale: float) -> tern._core.Tensor:
     """clip(round(w / scale), -1, 1) as int8."""
 
+@overload
 def pack_ternary(codes: tern._core.Tensor, scale: float) -> PackedTernary:
     """int8 codes -1, 0, 1 [rows, cols] in the layout of their device."""
+
+@overload
+def pack_ternary(codes: tern._core._packed.PackedTensor, scale: float) -> PackedTernary:
+    """
+    The same of a packed tensor of a ternary type, whose codes never exist as a whole.
+    """
 
 def unpack_ternary(packed: PackedTernary) -> tern._core.Tensor:
     """The int8 codes of a packed matrix."""
@@ -64,3 +74,6 @@ def ternary_linear_ste(x: tern._core.Tensor, xq: QuantizedRows, master: tern._co
     """
     ternary_linear with the straight-through gradient to x and to the master weights.
     """
+
+def packed_codes(packed: PackedTernary, type: str = 'ternary') -> tern._core._packed.PackedTensor:
+    """The codes of a packed matrix as a packed tensor."""
