@@ -47,7 +47,7 @@ class Index {
   Index(Ellipsis value) : value_(value) {}
   Index(NewAxis value) : value_(value) {}
   // Of integers: the elements of one axis; with none of its own, it is an integer. Of bools: a mask of as many axes of
-  // x as it has, of their extents, which keeps the elements where it is true.
+  // x as it has, of their extents or 0, which keeps the elements where it is true.
   Index(Tensor value) : value_(std::move(value)) {}
 
   const Value& value() const { return value_; }

@@ -2,6 +2,7 @@
 // Shape: the extents of a tensor, held inline.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -10,12 +11,19 @@
 
 namespace tern {
 
-inline constexpr int kMaxRank = 8;
+inline constexpr int kMaxRank = 32;  // kernels loop over 8, into which ops merge neighbours where views allow
 
 // Up to kMaxRank signed numbers: extents or strides. A value without allocation.
 class Shape {
  public:
-  Shape() = default;
+  // Numbers beyond the rank are nobody's: neither set here nor copied, since most shapes have few.
+  Shape() {}
+  Shape(const Shape& other) : rank_(other.rank_) { std::copy(other.begin(), other.end(), dims_.begin()); }
+  Shape& operator=(const Shape& other) {
+    rank_ = other.rank_;
+    std::copy(other.begin(), other.end(), dims_.begin());
+    return *this;
+  }
   Shape(std::initializer_list<int64_t> dims) : Shape(std::span<const int64_t>(dims.begin(), dims.size())) {}
   // Throws Error when there are more than kMaxRank numbers.
   explicit Shape(std::span<const int64_t> dims);
@@ -37,7 +45,7 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b);
 
  private:
-  std::array<int64_t, kMaxRank> dims_{};
+  std::array<int64_t, kMaxRank> dims_;
   int rank_ = 0;
 };
 

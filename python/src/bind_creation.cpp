@@ -2,6 +2,8 @@
 // Creation functions: the array API's, with float32 where nothing else says.
 #include "tern/creation.h"
 
+#include <algorithm>
+
 #include "keywords.h"
 #include "module.h"
 #include "number.h"
@@ -9,6 +11,14 @@
 
 namespace tern::python {
 namespace {
+
+// Which diagonal: any integer, of which the far ones are beyond every matrix.
+int64_t diagonal_from(const nb::int_& k) {
+  constexpr int64_t kBeyond = int64_t{1} << 62;
+  int overflow = 0;
+  const int64_t value = PyLong_AsLongLongAndOverflow(k.ptr(), &overflow);
+  return overflow > 0 ? kBeyond : overflow < 0 ? -kBeyond : std::clamp(value, -kBeyond, kBeyond);
+}
 
 // A tensor of x's shape on another device than x's, which the functions that end in _like keep to.
 Tensor elsewhere(const Tensor& x, const MaybeDevice& device) {
@@ -77,9 +87,10 @@ void bind_ranges(nb::module_& m) {
         "num numbers at even distances from start to stop.");
   m.def(
       "eye",
-      [](int64_t rows, std::optional<int64_t> columns, int64_t k, MaybeDType dtype, const MaybeDevice& device) {
+      [](int64_t rows, std::optional<int64_t> columns, const nb::int_& k, MaybeDType dtype, const MaybeDevice& device) {
+        const int64_t diagonal = diagonal_from(k);
         return without_gil(
-            [&] { return eye(rows, columns, k, dtype.value_or(DType::f32), device_or_default(device)); });
+            [&] { return eye(rows, columns, diagonal, dtype.value_or(DType::f32), device_or_default(device)); });
       },
       nb::arg(), nb::arg().none() = nb::none(), nb::kw_only(), nb::arg("k") = 0, optional_keyword("dtype"),
       optional_keyword("device"),
@@ -116,8 +127,13 @@ void bind_creation(nb::module_& m) {
   bind_ranges(m);
   const auto triangle = [&](const char* name, Tensor (*op)(const Tensor&, int64_t), const char* doc) {
     m.def(
-        name, [op](const Tensor& x, int64_t k) { return without_gil([&] { return op(x, k); }); }, nb::arg(),
-        nb::kw_only(), nb::arg("k") = 0, nb::sig(signature(name, "x: Tensor, /, *, k: int = 0").c_str()), doc);
+        name,
+        [op](const Tensor& x, const nb::int_& k) {
+          const int64_t diagonal = diagonal_from(k);
+          return without_gil([&] { return op(x, diagonal); });
+        },
+        nb::arg(), nb::kw_only(), nb::arg("k") = 0, nb::sig(signature(name, "x: Tensor, /, *, k: int = 0").c_str()),
+        doc);
   };
   triangle("tril", &tril, "Matrices with zeros above a diagonal.");
   triangle("triu", &triu, "Matrices with zeros below a diagonal.");

@@ -76,9 +76,8 @@ void bind_views(nb::module_& m) {
       nb::sig("def broadcast_shapes(*shapes: int | tuple[int, ...]) -> tuple[int, ...]"),
       "The shape to which all broadcast.");
   m.def(
-      "expand_dims", [](const Tensor& x, int axis) { return expand_dims(x, axis); }, nb::arg(), nb::kw_only(),
-      nb::arg("axis") = 0, nb::sig(signature("expand_dims", "x: Tensor, /, *, axis: int = 0").c_str()),
-      "A new axis of one, as a view.");
+      "expand_dims", [](const Tensor& x, int axis) { return expand_dims(x, axis); }, nb::arg(), nb::arg("axis"),
+      nb::sig(signature("expand_dims", "x: Tensor, /, axis: int").c_str()), "A new axis of one, as a view.");
   m.def(
       "squeeze", [](const Tensor& x, const Axes& axis) { return squeeze(x, axis.axes); }, nb::arg(), nb::arg("axis"),
       nb::sig(signature("squeeze", "x: Tensor, /, axis: int | tuple[int, ...]").c_str()),

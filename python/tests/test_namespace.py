@@ -168,6 +168,10 @@ def test_creation():
         (tern.tril(tern.ones((3, 3)), k=-1), np.tril(np.ones((3, 3), "f4"), -1)), (tern.full_like(tern.arange(3), 2), np.full(3, 2)),
     ]:
         same(got, wanted)
+    for k in (2**70, -(2**70), 2**63, -(2**63)):
+        same(tern.eye(2, k=k), np.zeros((2, 2), "f4"))
+        same(tern.tril(tern.ones((2, 2)), k=k), np.full((2, 2), k > 0, "f4"))
+        same(tern.triu(tern.ones((2, 2)), k=k), np.full((2, 2), k < 0, "f4"))
     for got, wanted in zip(tern.meshgrid(tern.arange(3), tern.arange(2)), np.meshgrid(np.arange(3), np.arange(2))):
         same(got, wanted)
 
@@ -178,7 +182,7 @@ def test_manipulation():
     for got, wanted in [
         (tern.flip(t), np.flip(x)), (tern.flip(t, axis=1), np.flip(x, 1)), (tern.roll(t, 2), np.roll(x, 2)),
         (tern.roll(t, (1, -1), axis=(0, 2)), np.roll(x, (1, -1), (0, 2))), (tern.moveaxis(t, 0, -1), np.moveaxis(x, 0, -1)),
-        (tern.squeeze(t[:, :1], 1), x[:, 0]), (tern.expand_dims(t, axis=-1), x[..., None]), (tern.stack([t, t], axis=1), np.stack([x, x], 1)),
+        (tern.squeeze(t[:, :1], 1), x[:, 0]), (tern.expand_dims(t, -1), x[..., None]), (tern.stack([t, t], axis=1), np.stack([x, x], 1)),
         (tern.concat([t, t], axis=None), np.concatenate([x, x], None)), (tern.repeat(t, 2, axis=1), np.repeat(x, 2, 1)),
         (tern.tile(t, (2, 1, 2)), np.tile(x, (2, 1, 2))), (tern.permute_dims(t, (2, 0, 1)), x.transpose(2, 0, 1)),
         (tern.matrix_transpose(t), x.swapaxes(1, 2)), (tern.unstack(t, axis=2)[3], x[..., 3]),

@@ -9,6 +9,7 @@
 #include "base/check_kind.h"
 #include "core/format_shape.h"
 #include "device/backend.h"
+#include "device/loop.h"
 #include "tern/autograd.h"
 
 namespace tern {
@@ -16,35 +17,17 @@ namespace {
 
 using Node = std::shared_ptr<GradState>;
 
-Dims dims_of(const Shape& shape) {
-  Dims dims{shape.rank(), {}};
-  std::copy(shape.begin(), shape.end(), dims.at);
-  return dims;
-}
-
-// shape and strides of a loop over tensors: one axis when all are contiguous.
-struct Loop {
-  Dims shape;
-  bool flat;
-
-  Loop(const Tensor& a, const Tensor& b)
-      : shape(dims_of(a.shape())), flat(a.rank() == 0 || (a.is_contiguous() && b.is_contiguous())) {
-    if (flat) shape = {1, {a.numel()}};
-  }
-  Dims strides(const Tensor& x) const { return flat ? Dims{1, {1}} : dims_of(x.strides()); }
-};
-
 Tensor contiguous_copy(const Tensor& x) {
   const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-  const Loop loop(x, y);
+  const auto loop = make_loop<2>(x.shape(), {&x, &y});
   const Backend& backend = x.device().backend();
   backend.kernels().copy(backend.exec(), {.shape = loop.shape,
                                           .x = x.raw(),
                                           .x_dtype = x.dtype(),
-                                          .x_strides = loop.strides(x),
+                                          .x_strides = loop.strides[0],
                                           .y = y.raw(),
                                           .y_dtype = y.dtype(),
-                                          .y_strides = loop.strides(y)});
+                                          .y_strides = loop.strides[1]});
   return y;
 }
 
@@ -53,13 +36,13 @@ Tensor sum(Tensor a, const Tensor& b) {
   const bool in_place = GradState::owns_alone(a) && a.is_contiguous();
   const Tensor y = in_place ? std::move(a) : Tensor::empty(b.shape(), DType::f32, b.device());
   const Tensor& left = in_place ? y : a;
-  const Loop loop(left, b);
+  const auto loop = make_loop<2>(left.shape(), {&left, &b});
   const Backend& backend = b.device().backend();
   backend.kernels().binary(backend.exec(), {.op = BinaryOp::add,
                                             .dtype = DType::f32,
                                             .shape = loop.shape,
-                                            .a = {left.raw(), loop.strides(left)},
-                                            .b = {b.raw(), loop.strides(b)},
+                                            .a = {left.raw(), loop.strides[0]},
+                                            .b = {b.raw(), loop.strides[1]},
                                             .y = y.raw()});
   return y;
 }

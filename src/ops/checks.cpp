@@ -80,6 +80,14 @@ void check_arrays(const char* op, const Tensor& on, std::initializer_list<DType>
        name_of(other == dtypes.end() ? *dtypes.begin() : *other));
 }
 
+void check_own_elements(const char* op, const Input& input) {
+  const Tensor& x = input.tensor;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    check(x.strides()[axis] != 0 || x.shape()[axis] <= 1 || x.numel() == 0, op,
+          "expected {} with elements of its own, got one that axis {} repeats", input.name, axis);
+  }
+}
+
 void check_shape(const char* op, const Input& input, const Shape& expected) {
   check(input.tensor.shape() == expected, op, "expected {} of shape {}, got {}", input.name, expected,
         input.tensor.shape());

@@ -32,6 +32,9 @@ void check_floats(const char* op, std::initializer_list<Input> inputs);
 // first.
 void check_arrays(const char* op, const Tensor& on, std::initializer_list<DType> dtypes);
 
+// No axis repeats elements, so that they can be written.
+void check_own_elements(const char* op, const Input& input);
+
 void check_shape(const char* op, const Input& input, const Shape& expected);
 void check_rank(const char* op, const Input& input, int rank);
 void check_rank_at_least(const char* op, const Input& input, int rank);

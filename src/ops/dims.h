@@ -1,56 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loop nests over strided tensors, with as few axes as their strides allow.
+// Shapes as kernels take them.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <span>
+#include <cstdint>
 
-#include "device/kernels.h"
-#include "tern/shape.h"
-#include "tern/tensor.h"
+#include "device/loop.h"
 
 namespace tern {
-
-// The plain-data form of a shape.
-Dims to_dims(const Shape& shape);
-
-// Strides of x seen under `shape`, to which it broadcasts: 0 on the axes that it lacks or repeats.
-Shape broadcast_strides(const Tensor& x, const Shape& shape);
-
-// Drops axes of extent 1 and merges adjacent axes that every operand steps through evenly; one axis is left at least.
-void merge_axes(Shape& shape, std::span<Shape> strides);
-
-template <size_t kOperands>
-struct Loop {
-  Dims shape;
-  std::array<Dims, kOperands> strides;
-};
-
-// The merged loop over `shape` with these strides, one per operand.
-template <size_t kOperands>
-Loop<kOperands> make_loop(Shape shape, std::array<Shape, kOperands> strides) {
-  merge_axes(shape, strides);
-  Loop<kOperands> loop{to_dims(shape), {}};
-  for (size_t i = 0; i < kOperands; ++i) loop.strides[i] = to_dims(strides[i]);
-  return loop;
-}
-
-// The same of tensors that broadcast to `shape`. Most often they lie as the shape does, and the loop is one axis.
-template <size_t kOperands>
-Loop<kOperands> make_loop(const Shape& shape, const std::array<const Tensor*, kOperands>& operands) {
-  const bool flat = std::all_of(operands.begin(), operands.end(),
-                                [&](const Tensor* x) { return x->shape() == shape && x->is_contiguous(); });
-  if (flat) {
-    Loop<kOperands> loop{{1, {shape.numel()}}, {}};
-    loop.strides.fill({1, {1}});
-    return loop;
-  }
-  std::array<Shape, kOperands> strides;
-  for (size_t i = 0; i < kOperands; ++i) strides[i] = broadcast_strides(*operands[i], shape);
-  return make_loop<kOperands>(shape, strides);
-}
 
 // Product of all extents but the last: how many rows there are.
 int64_t rows_of(const Shape& shape);

@@ -2,6 +2,7 @@
 // x = function(x, y), written where x lies.
 #include "base/check_kind.h"
 #include "ops/array_pointwise.h"
+#include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "tern/elementwise.h"
@@ -16,10 +17,7 @@ void check_target(const char* name, const Tensor& x, const Tensor& y, DType resu
   check(!needs_grad(x, y), name, "expected tensors outside any graph, got one that requires a gradient");
   check(broadcast_shapes(name, x.shape(), y.shape()) == x.shape(), name, "expected y that broadcasts to {}, got {}",
         x.shape(), y.shape());
-  for (int axis = 0; axis < x.rank(); ++axis) {
-    check(x.strides()[axis] != 0 || x.shape()[axis] <= 1, name,
-          "expected x with elements of its own, got one that axis {} repeats", axis);
-  }
+  check_own_elements(name, {"x", x});
   check_as<WrongType>(kind_of(result) <= kind_of(x.dtype()), name, "expected a result that dtype {} holds, got {}",
                       name_of(x.dtype()), name_of(result));
 }

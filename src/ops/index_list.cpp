@@ -149,7 +149,7 @@ void IndexList::add_mask(Cursor& at, const Tensor& mask) {
   int64_t extent = 1;
   for (int i = 0; i < mask.rank(); ++i) {
     const int axis = at.axis + i;
-    check_as<OutOfRange>(mask.shape()[i] == x_.shape()[axis], op_,
+    check_as<OutOfRange>(mask.shape()[i] == x_.shape()[axis] || mask.shape()[i] == 0, op_,
                          "expected index {}, a mask, of extent {} for axis {}, got {}", at.entry, x_.shape()[axis],
                          axis, mask.shape()[i]);
     merges = merges && (i == 0 || x_.strides()[axis - 1] == x_.strides()[axis] * x_.shape()[axis]);
@@ -158,7 +158,7 @@ void IndexList::add_mask(Cursor& at, const Tensor& mask) {
   place_array(at);
   has_arrays_ = true;
   const int last = at.axis + mask.rank() - 1;
-  if (merges) {
+  if (merges || extent == 0) {
     add_array({mask_positions(mask), extent, x_.strides()[last], names(at)});
   } else {
     add_array({mask_offsets(at, mask), kOffsets, 1, names(at)});

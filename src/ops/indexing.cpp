@@ -27,10 +27,7 @@ Tensor gathered(const char* op, const Tensor& x, const Shape& shape, const Locat
 
 void check_writable(const char* op, const Tensor& x, const Tensor& value) {
   check(!needs_grad(x, value), op, "expected tensors outside any graph, got one that requires a gradient");
-  for (int axis = 0; axis < x.rank(); ++axis) {
-    check(x.strides()[axis] != 0 || x.shape()[axis] <= 1 || x.numel() == 0, op,
-          "expected x with elements of its own, got one that axis {} repeats", axis);
-  }
+  check_own_elements(op, {"x", x});
 }
 
 bool broadcasts_to(const Shape& from, const Shape& to) {

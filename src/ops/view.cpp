@@ -200,10 +200,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
 void assign(const Tensor& dst, const Tensor& src) {
   check_inputs("assign", {{"dst", dst}, {"src", src}});
   check(!needs_grad(dst, src), "assign", "expected tensors outside any graph, got one that requires a gradient");
-  for (int axis = 0; axis < dst.rank(); ++axis) {
-    check(dst.strides()[axis] != 0 || dst.shape()[axis] <= 1 || dst.numel() == 0, "assign",
-          "expected dst with elements of its own, got one that axis {} repeats", axis);
-  }
+  check_own_elements("assign", {"dst", dst});
   const Tensor from = expand(src, dst.shape());
   copy_into(dst.shares_storage_with(src) ? clone(from) : from, dst);
 }

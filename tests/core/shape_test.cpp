@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "support/fails_with.h"
@@ -46,12 +48,21 @@ TEST(Shape, InsertsAndErases) {
   EXPECT_EQ(s, Shape{});
 }
 
-TEST(Shape, HasAtMostEightAxes) {
-  const std::vector<int64_t> nine(9, 1);
-  EXPECT_TRUE(fails_with("at most 8 axes, got 9", [&] { Shape{std::span<const int64_t>(nine)}; }));
-  Shape eight{1, 2, 3, 4, 5, 6, 7, 8};
-  EXPECT_TRUE(fails_with("at most 8 axes, got 9", [&] { eight.push_back(9); }));
-  EXPECT_EQ(eight, (Shape{1, 2, 3, 4, 5, 6, 7, 8}));
+TEST(Shape, HasAtMost32Axes) {
+  std::vector<int64_t> numbers(33);
+  std::iota(numbers.begin(), numbers.end(), 1);
+  EXPECT_TRUE(fails_with("at most 32 axes, got 33", [&] { Shape{std::span<const int64_t>(numbers)}; }));
+  numbers.pop_back();
+  Shape shape{std::span<const int64_t>(numbers)};
+  EXPECT_TRUE(fails_with("at most 32 axes, got 33", [&] { shape.push_back(33); }));
+  EXPECT_TRUE(std::equal(shape.begin(), shape.end(), numbers.begin(), numbers.end()));
+  Shape other{7};
+  other = shape;
+  EXPECT_EQ(other, shape);
+  EXPECT_EQ(Shape(other), shape);
+  other.erase(0);
+  EXPECT_EQ(other.rank(), 31);
+  EXPECT_EQ(other[30], 32);
 }
 
 TEST(Shape, ContiguousStrides) {

@@ -137,6 +137,12 @@ TEST(InPlaceForms, MeetOverlap) {
   EXPECT_EQ(base.to_vector<int64_t>(), (std::vector<int64_t>{0, 1, 9, 25, 49, 81, 121, 169, 225}));
 }
 
+TEST(InPlaceForms, TakeTensorsWithoutElements) {
+  const Tensor empty = Tensor::zeros({2, 0}, DType::f32, cpu());  // whose first axis has a stride of 0
+  add_(empty, empty);
+  add_(expand(Tensor::zeros({0}, DType::f32, cpu()), {3, 0}), Tensor::zeros({1}, DType::f32, cpu()));
+}
+
 TEST(InPlaceForms, KeepTheDtype) {
   const Tensor halves = Tensor::full({3}, 1, DType::f16, cpu());
   add_(halves, Tensor::full({3}, 0x1p-11 + 0x1p-30, DType::f64, cpu()));  // rounded once, from f64

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <complex>
+#include <limits>
 #include <string>
 
 #include "support/array_tensors.h"
@@ -529,6 +531,40 @@ TEST(Elementwise, ComplexFunctionsDoNotCancelNearZero) {
       const Complex third = x * x * x;
       EXPECT_LE(std::abs(Complex(grown.re, grown.im) - (x + x * x / 2.0L + third / 6.0L)), 2 * unit);
       EXPECT_LE(std::abs(Complex(logarithm.re, logarithm.im) - (x - x * x / 2.0L + third / 3.0L)), 2 * unit);
+    }
+  }
+}
+
+// As the array API standard has it: what is exact at 0, whatever its sign.
+TEST(Elementwise, FunctionsOfZeros) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (const Real zero : {0.0L, -0.0L}) {
+      const Tensor x = tensor_of({{zero}}, dtype, cpu());
+      for (const auto odd : {sin, tan, asin, atan, sinh, tanh, asinh, atanh, expm1, log1p})
+        EXPECT_TRUE(testing::same(numbers_of(odd(x))[0].re, zero)) << name_of(dtype);
+      for (const auto even : {cos, cosh, exp}) EXPECT_EQ(numbers_of(even(x))[0].re, 1) << name_of(dtype);
+    }
+  }
+}
+
+TEST(Elementwise, ComplexTanhOfInfinities) {
+  constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
+  for (const DType dtype : {DType::c64, DType::c128}) {
+    for (const Real re : {1.0L, -1.0L}) {
+      for (const Real im : {1.0L, 2.0L, -1.0L, -2.0L}) {  // sin(2·2) is below 0
+        const Number got = numbers_of(tanh(tensor_of({{re * kInfinity, im}}, dtype, cpu())))[0];
+        EXPECT_TRUE(testing::same(got, {re, std::copysign(0.0L, im)})) << re << " " << im << ": " << got;
+      }
+    }
+  }
+}
+
+// The array API standard: +0 whatever the sign of the real part.
+TEST(Elementwise, ComplexExpm1OfZeros) {
+  for (const DType dtype : {DType::c64, DType::c128}) {
+    for (const Number& given : {Number{0.0L, 0.0L}, Number{-0.0L, 0.0L}, Number{-0.0L, -0.0L}}) {
+      const Number got = numbers_of(expm1(tensor_of({given}, dtype, cpu())))[0];
+      EXPECT_TRUE(testing::same(got, {0.0L, given.im})) << given << ": " << got;
     }
   }
 }

@@ -252,6 +252,12 @@ TEST(Index, PutsArraysWhereNumPyDoes) {
   EXPECT_EQ(index(x, {Slice{}, false}).shape(), (Shape{2, 0, 3, 4, 5}));
   EXPECT_EQ(index(x, {0, Slice{}, true}).shape(), (Shape{1, 3, 4, 5}));
   EXPECT_EQ(index(x, {full({}, true, DType::boolean, cpu())}).shape(), (Shape{1, 2, 3, 4, 5}));
+  // An extent of 0 goes with every axis.
+  for (const Shape& none : {Shape{0}, Shape{2, 0}, Shape{0, 0, 4}}) {
+    Shape shape{0};
+    for (int axis = none.rank(); axis < 4; ++axis) shape.push_back(x.shape()[axis]);
+    EXPECT_EQ(index(x, {Tensor::zeros(none, DType::boolean, cpu())}).shape(), shape);
+  }
   const Tensor number = full({}, -1, DType::i8, cpu());
   EXPECT_EQ(index(x, {number, number}).shape(), (Shape{4, 5}));
   EXPECT_TRUE(index(x, {number, number}).shares_storage_with(x));

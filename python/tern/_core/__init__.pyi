@@ -816,7 +816,7 @@ def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
 def broadcast_shapes(*shapes: int | tuple[int, ...]) -> tuple[int, ...]:
     """The shape to which all broadcast."""
 
-def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
+def expand_dims(x: Tensor, /, axis: int) -> Tensor:
     """A new axis of one, as a view."""
 
 def squeeze(x: Tensor, /, axis: int | tuple[int, ...]) -> Tensor:

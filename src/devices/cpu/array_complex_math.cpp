@@ -39,13 +39,21 @@ bool is_finite(std::complex<R> x) {
   return std::isfinite(x.real()) && std::isfinite(x.imag());
 }
 
-// exp(x + iy) - 1 without cancellation near 0: its real part is (exp(x) - 1)·cos(y) - 2·sin²(y/2).
+// exp(x + iy) - 1 without cancellation near 0: its real part is (exp(x) - 1)·cos(y) - 2·sin²(y/2), and +0 of -0, too,
+// by the array API standard, which is why 2·sin²(y/2) is taken from 0 first.
 template <class R>
 std::complex<R> exp_minus_one(std::complex<R> x) {
   if (!is_finite(x)) return std::exp(x) - R{1};
   const R half_sine = std::sin(x.imag() / 2);
-  return {std::expm1(x.real()) * std::cos(x.imag()) - 2 * half_sine * half_sine,
+  return {(R{0} - 2 * half_sine * half_sine) + std::expm1(x.real()) * std::cos(x.imag()),
           std::exp(x.real()) * std::sin(x.imag())};
+}
+
+// By the array API standard an infinite real part leaves 0 of the imaginary one's sign; C's is that of sin(2y).
+template <class R>
+std::complex<R> hyperbolic_tangent(std::complex<R> x) {
+  if (!std::isinf(x.real()) || !std::isfinite(x.imag())) return std::tanh(x);
+  return {std::copysign(R{1}, x.real()), std::copysign(R{0}, x.imag())};
 }
 
 // log(1 + x + iy) without cancellation near 0: |1 + z|² - 1 = x·(2 + x) + y².
@@ -134,7 +142,7 @@ UnaryRun unary(ArrayUnaryOp op) {
     case ArrayUnaryOp::cosh:
       return unary_of<C>([](C x) { return std::cosh(x); });
     case ArrayUnaryOp::tanh:
-      return unary_of<C>([](C x) { return std::tanh(x); });
+      return unary_of<C>([](C x) { return hyperbolic_tangent(x); });
     case ArrayUnaryOp::asinh:
       return unary_of<C>([](C x) { return std::asinh(x); });
     case ArrayUnaryOp::acosh:

@@ -218,7 +218,7 @@ struct VectorMath {
     const double sum = fused(x, kOneOverPi, -0.5) + kMagic, k = sum - kMagic + 0.5;
     outside |= place(sum, 0x1p39);
     const double rest = fused(k, kPiLowest, fused(k, kPiLow, fused(k, kPi, -x)));
-    return negated_if_odd(sin_of_rest_of_f64(rest), sum);
+    return x == 0 ? 1 : negated_if_odd(sin_of_rest_of_f64(rest), sum);  // exactly, where sin(π/2) is one bit less
   }
 
   // x = k·π/2 + r with |r| <= π/4; sin to 2^-37.5, cos to 2^-43.6.
