@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// a·b + c, rounded once, also where no instruction does it: the same bits then, for numbers far from under- and overflow.
+// Fused multiplication and addition.
+
+// a·b + c, rounded once, also where no instruction does it: the same bits then, for numbers far from under- and
+// overflow.
 inline double fused(double a, double b, double c) {
   if constexpr (Fusion::kByInstruction) {
     return __builtin_fma(a, b, c);
@@ -15,9 +18,9 @@ inline double fused(double a, double b, double c) {
     const double rest = (product - (sum - of_c)) + (c - of_c);
     const double low = rest + lost, of_lost = low - rest;
     const double below = (rest - (low - of_lost)) + (lost - of_lost);
-    const uint64_t bits = __builtin_bit_cast(uint64_t, low);
-    const uint64_t step = (below > 0) == (low > 0) ? 1 : ~uint64_t{0};
-    const double odd = __builtin_bit_cast(double, bits + ((below == 0) | ((bits & 1) != 0) ? 0 : step));
-    return low == 0 ? sum : sum + odd;  // the sign of a sum of 0, too
+    const uint64_t bits = __builtin_bit_cast(uint64_t, low), away = __builtin_bit_cast(uint64_t, below) ^ bits;
+    const uint64_t step = 1 - ((away >> 63) << 1), if_even = (bits & 1) - 1;
+    const double odd = __builtin_bit_cast(double, bits + (step & if_even));
+    return low == 0 ? sum : sum + (below == 0 ? low : odd);  // the sign of a sum of 0, too
   }
 }
