@@ -37,7 +37,7 @@ int main() try {
   const auto [q, r] = tern::linalg::qr(h);
   show("R of QR", tern::abs(r));
   show("orthogonality of Q is exact to 14 digits",
-       tern::less(tern::linalg::matrix_norm(tern::linalg::matmul(tern::transpose(q), q) -
+       tern::less(tern::linalg::matrix_norm(tern::matmul(tern::transpose(q), q) -
                                             matrix({1, 0, 0, 0, 1, 0, 0, 0, 1}, {3, 3})),
                   matrix({1e-14}, {})));
 

@@ -33,7 +33,8 @@ Tensor tensordot(const Tensor& a, const Tensor& b, int axes = 2);
 Tensor vecdot(const Tensor& a, const Tensor& b, int axis = -1);
 // All products of two vectors: [m] and [n] give [m, n].
 Tensor outer(const Tensor& a, const Tensor& b);
-// The Kronecker product: b for every element of a, times it, side by side. Up to 4 axes.
+// NumPy's Kronecker product: b for every element of a, times it, side by side along every axis; the one with fewer axes
+// has leading ones of 1. Up to 4 axes.
 Tensor kron(const Tensor& a, const Tensor& b);
 
 }  // namespace tern

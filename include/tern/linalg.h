@@ -20,7 +20,9 @@
 #include <string>
 #include <string_view>
 
+#include "tern/einsum.h"
 #include "tern/error.h"
+#include "tern/ops.h"
 #include "tern/tensor.h"
 
 namespace tern {
@@ -148,17 +150,14 @@ Tensor matrix_rank(const Tensor& x, const Tensor& rtol, bool hermitian = false);
 
 // ---------------------------------------------------------------- products and parts
 
-// a·b over the last two axes, leading axes broadcast; a vector is a row on the left, a column on the right. f64, c64
-// and c128 by BLAS (not differentiable); other dtypes are tern::matmul's.
-Tensor matmul(const Tensor& a, const Tensor& b);
+// Of every dtype; ops.h and einsum.h say what they are.
+using tern::kron;
+using tern::matmul;
+using tern::outer;
 // xⁿ by repeated squaring; the identity for 0, powers of inv(x) for negative n. Differentiable.
 Tensor matrix_power(const Tensor& x, int64_t n);
 // e^x by scaling and squaring of Padé approximants (Higham 2005); f32 and c64 are computed in double. Differentiable.
 Tensor expm(const Tensor& x);
-// Kronecker product [..., ma·mb, na·nb]; a missing axis counts as 1. Differentiable.
-Tensor kron(const Tensor& a, const Tensor& b);
-// a_i·b_j of two vectors. Differentiable.
-Tensor outer(const Tensor& a, const Tensor& b);
 // Of vectors of 3 along `axis`, which is counted from the end of both (-1 the last); other axes broadcast.
 // Differentiable.
 Tensor cross(const Tensor& a, const Tensor& b, int axis = -1);

@@ -38,7 +38,7 @@ Tensor expand(const Tensor& x, const Shape& shape);
 Tensor contiguous(const Tensor& x);
 Tensor clone(const Tensor& x);
 // Conversion to another dtype (kernels.h, CopyArgs gives the rounding); x itself if it has it. Differentiable between
-// floats.
+// floats, also through f64, which views, copies, concat and sum pass on; other ops refuse it there. Complex: an Error.
 Tensor cast(const Tensor& x, DType dtype);
 // Joined along an existing axis, of the promoted dtype (promotion.h); other extents must agree.
 Tensor concat(std::span<const Tensor> parts, int axis);

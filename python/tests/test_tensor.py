@@ -168,3 +168,9 @@ def test_methods():
                         (x.flatten(), array.flatten()), (x.argmax(1), array.argmax(1)), (x.std(), array.std())]:
         np.testing.assert_allclose(np.asarray(got), wanted, rtol=1e-6)
     assert x.copy().data_ptr != x.data_ptr and x.ravel().data_ptr == x.data_ptr
+
+
+def test_devices():
+    assert "cpu" in tern.Device.names() and "scalar" in tern.Device.cpu_isas()
+    best = tern.Device("cpu", isa=tern.Device.cpu_isas()[-1])
+    assert best.name == "cpu" and best.isa == tern.Device.cpu_isas()[-1]

@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/check.h"
+#include "base/check_kind.h"
 #include "core/format_shape.h"
 #include "device/backend.h"
 #include "tern/autograd.h"
@@ -159,15 +159,19 @@ void pull_back(GradState& node, Gradients& gradients) {
 
 Tensor seed(const Tensor& output, const Tensor& grad) {
   if (!grad.defined()) {
-    check(output.numel() == 1, "backward", "expected a gradient for an output of shape {}, got none",
-          output.shape());
+    check(output.numel() == 1, "backward", "expected a gradient for an output of shape {}, got none", output.shape());
     return Tensor::full(output.shape(), 1.0, DType::f32, output.device());
   }
-  check(grad.shape() == output.shape() && (grad.dtype() == DType::f32 || grad.dtype() == output.dtype()) &&
-            grad.device() == output.device(),
+  const bool of_output = grad.dtype() == output.dtype() && has_gradient(output.dtype());
+  check(grad.shape() == output.shape() && (grad.dtype() == DType::f32 || of_output) && grad.device() == output.device(),
         "backward", "expected a gradient f32 {} on the output's device, got {} {}", output.shape(),
         name_of(grad.dtype()), grad.shape());
   return grad.detach();
+}
+
+void check_carries(bool carries, const char* op, DType dtype) {
+  check_as<WrongType>(carries, op, "expected inputs without a gradient, which a result of dtype {} cannot carry",
+                      name_of(dtype));
 }
 
 }  // namespace
@@ -178,6 +182,17 @@ bool needs_grad(std::span<const Tensor> tensors) {
 
 void record(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp) {
   if (!needs_grad(inputs)) return;
+  check_carries(has_gradient(out.dtype()), op, out.dtype());
+  record_linear(out, op, inputs, std::move(vjp));
+}
+
+void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp) {
+  record(out, op, std::span<const Tensor>(inputs), std::move(vjp));
+}
+
+void record_linear(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp) {
+  if (!needs_grad(inputs)) return;
+  check_carries(is_float(out.dtype()), op, out.dtype());
   auto node = std::make_shared<GradState>();
   node->requires_grad = true;
   node->leaf = false;
@@ -187,8 +202,8 @@ void record(const Tensor& out, const char* op, std::span<const Tensor> inputs, G
   out.grad_state() = std::move(node);
 }
 
-void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp) {
-  record(out, op, std::span<const Tensor>(inputs), std::move(vjp));
+void record_linear(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp) {
+  record_linear(out, op, std::span<const Tensor>(inputs), std::move(vjp));
 }
 
 void backward(const Tensor& output, const Tensor& grad) {

@@ -21,8 +21,14 @@ bool needs_grad(std::span<const Tensor> tensors);
 // Makes `out`, fresh from an op, the result of `op` on `inputs`; records nothing when no input requires a gradient. The
 // vjp gets the f32 gradient of out, any strided view, and returns one f32 gradient per input, of the input's shape,
 // undefined where it is not needed; it captures detached tensors only (its own output, too: anything else would be a
-// cycle). Between ops of mixed precision a gradient is of the result's dtype, which then has one use only.
+// cycle). Between ops of mixed precision a gradient is of the result's dtype, which then has one use only. Throws Error
+// where an input requires a gradient and out's dtype carries none (has_gradient).
 void record(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp);
 void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp);
+
+// The same for an op that is linear and whose vjp reads nothing but the gradient: so out may be f64, too, between a
+// cast from f32 and one back, and its gradient is f32 as all are.
+void record_linear(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp);
+void record_linear(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp);
 
 }  // namespace tern

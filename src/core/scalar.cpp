@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "core/dispatch.h"
+#include "core/format_scalar.h"
 #include "core/odd_float.h"
 
 namespace tern {
@@ -50,9 +51,8 @@ uint64_t Scalar::to_uint64() const { return is_integral() ? bits_ : static_cast<
 
 std::array<std::byte, 16> Scalar::element(DType dtype, const char* op) const {
   check(kind_ != Kind::complex || is_complex(dtype) || dtype == DType::boolean, op,
-        "expected a real number for {}, got {}", name_of(dtype), to_string(*this));
-  check(!is_integer(dtype) || fits(dtype), op, "expected a number that fits {}, got {}", name_of(dtype),
-        to_string(*this));
+        "expected a real number for {}, got {}", name_of(dtype), *this);
+  check(!is_integer(dtype) || fits(dtype), op, "expected a number that fits {}, got {}", name_of(dtype), *this);
   std::array<std::byte, 16> bytes = {};
   const auto store = [&](const auto& value) { std::memcpy(bytes.data(), &value, sizeof value); };
   // Integers in one rounding, whatever their size.

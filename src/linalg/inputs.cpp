@@ -56,14 +56,13 @@ void check_matrices(const char* op, const Input& x) {
   check(x.tensor.device().name() == "cpu", op, "expected {} on a CPU, got it on {}", x.name, x.tensor.device().name());
   const Shape& shape = x.tensor.shape();
   check(shape.back() <= kMostExtent && shape.back(1) <= kMostExtent, op,
-        "expected {} to have matrices of at most {} rows and columns, got shape {}", x.name, kMostExtent,
-        to_string(shape));
+        "expected {} to have matrices of at most {} rows and columns, got shape {}", x.name, kMostExtent, shape);
 }
 
 void check_square(const char* op, const Input& x) {
   check_matrices(op, x);
   check(x.tensor.shape().back() == x.tensor.shape().back(1), op, "expected {} to have square matrices, got shape {}",
-        x.name, to_string(x.tensor.shape()));
+        x.name, x.tensor.shape());
 }
 
 void fail_numerically(const char* op, const char* expected, const Input& x, int64_t index, const std::string& got) {

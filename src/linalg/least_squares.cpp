@@ -116,7 +116,7 @@ LeastSquares lstsq(const Tensor& a, const Tensor& b, std::optional<double> rtol)
   check_inputs("lstsq", {{"a", a}, {"b", b}});
   const int64_t rows = b.rank() == 1 ? b.size(0) : b.size(-2);
   check(rows == a.size(-2), "lstsq", "expected b to have {} rows, as a of shape {} has, got shape {}", a.size(-2),
-        to_string(a.shape()), to_string(b.shape()));
+        a.shape(), b.shape());
   check(!rtol || *rtol >= 0, "lstsq", "expected rtol of 0 or more, got {}", rtol.value_or(0));
   const DType dtype = computed_dtype(a.dtype(), b.dtype());
   const Tensor left = cast(a.detach(), dtype), right = cast(b.detach(), dtype);

@@ -258,7 +258,7 @@ Tensor vector_norm(const Tensor& given, double ord, std::span<const int> axes, b
   const Tensor x = promoted(given);
   const Arrangement to = arranged("vector_norm", x, axes, keep);
   check(to.count > 0 || !std::isinf(ord) || to.rows == 0, "vector_norm",
-        "expected at least one element for a maximum or minimum, got shape {}", to_string(x.shape()));
+        "expected at least one element for a maximum or minimum, got shape {}", x.shape());
   return reshape(row_norms(reshape(permute(x, to.order), {to.rows, to.count}), ord), to.result);
 }
 

@@ -11,8 +11,7 @@
 #include "linalg/matrices.h"
 #include "linalg/routines.h"
 #include "ops/copy.h"
-#include "ops/gradients.h"
-#include "tern/einsum.h"
+#include "ops/view.h"
 #include "tern/linalg.h"
 #include "tern/ops.h"
 
@@ -28,19 +27,6 @@ Tensor diagonal_view(const Tensor& x, int64_t offset) {
   const int64_t start = count > 0 ? first_row * row_step + first_column * column_step : 0;
   return x.as_strided(with_axes(leading(x.shape(), 2), {count}),
                       with_axes(leading(x.strides(), 2), {row_step + column_step}), start);
-}
-
-// x seen as a matrix for kron: an axis of 1 in front where there are fewer than two.
-Tensor at_least_matrix(Tensor x) {
-  while (x.rank() < 2) x = unsqueeze(x, 0);
-  return x;
-}
-
-// [..., m, n] as [..., m, 1, n, 1], or [..., 1, m, 1, n] for the inner factor.
-Tensor spread(const Tensor& x, bool inner) {
-  const Shape batch = leading(x.shape(), 2);
-  const int64_t m = x.size(-2), n = x.size(-1);
-  return reshape(x, inner ? with_axes(batch, {1, m, 1, n}) : with_axes(batch, {m, 1, n, 1}));
 }
 
 }  // namespace
@@ -67,22 +53,6 @@ Tensor product(const Tensor& a, const Tensor& b) {
   return c;
 }
 
-Tensor matmul(const Tensor& a, const Tensor& b) {
-  check_vectors("matmul", {"a", a});
-  check_vectors("matmul", {"b", b});
-  check(a.device() == b.device(), "matmul", "expected a and b on one device, got two");
-  const DType dtype = computed_dtype(a.dtype(), b.dtype());
-  if (dtype == DType::f32) return tern::matmul(a, b);
-  const Tensor left = a.rank() == 1 ? unsqueeze(a, 0) : a, right = b.rank() == 1 ? unsqueeze(b, 1) : b;
-  check_matrices("matmul", {"a", left});
-  check_matrices("matmul", {"b", right});
-  check(left.size(-1) == right.size(-2), "matmul", "expected [..., m, k] and [..., k, n], got {} and {}",
-        to_string(a.shape()), to_string(b.shape()));
-  Tensor c = product(cast(left, dtype), cast(right, dtype));
-  if (b.rank() == 1) c = squeeze(c, -1);
-  return a.rank() == 1 ? squeeze(c, b.rank() == 1 ? -1 : -2) : c;
-}
-
 Tensor identity(const Shape& batch, int64_t n, DType dtype, const Device& device) {
   const Tensor out = Tensor::zeros(with_axes(batch, {n, n}), dtype, device);
   const Tensor diagonals = diagonal_view(out, 0);
@@ -105,25 +75,12 @@ Tensor matrix_power(const Tensor& given, int64_t n) {
   return n == 1 ? clone(power) : power;
 }
 
-Tensor kron(const Tensor& a, const Tensor& b) {
-  check_inputs("kron", {{"a", a}, {"b", b}});
-  const Tensor left = at_least_matrix(a), right = at_least_matrix(b);
-  const Tensor blocks = mul(spread(left, false), spread(right, true));  // [..., ma, mb, na, nb]
-  const Shape batch = leading(blocks.shape(), 4);
-  const Tensor out =
-      reshape(blocks, with_axes(batch, {left.size(-2) * right.size(-2), left.size(-1) * right.size(-1)}));
-  const int rank = std::max(a.rank(), b.rank());
-  return rank >= 2 ? out : reshape(out, rank == 1 ? Shape{out.numel()} : Shape{});
-}
-
-Tensor outer(const Tensor& a, const Tensor& b) { return tern::outer(a, b); }
-
 Tensor cross(const Tensor& a, const Tensor& b, int axis) {
   check_inputs("cross", {{"a", a}, {"b", b}});
   const int rank = std::min(a.rank(), b.rank());
   check(axis < 0 && axis >= -rank, "cross", "expected an axis in [{}, 0), got {}", -rank, axis);
   check(a.size(axis) == 3 && b.size(axis) == 3, "cross", "expected 3 elements on axis {}, got shapes {} and {}", axis,
-        to_string(a.shape()), to_string(b.shape()));
+        a.shape(), b.shape());
   std::vector<Tensor> parts;
   for (int i = 0; i < 3; ++i) {
     const int j = (i + 1) % 3, k = (i + 2) % 3;
@@ -143,14 +100,8 @@ Tensor diagonal(const Tensor& x, int64_t offset) {
   check_inputs("diagonal", {{"x", x}});
   check_rank_at_least("diagonal", {"x", x}, 2);
   const Tensor view = diagonal_view(x, offset);
-  if (needs_grad(x)) {
-    record(view, "diagonal", {x}, [shape = x.shape(), offset](const Tensor& dy) {
-      const Tensor dx = Tensor::zeros(shape, DType::f32, dy.device());
-      copy_into(dy, diagonal_view(dx, offset));
-      return Gradients{dx};
-    });
-  }
-  return view;
+  return differentiable("diagonal", x, view,
+                        scattered(x, [offset](const Tensor& dx) { return diagonal_view(dx, offset); }));
 }
 
 Tensor trace(const Tensor& x, int64_t offset) {

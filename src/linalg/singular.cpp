@@ -105,7 +105,7 @@ std::vector<double> tolerances(const char* op, const Tensor& x, const Tensor& rt
   check(!is_complex(rtol.dtype()), op, "expected rtol to be real, got {}", name_of(rtol.dtype()));
   const Shape batch = leading(x.shape(), 2);
   check(rtol.rank() <= batch.rank() && broadcast_shapes(op, rtol.shape(), batch) == batch, op,
-        "expected rtol to broadcast to {}, got shape {}", to_string(batch), to_string(rtol.shape()));
+        "expected rtol to broadcast to {}, got shape {}", batch, rtol.shape());
   return converted(expand(rtol.detach(), batch), DType::f64).to_vector<double>();
 }
 
@@ -259,7 +259,7 @@ Tensor cond(const Tensor& given, MatrixNorm ord) {
   }
   const Tensor x = promoted(given.detach());
   const Matrices of(x.shape());
-  check(of.smaller() > 0, "cond", "expected at least one row and column, got shape {}", to_string(x.shape()));
+  check(of.smaller() > 0, "cond", "expected at least one row and column, got shape {}", x.shape());
   const Tensor out = Tensor::empty(of.batch, real_dtype(x.dtype()), x.device());
   const Tensor s = by_values ? svdvals(x) : Tensor();
   const Tensor forth = by_values ? Tensor() : matrix_norm(x, ord);

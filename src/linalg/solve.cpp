@@ -62,8 +62,8 @@ void check_right_sides(const char* op, const Tensor& a, const Tensor& b) {
   check_vectors(op, {"b", b});
   check(a.device() == b.device(), op, "expected a and b on one device, got two");
   const int64_t rows = b.rank() == 1 ? b.size(0) : b.size(-2);
-  check(rows == a.size(-1), op, "expected b to have {} rows, as a of shape {} has, got shape {}", a.size(-1),
-        to_string(a.shape()), to_string(b.shape()));
+  check(rows == a.size(-1), op, "expected b to have {} rows, as a of shape {} has, got shape {}", a.size(-1), a.shape(),
+        b.shape());
 }
 
 Shape broadcast_batch(const char* op, const Tensor& a, const Tensor& b) {

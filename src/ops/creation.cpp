@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/format_scalar.h"
 #include "ops/array_call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
@@ -22,7 +23,7 @@ Wide whole(const char* op, const char* name, const Scalar& value, DType dtype) {
   const bool is_whole =
       value.kind() != Scalar::Kind::complex && (value.is_integral() || value.real() == std::trunc(value.real()));
   check(is_whole && (value.fits(DType::i64) || value.fits(DType::u64)), op,
-        "expected {} to be an integer for {}, got {}", name, name_of(dtype), to_string(value));
+        "expected {} to be an integer for {}, got {}", name, name_of(dtype), value);
   return value.fits(DType::i64) ? Wide{value.to_int64()} : Wide{value.to_uint64()};
 }
 
@@ -132,7 +133,7 @@ Tensor arange(const Scalar& start, const Scalar& stop, const Scalar& step, DType
         name_of(dtype));
   const auto is_complex_number = [](const Scalar& value) { return value.kind() == Scalar::Kind::complex; };
   check(!is_complex_number(start) && !is_complex_number(stop) && !is_complex_number(step), "arange",
-        "expected real numbers, got start {}, stop {} and step {}", to_string(start), to_string(stop), to_string(step));
+        "expected real numbers, got start {}, stop {} and step {}", start, stop, step);
   check(step.real() != 0, "arange", "expected a step other than 0, got 0");
   RampArgs args = {};
   args.dtype = dtype;
@@ -142,8 +143,7 @@ Tensor arange(const Scalar& start, const Scalar& stop, const Scalar& step, DType
     args.count = steps(whole("arange", "stop", stop, dtype) - first, by);
     const Wide last = first + by * (args.count - 1);
     check(!args.exact || args.count == 0 || (fits(first, dtype) && fits(last, dtype)), "arange",
-          "expected numbers that fit {}, got start {}, stop {} and step {}", name_of(dtype), to_string(start),
-          to_string(stop), to_string(step));
+          "expected numbers that fit {}, got start {}, stop {} and step {}", name_of(dtype), start, stop, step);
     args.first = static_cast<int64_t>(first);
     args.step = static_cast<int64_t>(by);
   } else {
@@ -193,7 +193,7 @@ Tensor triu(const Tensor& x, int64_t offset) { return triangle("triu", x, offset
 
 Tensor diag(const Tensor& x, int64_t offset) {
   check_inputs("diag", {{"x", x}});
-  check(x.rank() == 1 || x.rank() == 2, "diag", "expected x with one or two axes, got shape {}", to_string(x.shape()));
+  check(x.rank() == 1 || x.rank() == 2, "diag", "expected x with one or two axes, got shape {}", x.shape());
   if (x.rank() == 2) {
     return differentiable("diag", x, diagonal(x, offset),
                           scattered(x, [offset](const Tensor& dx) { return diagonal(dx, offset); }));
@@ -213,8 +213,7 @@ std::vector<Tensor> meshgrid(std::span<const Tensor> arrays, GridIndexing indexi
   for (int i = 0; i < rank; ++i) {
     const Tensor& array = arrays[static_cast<size_t>(i)];
     check_inputs("meshgrid", {{"array 0", arrays[0]}, {"array", array}});
-    check(array.rank() <= 1, "meshgrid", "expected arrays with at most one axis, got shape {}",
-          to_string(array.shape()));
+    check(array.rank() <= 1, "meshgrid", "expected arrays with at most one axis, got shape {}", array.shape());
     shape[axis_of(i)] = array.numel();
   }
   std::vector<Tensor> grids;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "core/format_shape.h"
 
 namespace tern {
 namespace {
@@ -109,7 +110,7 @@ EinsumLabels einsum_labels(std::string_view subscripts, std::span<const Tensor> 
   for (size_t i = 0; i < terms.size(); ++i) {
     const int letters = letters_of(terms[i]), rank = operands[i].rank();
     check(has_ellipsis(terms[i]) ? letters <= rank : letters == rank, "einsum",
-          "expected operand {} with the axes of \"{}\", got shape {}", i, terms[i], to_string(operands[i].shape()));
+          "expected operand {} with the axes of \"{}\", got shape {}", i, terms[i], operands[i].shape());
     labels.operands.push_back(term(terms[i], rank - letters));
     if (has_ellipsis(terms[i])) most_free = std::max(most_free, rank - letters);
   }

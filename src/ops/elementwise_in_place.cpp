@@ -15,7 +15,7 @@ using Function = Tensor (*)(const Tensor& a, const Tensor& b);
 void check_target(const char* name, const Tensor& x, const Tensor& y, DType result) {
   check(!needs_grad(x, y), name, "expected tensors outside any graph, got one that requires a gradient");
   check(broadcast_shapes(name, x.shape(), y.shape()) == x.shape(), name, "expected y that broadcasts to {}, got {}",
-        to_string(x.shape()), to_string(y.shape()));
+        x.shape(), y.shape());
   for (int axis = 0; axis < x.rank(); ++axis) {
     check(x.strides()[axis] != 0 || x.shape()[axis] <= 1, name,
           "expected x with elements of its own, got one that axis {} repeats", axis);

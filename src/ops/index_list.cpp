@@ -51,7 +51,7 @@ IndexList::IndexList(const char* op, const Tensor& x, std::span<const Index> ind
   const auto ellipses = std::count_if(indices.begin(), indices.end(), holds<Ellipsis>);
   check_as<OutOfRange>(ellipses <= 1, op, "expected at most one ellipsis, got {}", ellipses);
   check_as<OutOfRange>(used <= x.rank(), op, "expected indices for at most {} axes of shape {}, got them for {}",
-                       x.rank(), to_string(x.shape()), used);
+                       x.rank(), x.shape(), used);
   Cursor at;
   at.ellipsis_axes = x.rank() - used;
   for (const Index& index : indices) {

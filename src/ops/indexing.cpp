@@ -45,8 +45,7 @@ bool broadcasts_to(const Shape& from, const Shape& to) {
 Tensor source(const char* op, const Tensor& x, const Tensor& value, const Shape& shape) {
   Tensor from = value;
   while (from.rank() > shape.rank() && from.shape()[0] == 1) from = squeeze(from, 0);
-  check(broadcasts_to(from.shape(), shape), op, "expected a value that broadcasts to {}, got {}", to_string(shape),
-        to_string(value.shape()));
+  check(broadcasts_to(from.shape(), shape), op, "expected a value that broadcasts to {}, got {}", shape, value.shape());
   if (from.dtype() != x.dtype() || from.shares_storage_with(x)) from = converted(from, x.dtype());
   return expand(from, shape);
 }
@@ -74,8 +73,7 @@ IndexedAxis each_along(const Tensor& x, int axis, const Tensor& index, const Sha
 
 // The shape to which x and indices broadcast but for x's extent of the axis.
 Shape shape_along(const char* op, const Tensor& x, const Tensor& indices, int axis) {
-  check(x.rank() == indices.rank(), op, "expected indices with {} axes, got shape {}", x.rank(),
-        to_string(indices.shape()));
+  check(x.rank() == indices.rank(), op, "expected indices with {} axes, got shape {}", x.rank(), indices.shape());
   Shape other = x.shape();
   other[axis] = 1;
   Shape shape = broadcast_shapes(op, other, indices.shape());
@@ -148,8 +146,7 @@ void put_along_axis(const Tensor& x, const Tensor& indices, const Tensor& values
   const Shape shape = shape_along("put_along_axis", x, indices, at);
   Shape own = x.shape();
   own[at] = shape[at];
-  check(own == shape, "put_along_axis", "expected indices that broadcast to {}, got {}", to_string(own),
-        to_string(indices.shape()));
+  check(own == shape, "put_along_axis", "expected indices that broadcast to {}, got {}", own, indices.shape());
   const Tensor index = integer_index(names, indices);
   scatter(each_along(x, at, index, shape, names), source("put_along_axis", x, values, shape));
 }

@@ -109,8 +109,7 @@ Tensor squeeze(const Tensor& x, std::span<const int> axes) {
   std::vector<int> from_last = distinct_axes("squeeze", axes, x.rank());
   std::sort(from_last.rbegin(), from_last.rend());
   for (const int axis : from_last) {
-    check(x.shape()[axis] == 1, "squeeze", "expected an extent of 1 on axis {}, got shape {}", axis,
-          to_string(x.shape()));
+    check(x.shape()[axis] == 1, "squeeze", "expected an extent of 1 on axis {}, got shape {}", axis, x.shape());
   }
   Tensor y = x;
   for (const int axis : from_last) y = squeeze(y, axis);
@@ -184,8 +183,8 @@ Tensor reshape(const Tensor& x, const Shape& shape, std::optional<bool> copy) {
   const Tensor y = reshape(x, shape);
   if (!copy) return y;
   const bool shares = y.shares_storage_with(x);
-  check(*copy || shares, "reshape", "expected a view of shape {}, got strides {} of {}, which need a copy",
-        to_string(shape), to_string(x.strides()), to_string(x.shape()));
+  check(*copy || shares, "reshape", "expected a view of shape {}, got strides {} of {}, which need a copy", shape,
+        x.strides(), x.shape());
   return *copy && shares ? clone(y) : y;
 }
 
@@ -256,7 +255,7 @@ Tensor repeat(const Tensor& x, const Tensor& repeats, std::optional<int> axis) {
   const int at = normalize_axis("repeat", *axis, x.rank());
   const int64_t extent = x.shape()[at];
   check(repeats.rank() == 0 || (repeats.rank() == 1 && (repeats.numel() == 1 || repeats.numel() == extent)), "repeat",
-        "expected repeats of shape [{}], [1] or [], got {}", extent, to_string(repeats.shape()));
+        "expected repeats of shape [{}], [1] or [], got {}", extent, repeats.shape());
   const std::vector<int64_t> counts = cast(repeats, DType::i64).to_vector<int64_t>();
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < extent; ++i) {
@@ -293,7 +292,7 @@ Tensor pad(const Tensor& x, std::span<const std::pair<int64_t, int64_t>> widths,
     check(before >= 0 && after >= 0, "pad", "expected widths of 0 or more, got {} and {} for axis {}", before, after,
           axis);
     check(mode == PadMode::constant || x.shape()[axis] > 0 || before + after == 0, "pad",
-          "expected elements to pad with on axis {}, got shape {}", axis, to_string(x.shape()));
+          "expected elements to pad with on axis {}, got shape {}", axis, x.shape());
   }
   if (mode == PadMode::constant) return padded_with(x, widths, value);
   Tensor y = x;

@@ -3,6 +3,7 @@
 #include "ops/matmul.h"
 
 #include "ops/array_call.h"
+#include "ops/array_pointwise.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
 #include "ops/dims.h"
@@ -136,7 +137,10 @@ Tensor matrices_product(const Tensor& a, const Tensor& b, bool conjugate) {
   const Shape batch = broadcast_shapes("matmul", batch_of(a.shape()), batch_of(b.shape()));
   const Tensor left = expand(a.detach(), with_matrix(batch, a.shape().back(1), a.shape().back()));
   const Tensor right = expand(b.detach(), with_matrix(batch, b.shape().back(1), b.shape().back()));
-  if (a.dtype() != DType::f32) return array_product(left, right, conjugate && is_complex(a.dtype()));
+  if (a.dtype() != DType::f32) {
+    check_gradients("matmul", {{"a", a}, {"b", b}}, a.dtype());
+    return array_product(left, right, conjugate && is_complex(a.dtype()));
+  }
   const Tensor c = product(left, right);
   if (needs_grad(a, b)) {
     record(c, "matmul", {a, b},
@@ -158,8 +162,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const DType dtype = result_type(a.dtype(), b.dtype());
   if (a.rank() > 1 && b.rank() > 1) return matrices_product(cast(a, dtype), cast(b, dtype), false);
   check(a.shape().back() == b.shape().back(b.rank() == 1 ? 0 : 1), "matmul",
-        "expected as many elements to sum over in a as in b, got {} and {}", to_string(a.shape()),
-        to_string(b.shape()));
+        "expected as many elements to sum over in a as in b, got {} and {}", a.shape(), b.shape());
   // A vector is a row of a or a column of b, and leaves no axis.
   const Tensor y = matmul(a.rank() == 1 ? unsqueeze(a, 0) : a, b.rank() == 1 ? unsqueeze(b, 1) : b);
   const Tensor rows = b.rank() == 1 ? squeeze(y, -1) : y;

@@ -35,6 +35,7 @@ Tensor unary(const char* name, UnaryOp op, ArrayUnaryOp of_arrays, const Tensor&
   check_kinds(name, {{"x", x}}, integers ? kNumbers : kAll);
   const DType dtype = integers ? x.dtype() : float_dtype(x.dtype());
   if (is_arithmetic(dtype)) return unary(name, op, x.dtype() == dtype ? x : cast(x, dtype), side, integers);
+  check_gradients(name, {{"x", x}}, dtype);
   const bool real = of_arrays == ArrayUnaryOp::absolute;
   return made(name, of_arrays, dtype, x, real ? real_dtype(dtype) : dtype);
 }
@@ -184,7 +185,7 @@ void record_binary(const char* name, const Tensor& a, const Tensor& b, const Ten
 
 void check_divisor(const char* op, const Tensor& a, const Tensor& b) {
   check_inputs(op, {{"a", a}, {"b", b}});
-  if (!is_integer(result_type(a.dtype(), b.dtype()))) return;
+  if (is_float(b.dtype()) || !is_integer(result_type(a.dtype(), b.dtype()))) return;
   std::vector<std::byte> zeros(static_cast<size_t>(b.numel()));
   equal(b, scalar_like(b, 0)).copy_to_host(zeros);
   const bool any = std::any_of(zeros.begin(), zeros.end(), [](std::byte zero) { return zero != std::byte{0}; });

@@ -53,8 +53,8 @@ Tensor tensordot(const Tensor& a, const Tensor& b, std::span<const int> a_axes, 
   const std::vector<int> of_a = axes_of(a, a_axes), of_b = axes_of(b, b_axes);
   for (size_t i = 0; i < of_a.size(); ++i) {
     check(a.shape()[of_a[i]] == b.shape()[of_b[i]], "tensordot",
-          "expected equal extents of axis {} of a and axis {} of b, got shapes {} and {}", of_a[i], of_b[i],
-          to_string(a.shape()), to_string(b.shape()));
+          "expected equal extents of axis {} of a and axis {} of b, got shapes {} and {}", of_a[i], of_b[i], a.shape(),
+          b.shape());
   }
   const Unfolded left = unfolded(a, of_a, true), right = unfolded(b, of_b, false);
   Shape shape = left.others;
@@ -76,7 +76,7 @@ Tensor vecdot(const Tensor& a, const Tensor& b, int axis) {
   check_inputs("vecdot", {{"a", a}, {"b", b}});
   const int a_axis = normalize_axis("vecdot", axis, a.rank()), b_axis = normalize_axis("vecdot", axis, b.rank());
   check(a.shape()[a_axis] == b.shape()[b_axis], "vecdot", "expected equal extents of axis {}, got shapes {} and {}",
-        axis, to_string(a.shape()), to_string(b.shape()));
+        axis, a.shape(), b.shape());
   const Tensor rows = unsqueeze(moveaxis(a, std::vector<int>{a_axis}, std::vector<int>{-1}), -2);
   const Tensor columns = unsqueeze(moveaxis(b, std::vector<int>{b_axis}, std::vector<int>{-1}), -1);
   return squeeze(squeeze(conjugate_product(rows, columns), -1), -1);
@@ -92,8 +92,8 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 Tensor kron(const Tensor& a, const Tensor& b) {
   check_inputs("kron", {{"a", a}, {"b", b}});
   const int rank = std::max(a.rank(), b.rank());
-  check(rank <= kMaxRank / 2, "kron", "expected up to {} axes, got shapes {} and {}", kMaxRank / 2,
-        to_string(a.shape()), to_string(b.shape()));
+  check(rank <= kMaxRank / 2, "kron", "expected up to {} axes, got shapes {} and {}", kMaxRank / 2, a.shape(),
+        b.shape());
   Shape a_shape, b_shape, shape;
   for (int axis = 0; axis < rank; ++axis) {
     const int from_end = rank - 1 - axis;

@@ -182,8 +182,7 @@ Tensor Generator::choice(int64_t count, const Shape& shape, const Device& device
   const int64_t drawn = shape.numel();
   check(count > 0 || drawn == 0, "choice", "expected a count above 0, got {}", count);
   if (replace) return integers(0, std::max<int64_t>(count, 1), shape, DType::i64, device);
-  check(drawn <= count, "choice", "expected at most {} numbers without replacement, got shape {}", count,
-        to_string(shape));
+  check(drawn <= count, "choice", "expected at most {} numbers without replacement, got shape {}", count, shape);
   std::vector<int64_t> all(static_cast<size_t>(count));
   std::iota(all.begin(), all.end(), 0);
   for (int64_t i = 0; i < drawn; ++i) {

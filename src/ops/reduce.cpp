@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sums and extremes over axes.
+#include "ops/array_pointwise.h"
 #include "ops/call.h"
 #include "ops/checks.h"
 #include "ops/copy.h"
@@ -128,7 +129,7 @@ Tensor sum(const Tensor& x, std::span<const int> axes, bool keep) {
   const Tensor y =
       kept.as_strided(reduced_shape(x.shape(), set, keep), contiguous_strides(reduced_shape(x.shape(), set, keep)), 0);
   if (needs_grad(x)) {
-    record(y, "sum", {x}, [kept_shape = kept.shape(), shape = x.shape()](const Tensor& dy) {
+    record_linear(y, "sum", {x}, [kept_shape = kept.shape(), shape = x.shape()](const Tensor& dy) {
       return Gradients{expand(reshape(dy, kept_shape), shape)};
     });
   }
@@ -152,6 +153,7 @@ namespace {
 // The mean of what has no gradient: integers give f32.
 Tensor array_mean(const Tensor& x, std::span<const int> axes, bool keep) {
   check_arrays("mean", x, {x.dtype()});
+  check_gradients("mean", {{"x", x}}, x.dtype());
   const AxisSet set = axis_set("mean", axes, x.rank());
   const Merged merged = merge_set(x, set);
   const DType result = is_complex(x.dtype()) ? x.dtype() : DType::f64;

@@ -2,7 +2,7 @@
 // Variances and the logarithm of a sum of exponentials.
 #include <limits>
 
-#include "ops/checks.h"
+#include "ops/array_pointwise.h"
 #include "ops/copy.h"
 #include "ops/gradients.h"
 #include "ops/reduce_axes.h"
@@ -38,6 +38,7 @@ Tensor variance(const char* name, const Tensor& x, std::span<const int> axes, do
   check_inputs(name, {{"x", x}});
   check(!is_complex(x.dtype()), name, "expected x of a real dtype, got {}", name_of(x.dtype()));
   check_arrays(name, x, {x.dtype()});
+  check_gradients(name, {{"x", x}}, x.dtype());
   if (is_half(x.dtype())) {
     return through_f32([&](const Tensor& wide) { return variance(name, wide, axes, correction, keep); }, x);
   }

@@ -162,7 +162,8 @@ Tensor cast(const Tensor& x, DType dtype) {
   check_inputs("cast", {{"x", x}});
   if (x.dtype() == dtype) return x;
   const Tensor y = converted(x, dtype);
-  return has_gradient(dtype) ? differentiable("cast", x, y, [](const Tensor& dy) { return dy; }) : y;
+  if (is_integer(dtype) || dtype == DType::boolean) return y;
+  return differentiable("cast", x, y, [](const Tensor& dy) { return dy; });
 }
 
 Tensor concat(std::span<const Tensor> parts, int axis) {
@@ -186,8 +187,8 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   for (size_t i = 0; i < parts.size(); ++i) {
     copy_into(parts[i], slice(y, at, ends[i] - parts[i].shape()[at], ends[i]));
   }
-  if (needs_grad(parts) && has_gradient(y.dtype())) {
-    record(y, "concat", parts, [at, ends](const Tensor& dy) {
+  if (needs_grad(parts)) {
+    record_linear(y, "concat", parts, [at, ends](const Tensor& dy) {
       Gradients out;
       for (size_t i = 0; i < ends.size(); ++i) out.push_back(slice(dy, at, i == 0 ? 0 : ends[i - 1], ends[i]));
       return out;

@@ -7,10 +7,11 @@
 
 namespace tern {
 
-// `view` of x, whose gradient goes back through `back`.
+// `view`, x's elements elsewhere or converted, whose gradient goes back through `back`, which reads nothing else. In
+// f64, too.
 template <class F>
 Tensor differentiable(const char* op, const Tensor& x, const Tensor& view, F back) {
-  if (needs_grad(x)) record(view, op, {x}, [back](const Tensor& dy) { return Gradients{back(dy)}; });
+  if (needs_grad(x)) record_linear(view, op, {x}, [back](const Tensor& dy) { return Gradients{back(dy)}; });
   return view;
 }
 

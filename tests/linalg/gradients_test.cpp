@@ -2,7 +2,9 @@
 // Gradients against central differences.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
+#include <string>
 
 #include "linalg/cases.h"
 #include "support/fails_with.h"
@@ -168,6 +170,33 @@ TEST(LinalgGradient, OfProductsAndParts) {
   EXPECT_TRUE(gradients_agree([](const Tensors& in) { return linalg::trace(in[0], 1); }, {a}));
   const Tensor v = select(select(a, 0, 0), 0, 1), w = select(select(b, 0, 0), 1, 1);
   EXPECT_TRUE(gradients_agree([](const Tensors& in) { return linalg::outer(in[0], in[1]); }, {v, w}));
+}
+
+TEST(LinalgGradient, IsRefusedInF64) {
+  const Tensor x = cast(matrices(3, 3, 4).set_requires_grad(), DType::f64), plain = x.detach();
+  const std::pair<const char*, std::function<Tensor()>> computations[] = {
+      {"[inv]", [&] { return linalg::inv(x); }},
+      {"[det]", [&] { return linalg::det(x); }},
+      {"[eigh]", [&] { return linalg::eigh(x).values; }},
+      {"[svd]", [&] { return linalg::svdvals(x); }},
+      {"[qr]", [&] { return linalg::qr(x).r; }},
+      {"[solve]", [&] { return linalg::solve(x, plain); }},
+      {"[matmul]", [&] { return linalg::matmul(x, plain); }},
+      {"[expm]", [&] { return linalg::expm(x); }},
+      {"[vector_norm]", [&] { return linalg::vector_norm(x); }},
+  };
+  for (const auto& [name, compute] : computations) {
+    EXPECT_TRUE(fails_with(std::string(name) + " expected", compute)) << name;
+    EXPECT_TRUE(fails_with("without a gradient", compute)) << name;
+  }
+  EXPECT_NO_THROW(linalg::inv(plain));
+}
+
+// The views among them move elements only.
+TEST(LinalgGradient, OfViewsGoesThroughF64) {
+  const Tensor x = matrices(3, 3, 0);
+  EXPECT_TRUE(gradients_agree(
+      [](const Tensors& in) { return square(cast(linalg::trace(cast(in[0], DType::f64), 1), DType::f32)); }, {x}));
 }
 
 TEST(LinalgGradient, OfHalfPrecisionGoesThroughCasts) {

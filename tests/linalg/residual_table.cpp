@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "linalg/matrix_market.h"
 #include "linalg/residuals.h"
 
 namespace tern::testing {
@@ -34,7 +35,9 @@ void add_results(Table& table, std::vector<std::string>& order) {
     if (!table.contains(name)) order.push_back(name);
     return table[name];
   };
-  for (const MatrixCase& of : any_matrices(kComplex)) {
+  std::vector<MatrixCase> any = any_matrices(kComplex);
+  for (const MatrixCase& of : collected_matrices()) any.push_back(of);
+  for (const MatrixCase& of : any) {
     Row& row = row_of(of.name);
     const Tensor x = to_tensor<T>(of.values, cpu());
     const Tensor b = to_tensor<T>(random_matrix(x.size(0), 4, 23, kComplex), cpu());
@@ -47,15 +50,21 @@ void add_results(Table& table, std::vector<std::string>& order) {
     keep_worst(row, "pinv", pinv_residual<T>(x));
     if (x.size(0) == x.size(1)) keep_worst(row, "eig", eig_residual<T>(x));
   }
-  for (const MatrixCase& of : positive_matrices(kComplex)) {
+  const MatrixCase stiffness = collected("bcsstk01");
+  std::vector<MatrixCase> positive = positive_matrices(kComplex), hermitian = hermitian_matrices(kComplex);
+  positive.push_back(stiffness);
+  hermitian.push_back(stiffness);
+  for (const MatrixCase& of : positive) {
     for (const bool upper : {false, true}) {
       keep_worst(row_of(of.name), "cholesky", cholesky_residual<T>(to_tensor<T>(of.values, cpu()), upper));
     }
   }
-  for (const MatrixCase& of : hermitian_matrices(kComplex)) {
+  for (const MatrixCase& of : hermitian) {
     keep_worst(row_of(of.name), "eigh", eigh_residual<T>(to_tensor<T>(of.values, cpu())));
   }
-  for (const MatrixCase& of : regular_matrices(kComplex)) {
+  std::vector<MatrixCase> regular = regular_matrices(kComplex);
+  for (const char* const name : {"west0067", "bcsstk01", "fs_183_6"}) regular.push_back(collected(name));
+  for (const MatrixCase& of : regular) {
     const Tensor x = to_tensor<T>(of.values, cpu());
     const Tensor b = to_tensor<T>(random_matrix(x.size(0), 5, 21, kComplex), cpu());
     keep_worst(row_of(of.name), "solve", solve_residual<T>(x, b));

@@ -179,6 +179,10 @@ TEST(Kron, MultipliesEveryPair) {
   EXPECT_EQ(kron(a, b).to_vector<int16_t>(), (std::vector<int16_t>{0, 1, 2, 0, 2, 4, 0, 3, 6, 0, 4, 8}));
   EXPECT_EQ(kron(b, a).shape(), (Shape{2, 6}));
   EXPECT_EQ(kron(b, a).to_vector<int16_t>(), (std::vector<int16_t>{0, 0, 1, 2, 2, 4, 0, 0, 3, 4, 6, 8}));
+  // The one with fewer axes has leading ones of 1.
+  const Tensor c = reshape(arange(0, 4, 1, DType::i16, cpu()), {2, 1, 2});
+  EXPECT_EQ(kron(c, a).shape(), (Shape{2, 2, 4}));
+  EXPECT_EQ(kron(c, a).to_vector<int16_t>(), (std::vector<int16_t>{0, 0, 1, 2, 0, 0, 3, 4, 2, 4, 3, 6, 6, 8, 9, 12}));
   EXPECT_EQ(outer(b, b).to_vector<int16_t>(), (std::vector<int16_t>{0, 0, 0, 0, 1, 2, 0, 2, 4}));
   EXPECT_EQ(outer(b, ones({0}, DType::i16, cpu())).shape(), (Shape{3, 0}));
 }

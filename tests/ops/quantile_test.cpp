@@ -6,15 +6,15 @@
 #include <cmath>
 #include <limits>
 
-#include "device/backend.h"
+#include "support/array_test.h"
 #include "support/fails_with.h"
 #include "support/gradient_check.h"
-#include "support/test_device.h"
 #include "tern/reductions.h"
 
 namespace tern {
 namespace {
 
+using testing::cpu;
 using testing::fails_with;
 using testing::gradients_agree;
 
@@ -22,17 +22,7 @@ using Axes = std::vector<int>;
 using Doubles = std::vector<double>;
 using Method = QuantileMethod;
 
-const Device& cpu() {
-  static const Device device = testing::test_device();
-  return device;
-}
-
-class Quantile : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (cpu().backend().kernels().array == nullptr) GTEST_SKIP() << "no kernels for arrays";
-  }
-};
+class Quantile : public testing::ArrayTest {};
 
 // The paper's Q(p): x[j] and x[j + 1] of the elements numbered from 1, with j = floor(n·p + m) and weight g or, for the
 // discontinuous kinds, 0, 1/2 or 1.

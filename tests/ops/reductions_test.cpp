@@ -8,38 +8,27 @@
 #include <cstring>
 #include <limits>
 
-#include "device/backend.h"
+#include "support/array_test.h"
 #include "support/arrays.h"
 #include "support/fails_with.h"
 #include "support/gradient_check.h"
-#include "support/test_device.h"
 
 namespace tern {
 namespace {
 
+using testing::cpu;
 using testing::Exact;
 using testing::fails_with;
 using testing::gradients_agree;
+using testing::kInf;
+using testing::kNan;
 using testing::Numbers;
 using testing::numbers;
 using testing::real_dtypes;
 
 using Axes = std::vector<int>;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN(), kInf = std::numeric_limits<double>::infinity();
-
-const Device& cpu() {
-  static const Device device = testing::test_device();
-  return device;
-}
-
-// Kernels for arrays are a CPU's so far.
-class Reductions : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (cpu().backend().kernels().array == nullptr) GTEST_SKIP() << "no kernels for arrays";
-  }
-};
+class Reductions : public testing::ArrayTest {};
 
 const std::vector<Shape>& shapes() {
   static const std::vector<Shape> list = {{}, {1}, {7}, {3, 5}, {2, 1, 17}, {5, 3, 2, 4}, {0}, {3, 0}, {0, 2, 3}};

@@ -8,39 +8,28 @@
 #include <limits>
 #include <numeric>
 
-#include "device/backend.h"
+#include "support/array_test.h"
 #include "support/arrays.h"
 #include "support/cpus.h"
 #include "support/fails_with.h"
 #include "support/gradient_check.h"
-#include "support/test_device.h"
 
 namespace tern {
 namespace {
 
+using testing::cpu;
 using testing::Exact;
 using testing::fails_with;
 using testing::gradients_agree;
+using testing::kInf;
+using testing::kNan;
 using testing::Numbers;
 using testing::numbers;
 using testing::real_dtypes;
 
 using Places = std::vector<int64_t>;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN(), kInf = std::numeric_limits<double>::infinity();
-
-const Device& cpu() {
-  static const Device device = testing::test_device();
-  return device;
-}
-
-// Kernels for arrays are a CPU's so far.
-class Sorting : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (cpu().backend().kernels().array == nullptr) GTEST_SKIP() << "no kernels for arrays";
-  }
-};
+class Sorting : public testing::ArrayTest {};
 
 // The order that sorting.h promises.
 bool comes_first(Exact a, Exact b, bool descending) {

@@ -7,8 +7,13 @@ void binary_run(const void* left, const void* right, void* to, int64_t count) {
   const T* a = static_cast<const T*>(left);
   const T* b = static_cast<const T*>(right);
   Y* y = static_cast<Y*>(to);
-#pragma GCC ivdep
-  for (int64_t i = 0; i < count; ++i) y[i] = fn(a[i], b[i]);
+  const auto ahead = [=](int64_t i, int64_t n) {
+    read_ahead(a + i, n);
+    read_ahead(b + i, n);
+    read_ahead(y + i, n);
+  };
+  for_each_ahead(count, is_long(count * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y))), ahead,
+                 [=](int64_t i) { y[i] = fn(a[i], b[i]); });
 }
 
 template <class T, class Fn>

@@ -9,6 +9,7 @@ constexpr int64_t kBlockBytes = 8192;
 class Cursor {
  public:
   Cursor(const Dims& shape, const Dims& strides, int64_t flat) : shape_(shape), strides_(strides) {
+    if (flat == 0) return;
     for (int axis = shape.rank - 1; axis >= 0; --axis) {
       index_[axis] = flat % shape.at[axis];
       flat /= shape.at[axis];
@@ -39,7 +40,7 @@ class Cursor {
   const Dims& shape_;
   const Dims& strides_;
   int64_t offset_ = 0;
-  int64_t index_[8];
+  int64_t index_[8] = {};
 };
 
 // An operand of a kernel, and whether its elements lie side by side in order, or are one.

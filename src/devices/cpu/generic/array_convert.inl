@@ -8,7 +8,12 @@ void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride,
   const From* x = static_cast<const From*>(from);
   To* y = static_cast<To*>(to);
   if (x_stride == 1 && y_stride == 1) {
-    for (int64_t i = 0; i < count; ++i) y[i] = fn(x[i]);
+    const auto ahead = [=](int64_t i, int64_t n) {
+      read_ahead(x + i, n);
+      read_ahead(y + i, n);
+    };
+    for_each_ahead(count, is_long(count * static_cast<int64_t>(sizeof(From) + sizeof(To))), ahead,
+                   [=](int64_t i) { y[i] = fn(x[i]); });
   } else {
     for (int64_t i = 0; i < count; ++i) y[i * y_stride] = fn(x[i * x_stride]);
   }

@@ -4,6 +4,7 @@
 // Each uses those above it.
 // clang-format off
 #include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/ahead.inl"
 #include "devices/cpu/generic/runs.inl"
 #include "devices/cpu/generic/array_types.inl"
 #include "devices/cpu/generic/array_limits.inl"

@@ -6,8 +6,12 @@ void unary_run(const void* from, void* to, int64_t count) {
   const Fn fn;
   const T* x = static_cast<const T*>(from);
   Y* y = static_cast<Y*>(to);
-#pragma GCC ivdep
-  for (int64_t i = 0; i < count; ++i) y[i] = fn(x[i]);
+  const auto ahead = [=](int64_t i, int64_t n) {
+    read_ahead(x + i, n);
+    read_ahead(y + i, n);
+  };
+  for_each_ahead(count, is_long(count * static_cast<int64_t>(sizeof(T) + sizeof(Y))), ahead,
+                 [=](int64_t i) { y[i] = fn(x[i]); });
 }
 
 // The loop of a function without state from T to Y.

@@ -7,9 +7,17 @@ void binary_map_f32(const Exec& exec, const BinaryArgs& args, const Fn& fn) {
   const auto* b = static_cast<const float*>(args.b.data);
   auto* y = static_cast<float*>(args.y);
   const int64_t a_stride = last_of(args.a.strides), b_stride = last_of(args.b.strides);
+  const bool long_loop = is_long(count_of(args.shape) * int64_t{3 * sizeof(float)});
   for_runs(exec, args.shape, {&args.a.strides, &args.b.strides}, [&](int64_t at, int64_t count, const auto& walk) {
     with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [&](auto left, auto right) {
-      for_lanes(0, count, [&](int64_t i, auto n) { store<V>(y + at + i, fn(left.at(i, n), right.at(i, n)), n); });
+      const auto ahead = [&](int64_t i) {
+        left.ahead(i);
+        right.ahead(i);
+        read_ahead(y + at + i, V::kLanes);
+      };
+      for_lanes_ahead(0, count, long_loop, ahead, [&](int64_t i, auto n) {
+        store<V>(y + at + i, fn(left.at(i, n), right.at(i, n)), n);
+      });
     });
   });
 }
@@ -37,7 +45,13 @@ void binary_f32(const Exec& exec, const BinaryArgs& args) {
 template <class T, class Y, class Fn>
 void map_run(const T* a, int64_t a_stride, const T* b, int64_t b_stride, Y* y, int64_t n, const Fn& fn) {
   if (a_stride == 1 && b_stride == 1) {
-    for (int64_t i = 0; i < n; ++i) y[i] = fn(a[i], b[i]);
+    const auto ahead = [=](int64_t i, int64_t step) {
+      read_ahead(a + i, step);
+      read_ahead(b + i, step);
+      read_ahead(y + i, step);
+    };
+    for_each_ahead(n, is_long(n * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y))), ahead,
+                   [=](int64_t i) { y[i] = fn(a[i], b[i]); });
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = fn(a[i * a_stride], b[i * b_stride]);
   }
@@ -94,12 +108,19 @@ void compare_map_f32(const Exec& exec, const CompareArgs& args, const Fn& fn) {
   const auto* a = static_cast<const float*>(args.a.data);
   const auto* b = static_cast<const float*>(args.b.data);
   const int64_t a_stride = last_of(args.a.strides), b_stride = last_of(args.b.strides);
+  const bool long_loop = is_long(count_of(args.shape) * int64_t{2 * sizeof(float)});
   for_runs(exec, args.shape, {&args.a.strides, &args.b.strides}, [&](int64_t at, int64_t count, const auto& walk) {
-    with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [&](auto left, auto right) {
-      for_lanes(0, count, [&](int64_t i, auto n) {
+    // By value: bytes may be written over anything, which would have to be read again.
+    uint8_t* const y = args.y + at;
+    with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [=](auto left, auto right) {
+      const auto ahead = [=](int64_t i) {
+        left.ahead(i);
+        right.ahead(i);
+      };
+      for_lanes_ahead(0, count, long_loop, ahead, [=](int64_t i, auto n) {
         uint8_t lanes[V::kLanes];
         V::store_bool(lanes, fn(left.at(i, n), right.at(i, n)));
-        memcpy(args.y + at + i, lanes, static_cast<size_t>(n));
+        memcpy(y + i, lanes, static_cast<size_t>(n));
       });
     });
   });

@@ -4,6 +4,7 @@
 // Some use those above them.
 // clang-format off
 #include "devices/cpu/generic/parallel.inl"
+#include "devices/cpu/generic/ahead.inl"
 #include "devices/cpu/generic/lanes.inl"
 #include "devices/cpu/generic/math.inl"
 #include "devices/cpu/generic/convert.inl"

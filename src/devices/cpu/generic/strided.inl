@@ -9,6 +9,7 @@ struct UnitRun {
   typename V::F at(int64_t i, N n) const {
     return load<V>(p + i, n);
   }
+  void ahead(int64_t i) const { read_ahead(p + i, V::kLanes); }
 };
 template <class V>
 struct SplatRun {
@@ -17,6 +18,7 @@ struct SplatRun {
   typename V::F at(int64_t, N) const {
     return value;
   }
+  void ahead(int64_t) const {}
 };
 template <class V>
 struct StridedRun {
@@ -28,6 +30,7 @@ struct StridedRun {
     for (int64_t l = 0; l < n; ++l) lanes[l] = p[(i + l) * stride];
     return V::load(lanes);
   }
+  void ahead(int64_t) const {}
 };
 
 // Calls fn(a, b) with the cheapest readers for two runs.
