@@ -192,7 +192,9 @@ struct VectorMath {
     const double p = polynomial(z, z * z, -0x1.5555555555555p-3, 0x1.11111111110c1p-7, -0x1.a01a01a0148bcp-13,
                                 0x1.71de3a5287c6ep-19, -0x1.ae6454cb57156p-26, 0x1.6123cb28f5d31p-33,
                                 -0x1.ae431d9511bf8p-41, 0x1.8829a299a434ap-49);
-    return fused(r * z, p, r);
+    const double y = fused(r * z, p, r);
+    const uint64_t size = bits(size_of(y)), one = bits(1);  // roundings may add up to more than 1
+    return with_sign(number(size < one ? size : one), y);
   }
 
   // x = k·π + rest; sum is kMagic + k.
