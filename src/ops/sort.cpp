@@ -28,7 +28,9 @@ Tensor sort_rows(const Tensor& x, bool descending, bool as_index) {
         .x = x.raw(),
         .y = as_index ? nullptr : y.raw(),
         .index = as_index ? y.data<int64_t>() : nullptr,
-        .room = room.defined() ? room.raw() : nullptr});
+        .room = room.defined() ? room.raw() : nullptr,
+        .places = nullptr,
+        .place_count = 0});
   return y;
 }
 

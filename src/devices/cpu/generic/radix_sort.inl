@@ -8,6 +8,8 @@ struct KeyAndIndex {
   uint64_t key, index;
 };
 
+constexpr int bit_width(uint64_t x) { return x == 0 ? 0 : 64 - __builtin_clzll(x); }
+
 template <class Key>
 Key key_of(Key element) {
   return element;
