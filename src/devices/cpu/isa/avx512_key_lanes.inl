@@ -67,7 +67,7 @@ struct KeyLanes<uint32_t> {
   // whole vector.
   static int split(V v, Mask below, uint32_t* front, uint32_t* back) {
     store(front, _mm512_maskz_compress_epi32(below, v));
-    store(back, _mm512_maskz_compress_epi32(static_cast<Mask>(~below), v));
+    store(back, _mm512_maskz_compress_epi32(_knot_mask16(below), v));
     return __builtin_popcount(below);
   }
   // The same of the first n lanes, and nothing is written beyond.
@@ -169,7 +169,7 @@ struct KeyLanes<uint64_t> {
 
   static int split(V v, Mask below, uint64_t* front, uint64_t* back) {
     store(front, _mm512_maskz_compress_epi64(below, v));
-    store(back, _mm512_maskz_compress_epi64(static_cast<Mask>(~below), v));
+    store(back, _mm512_maskz_compress_epi64(_knot_mask8(below), v));
     return __builtin_popcount(below);
   }
   static int split_some(V v, Mask below, int64_t n, uint64_t* front, uint64_t* back) {
