@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sorting a row by digits (radix_sort.inl): a short one on a thread, a long one on all.
 
-constexpr int kMostChunks = 32;
-
 // The least and the greatest key of a part of a row.
 struct KeySpan {
   uint64_t least = ~uint64_t{0}, greatest = 0;

@@ -194,7 +194,6 @@ class QuickSort {
 
   template <class Source>
   int64_t partition_together(const Exec& exec, const Source& source, int64_t n, Key pivot, Key* room) const {
-    constexpr int kMostChunks = 64;
     const int64_t chunks = smaller(exec.threads, kMostChunks), chunk = round_up(ceil_div(n, chunks), L::kCount);
     int64_t counts[kMostChunks], fronts[kMostChunks];
     const auto begin = [&](int64_t c) { return smaller(c * chunk, n); };

@@ -22,6 +22,8 @@ struct DigitRange {
   int low, high;
 };
 
+// Parts of a row that threads share.
+constexpr int kMostChunks = 32;
 constexpr int64_t kInsertionLength = 40;
 constexpr int kDigitBits = 8;
 constexpr int kDigits = 1 << kDigitBits;

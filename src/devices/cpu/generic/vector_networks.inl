@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sorting what fits vector registers: up to 16 vectors of keys L::V (KeyLanes). The columns, which are the lanes, are
+// Sorting what fits vector registers: up to kMostRows vectors of keys L::V (KeyLanes). The columns, which are the lanes, are
 // sorted at once by a network that moves nothing between lanes (odd-even mergesort; Batcher, 1968); bitonic merges then
 // join neighbouring columns, and of their steps, too, only those across columns move lanes. The keys of a block lie
 // column by column until it is transposed.
@@ -146,7 +146,7 @@ void sort_vectors(const Source& source, const Sink& sink, typename L::Key* to, i
 }
 
 template <class L>
-constexpr int64_t kMostInRegisters = 16 * L::kCount;
+constexpr int64_t kMostInRegisters = L::kMostRows * L::kCount;
 
 template <class L, class Source, class Sink>
 void sort_few(const Source& source, const Sink& sink, typename L::Key* to, int64_t n) {
@@ -154,6 +154,6 @@ void sort_few(const Source& source, const Sink& sink, typename L::Key* to, int64
   if (n <= kCount) return sort_vectors<L, 1>(source, sink, to, n);
   if (n <= 2 * kCount) return sort_vectors<L, 2>(source, sink, to, n);
   if (n <= 4 * kCount) return sort_vectors<L, 4>(source, sink, to, n);
-  if (n <= 8 * kCount) return sort_vectors<L, 8>(source, sink, to, n);
-  return sort_vectors<L, 16>(source, sink, to, n);
+  if (L::kMostRows == 8 || n <= 8 * kCount) return sort_vectors<L, 8>(source, sink, to, n);
+  if constexpr (L::kMostRows == 16) sort_vectors<L, 16>(source, sink, to, n);
 }

@@ -10,7 +10,7 @@ struct KeyLanes<uint32_t> {
   using Key = uint32_t;
   using V = __m512i;
   using Mask = __mmask16;
-  static constexpr int kCount = 16;
+  static constexpr int kCount = 16, kMostRows = 16;  // half of all registers
   static constexpr Mask kAll = 0xffff;
 
   static V load(const uint32_t* p) { return _mm512_loadu_si512(p); }
@@ -119,7 +119,7 @@ struct KeyLanes<uint64_t> {
   using Key = uint64_t;
   using V = __m512i;
   using Mask = __mmask8;
-  static constexpr int kCount = 8;
+  static constexpr int kCount = 8, kMostRows = 16;
   static constexpr Mask kAll = 0xff;
 
   static V load(const uint64_t* p) { return _mm512_loadu_si512(p); }
