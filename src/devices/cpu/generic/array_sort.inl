@@ -49,7 +49,8 @@ struct ChoiceOf<false, A, B> {
   using Type = B;
 };
 
-// body.short_row(r, scratch) for rows on a thread each, or body.long_row(r, room) for one after the other.
+// body.short_row(r, scratch) for rows on a thread each, or body.long_row(r, room) for one after the other; sorting an
+// element costs about body.kCost operations.
 template <class Body>
 void for_sorted_rows(const Exec& exec, const SortRowsArgs& args, const Body& body) {
   if (args.n == 0) return;
@@ -58,13 +59,14 @@ void for_sorted_rows(const Exec& exec, const SortRowsArgs& args, const Body& bod
     for (int64_t r = 0; r < args.rows; ++r) body.long_row(r, room);
     return;
   }
-  parallel_with_scratch(exec, args.rows, 8 * args.n, [&](std::byte* scratch, int64_t begin, int64_t end) {
+  parallel_with_scratch(exec, args.rows, Body::kCost * args.n, [&](std::byte* scratch, int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) body.short_row(r, scratch);
   });
 }
 
 template <class K, class Codec>
 struct ValuesByDigits {
+  static constexpr int64_t kCost = 8;
   using Row = DigitRow<K, Codec, KeysOnly<K>, K>;
   const Exec& exec;
   const SortRowsArgs& args;
@@ -90,6 +92,7 @@ struct ValuesByDigits {
 
 template <class K, class Codec>
 struct PlacesByDigits {
+  static constexpr int64_t kCost = 8;
   static constexpr bool kOneWord = sizeof(K) < 8;
   using Form = typename ChoiceOf<kOneWord, KeyOverIndex<K>, KeyBesideIndex<K>>::Type;
   using Row = DigitRow<K, Codec, Form, uint64_t>;

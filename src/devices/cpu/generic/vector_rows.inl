@@ -28,6 +28,7 @@ struct VectorSort {
 
   template <class K, class Codec>
   struct Values {
+    static constexpr int64_t kCost = 2;
     using L = KeyLanes<K>;
     const Exec& exec;
     const SortRowsArgs& args;
@@ -56,13 +57,18 @@ struct VectorSort {
 
   template <class K, class Codec>
   struct Indices {
+    static constexpr int64_t kCost = 4;
     using L = KeyLanes<uint64_t>;
     const Exec& exec;
     const SortRowsArgs& args;
     const Codec& codec;
 
-    void short_row(int64_t r, void* room) const { sort(r).sort(source(r), args.n, static_cast<uint64_t*>(room)); }
+    void short_row(int64_t r, void* room) const {
+      if (args.n > L::kMostPlaces) return PlacesByDigits<K, Codec>{exec, args, codec}.short_row(r, room);
+      sort(r).sort(source(r), args.n, static_cast<uint64_t*>(room));
+    }
     void long_row(int64_t r, void* room) const {
+      if (args.n > L::kMostPlaces) return PlacesByDigits<K, Codec>{exec, args, codec}.long_row(r, room);
       if (exec.threads == 1) return short_row(r, room);
       sort(r).sort(exec, source(r), args.n, static_cast<uint64_t*>(room));
     }

@@ -143,6 +143,9 @@ struct KeyLanes<uint64_t> {
   using V = __m256i;
   using Mask = unsigned;
   static constexpr int kCount = 4, kMostRows = 8;
+  // That are sorted by these vectors quicker than by digits: 1e3 in 7.6 us instead of 16, but 1e5 in 1.1 ms instead of
+  // 0.8.
+  static constexpr int64_t kMostPlaces = 1 << 13;
 
   static V load(const uint64_t* p) { return load_256(p); }
   static V load_some(const uint64_t* p, int64_t n) {
