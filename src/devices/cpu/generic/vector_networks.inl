@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sorting what fits vector registers: up to kMostRows vectors of keys L::V (KeyLanes). The columns, which are the lanes, are
-// sorted at once by a network that moves nothing between lanes (odd-even mergesort; Batcher, 1968); bitonic merges then
-// join neighbouring columns, and of their steps, too, only those across columns move lanes. The keys of a block lie
-// column by column until it is transposed.
+// Sorting what fits vector registers: up to kMostRows vectors of keys L::V (KeyLanes). The columns, which are the
+// lanes, are sorted at once by a network that moves nothing between lanes (odd-even mergesort; Batcher, 1968); bitonic
+// merges then join neighbouring columns, and of their steps, too, only those across columns move lanes. The keys of a
+// block lie column by column until it is transposed.
 
 template <int kValue>
 struct Constant {
@@ -39,9 +39,8 @@ template <class L, int kRows, int kFirst, int kStep, int kCount>
   } else {
     merge_odd_even<L, kRows, kFirst, 2 * kStep, kCount / 2>(v);
     merge_odd_even<L, kRows, kFirst + kStep, 2 * kStep, kCount / 2>(v);
-    for_constants<0, kCount / 2 - 1>([&](auto i) {
-      order<L>(v[kFirst + (2 * i.value + 1) * kStep], v[kFirst + (2 * i.value + 2) * kStep]);
-    });
+    for_constants<0, kCount / 2 - 1>(
+        [&](auto i) { order<L>(v[kFirst + (2 * i.value + 1) * kStep], v[kFirst + (2 * i.value + 2) * kStep]); });
   }
 }
 
@@ -146,7 +145,7 @@ void sort_vectors(const Source& source, const Sink& sink, typename L::Key* to, i
 }
 
 template <class L>
-constexpr int64_t kMostInRegisters = L::kMostRows * L::kCount;
+constexpr int64_t kMostInRegisters = L::kMostRows* L::kCount;
 
 template <class L, class Source, class Sink>
 void sort_few(const Source& source, const Sink& sink, typename L::Key* to, int64_t n) {

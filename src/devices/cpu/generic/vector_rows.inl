@@ -49,7 +49,9 @@ struct VectorSort {
     const K* x(int64_t r) const { return static_cast<const K*>(args.x) + r * args.n; }
     K* y(int64_t r) const { return static_cast<K*>(args.y) + r * args.n; }
     NumberSource<L, Codec> source(int64_t r) const { return {x(r), codec}; }
-    QuickSort<L, NumberSink<L, Codec>> sort(int64_t r) const { return {{codec}, y(r), {args.places, args.place_count}}; }
+    QuickSort<L, NumberSink<L, Codec>> sort(int64_t r) const {
+      return {{codec}, y(r), {args.places, args.place_count}};
+    }
     void restore(int64_t r) const {
       if constexpr (Codec::kIsFloat) restore_zeros(codec, x(r), y(r), args.n);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What quick_sort.inl needs of a vector of unsigned keys, in AVX-512. Masks of all lanes are given: without a mask, g++ 12
-// warns of what such intrinsics leave undefined.
+// What quick_sort.inl needs of a vector of unsigned keys, in AVX-512. Masks of all lanes are given: without a mask, g++
+// 12 warns of what such intrinsics leave undefined.
 
 template <class K>
 struct KeyLanes;
@@ -43,7 +43,8 @@ struct KeyLanes<uint32_t> {
   static V flipped(V v) {
     if constexpr (kFlip < 4) {
       constexpr int k = kFlip;
-      return _mm512_maskz_shuffle_epi32(kAll, v, static_cast<_MM_PERM_ENUM>(k | (1 ^ k) << 2 | (2 ^ k) << 4 | (3 ^ k) << 6));
+      return _mm512_maskz_shuffle_epi32(kAll, v,
+                                        static_cast<_MM_PERM_ENUM>(k | (1 ^ k) << 2 | (2 ^ k) << 4 | (3 ^ k) << 6));
     } else if constexpr (kFlip % 4 == 0) {
       constexpr int k = kFlip / 4;
       return _mm512_maskz_shuffle_i32x4(kAll, v, v, k | (1 ^ k) << 2 | (2 ^ k) << 4 | (3 ^ k) << 6);
@@ -55,12 +56,11 @@ struct KeyLanes<uint32_t> {
 
   // a0 b0 a1 b1 … and the rest of both.
   static V zipped_low(V a, V b) {
-    return _mm512_permutex2var_epi32(
-        a, _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0), b);
+    return _mm512_permutex2var_epi32(a, _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0), b);
   }
   static V zipped_high(V a, V b) {
-    return _mm512_permutex2var_epi32(
-        a, _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8), b);
+    return _mm512_permutex2var_epi32(a, _mm512_set_epi32(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8),
+                                     b);
   }
 
   // The lanes of `below` go to `front`, the others to `back`, in order; how many go to the front. Both have room for a
@@ -161,9 +161,7 @@ struct KeyLanes<uint64_t> {
     }
   }
 
-  static V zipped_low(V a, V b) {
-    return _mm512_permutex2var_epi64(a, _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0), b);
-  }
+  static V zipped_low(V a, V b) { return _mm512_permutex2var_epi64(a, _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0), b); }
   static V zipped_high(V a, V b) {
     return _mm512_permutex2var_epi64(a, _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4), b);
   }
