@@ -8,8 +8,8 @@
 namespace tern {
 
 // Sorts the rows of x [rows, n], real numbers or bool, stably: equal numbers keep their order, 0 and -0 are equal, and
-// NaNs are last in both directions, their payloads lost where no index is asked for. y [rows, n] of x's dtype, or null;
-// index i64 [rows, n] the places in x, or null.
+// NaNs are last in both directions, their payloads lost where values are asked for. Either y [rows, n] of x's dtype or
+// index [rows, n], i64, the places in x; the other is null. Not in place.
 struct SortRowsArgs {
   DType dtype;
   bool descending;
@@ -18,12 +18,15 @@ struct SortRowsArgs {
   void* y;
   int64_t* index;
   void* room;  // sort_room_bytes() bytes, 64-byte aligned
+  // Where y has to be right, ascending, for each row; everywhere if null. Elsewhere it may be anything.
+  const int64_t* places;
+  int64_t place_count;
 };
 
 // What sorting rows of n elements needs beyond the scratch memory of a worker.
 constexpr size_t sort_room_bytes(DType dtype, bool with_index, int64_t n) {
-  const size_t key = size_of(dtype), element = !with_index ? key : key == 8 ? 16 : 8;
-  const size_t bytes = 2 * element * static_cast<size_t>(n);
+  const size_t key = size_of(dtype), element = !with_index ? key : key == 8 ? 32 : 8;
+  const size_t bytes = element * static_cast<size_t>(n);
   return bytes <= kScratchBytes ? 0 : bytes;
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantiles, from what sort gives.
+// Quantiles, from what sort gives at some places.
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "ops/checks.h"
+#include "ops/gradients.h"
 #include "ops/reduce_axes.h"
+#include "ops/sort.h"
 #include "tern/reductions.h"
 #include "tern/sorting.h"
 
@@ -85,15 +87,26 @@ Tensor mixed(const Tensor& a, const Tensor& b, double weight) {
   return where(equal(a, b), a, y);
 }
 
+// Sorted along an axis, as far as it is looked at: at the places and the last one. Gradients need the whole order.
+Tensor sorted_for(const Tensor& x, int axis, const std::vector<Place>& places) {
+  if (needs_grad(x)) return sort(x, axis);
+  std::vector<int64_t> at = {x.shape()[axis] - 1};
+  for (const Place& place : places) at.insert(at.end(), {place.below, place.above});
+  std::sort(at.begin(), at.end());
+  at.erase(std::unique(at.begin(), at.end()), at.end());
+  return sorted_at(x, axis, at);
+}
+
 // One for each q, as f32 or f64 x has them.
 std::vector<Tensor> quantiles(const Tensor& x, std::span<const double> q, int axis, QuantileMethod method) {
-  const Tensor sorted = sort(x, axis);
   const int64_t n = x.shape()[axis];
+  std::vector<Place> places;
+  for (const double one : q) places.push_back(place_of(method, n, one));
+  const Tensor sorted = sorted_for(x, axis, places);
   const Tensor last = select(sorted, axis, n - 1);  // NaN if any is
   const Tensor has_nan = not_equal(last, last);
   std::vector<Tensor> out;
-  for (const double one : q) {
-    const Place place = place_of(method, n, one);
+  for (const Place& place : places) {
     const Tensor below = select(sorted, axis, place.below);
     const Tensor y = place.weight == 0 ? below : mixed(below, select(sorted, axis, place.above), place.weight);
     out.push_back(where(has_nan, last, y));

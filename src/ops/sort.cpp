@@ -2,6 +2,8 @@
 // Sorting along an axis.
 #include "ops/sort.h"
 
+#include <iterator>
+
 #include "core/storage.h"
 #include "ops/array_call.h"
 #include "ops/checks.h"
@@ -13,8 +15,8 @@
 namespace tern {
 namespace {
 
-// One kernel call: values or indices of contiguous rows.
-Tensor sort_rows(const Tensor& x, bool descending, bool as_index) {
+// One kernel call: values, at all places or some, or indices of contiguous rows.
+Tensor sort_rows(const Tensor& x, bool descending, bool as_index, std::span<const int64_t> places = {}) {
   const Tensor y = Tensor::empty(x.shape(), as_index ? DType::i64 : x.dtype(), x.device());
   if (x.numel() == 0) return y;
   const int64_t n = x.shape().back();
@@ -28,7 +30,9 @@ Tensor sort_rows(const Tensor& x, bool descending, bool as_index) {
         .x = x.raw(),
         .y = as_index ? nullptr : y.raw(),
         .index = as_index ? y.data<int64_t>() : nullptr,
-        .room = room.defined() ? room.raw() : nullptr});
+        .room = room.defined() ? room.raw() : nullptr,
+        .places = places.empty() ? nullptr : places.data(),
+        .place_count = std::ssize(places)});
   return y;
 }
 
@@ -109,6 +113,10 @@ Tensor sort(const Tensor& x, int axis, bool descending) {
     });
   }
   return y;
+}
+
+Tensor sorted_at(const Tensor& x, int axis, std::span<const int64_t> places) {
+  return axis_of_rows(sort_rows(rows_of_axis(x, axis), false, false, places), axis);
 }
 
 Tensor argsort(const Tensor& x, int axis, bool descending) {

@@ -2,6 +2,8 @@
 // What ops that sort are made of. Nothing here leaves a trace in the graph.
 #pragma once
 
+#include <span>
+
 #include "tern/tensor.h"
 
 namespace tern {
@@ -12,6 +14,9 @@ Tensor axis_of_rows(const Tensor& rows, int axis);
 
 // The places of a contiguous tensor's elements in order, along the last axis: i64.
 Tensor order_in_rows(const Tensor& x, bool descending);
+
+// sort(x, axis) for places along the axis in ascending order, at least one; elsewhere it may be anything. x is real.
+Tensor sorted_at(const Tensor& x, int axis, std::span<const int64_t> places);
 
 // y[..., k] = x[..., index[..., k]]; both contiguous, index i64.
 Tensor gather_in_rows(const Tensor& x, const Tensor& index);

@@ -19,7 +19,7 @@ namespace {
 // A half's place among others: 0 and -0 have one, and NaNs the last.
 template <class T>
 uint16_t key_of(T x) {
-  return SortKey<uint16_t, true, true>{kSame<T, Bf16> ? uint16_t{0x7f80} : uint16_t{0x7c00}, 0}.of_equals(x.bits);
+  return FloatKey<uint16_t>{kSame<T, Bf16> ? uint16_t{0x7f80} : uint16_t{0x7c00}, 0}.of_equals(x.bits);
 }
 
 // In the order of sorting: NaNs last.

@@ -7,5 +7,6 @@
 #include "devices/cpu/generic/array_types.inl"
 #include "devices/cpu/generic/sort_keys.inl"
 #include "devices/cpu/generic/radix_sort.inl"
+#include "devices/cpu/generic/digit_rows.inl"
 #include "devices/cpu/generic/array_sort.inl"
 // clang-format on

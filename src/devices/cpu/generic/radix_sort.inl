@@ -8,6 +8,8 @@ struct KeyAndIndex {
   uint64_t key, index;
 };
 
+constexpr int bit_width(uint64_t x) { return x == 0 ? 0 : 64 - __builtin_clzll(x); }
+
 template <class Key>
 Key key_of(Key element) {
   return element;
@@ -20,6 +22,8 @@ struct DigitRange {
   int low, high;
 };
 
+// Parts of a row that threads share.
+constexpr int kMostChunks = 32;
 constexpr int64_t kInsertionLength = 40;
 constexpr int kDigitBits = 8;
 constexpr int kDigits = 1 << kDigitBits;

@@ -20,6 +20,7 @@ extern const ArrayPackedKernels kScalarArrayPacked;
 
 extern const ArrayPointwiseKernels kAvx2ArrayPointwise;  // x86-64: AVX2, FMA, F16C, BMI2
 extern const ArrayReduceKernels kAvx2ArrayReduce;
+extern const ArraySortKernels kAvx2ArraySort;
 extern const ArrayRandomKernels kAvx2ArrayRandom;
 extern const ArrayMatmulKernels kAvx2ArrayMatmul;
 extern const ArrayPackedKernels kAvx2ArrayPacked;

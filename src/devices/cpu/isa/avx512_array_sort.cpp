@@ -12,12 +12,15 @@ namespace {
 // Each uses those above it.
 // clang-format off
 #include "devices/cpu/generic/array_sort_kernels.inl"
-#include "devices/cpu/isa/avx512_key_sort.inl"
+#include "devices/cpu/isa/avx512_key_lanes.inl"
+#include "devices/cpu/generic/vector_networks.inl"
+#include "devices/cpu/generic/quick_sort.inl"
+#include "devices/cpu/generic/vector_rows.inl"
 // clang-format on
 
 }  // namespace
 
-constexpr ArraySortKernels kAvx512ArraySort = {.sort_rows = array_sort_rows<KeySort>};
+constexpr ArraySortKernels kAvx512ArraySort = {.sort_rows = array_sort_rows<VectorSort>};
 static_assert(complete(kAvx512ArraySort));
 
 }  // namespace tern::cpu

@@ -12,7 +12,7 @@ namespace {
 
 }  // namespace
 
-constexpr ArraySortKernels kScalarArraySort = {.sort_rows = array_sort_rows<NoKeySort>};
+constexpr ArraySortKernels kScalarArraySort = {.sort_rows = array_sort_rows<NoVectorSort>};
 static_assert(complete(kScalarArraySort));
 
 }  // namespace tern::cpu
