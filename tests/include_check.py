@@ -60,6 +60,7 @@ PUBLIC = {
     "einsum": "ops",
     "indexing": "ops",
     "manipulation": "ops",
+    "print": "ops",
     "random": "ops",
     "io": "io",
     "text": "text",

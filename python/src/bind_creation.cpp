@@ -10,12 +10,6 @@
 namespace tern::python {
 namespace {
 
-using MaybeDType = std::optional<DType>;
-using MaybeDevice = std::optional<DeviceArgument>;
-
-Device device_or(const MaybeDevice& device, const Device& other) { return device ? device->device : other; }
-Device device_or_default(const MaybeDevice& device) { return device_or(device, default_device()); }
-
 // A tensor of x's shape on another device than x's, which the functions that end in _like keep to.
 Tensor elsewhere(const Tensor& x, const MaybeDevice& device) {
   return device && !(device->device == x.device()) ? Tensor::empty(x.shape(), x.dtype(), device->device) : x;
@@ -133,8 +127,7 @@ void bind_creation(nb::module_& m) {
       [](const nb::args& arrays, const std::string& indexing) {
         if (indexing != "xy" && indexing != "ij")
           throw Error("[meshgrid] expected indexing 'xy' or 'ij', got '" + indexing + "'");
-        std::vector<Tensor> list;
-        for (nb::handle array : arrays) list.push_back(nb::cast<Tensor>(array));
+        const std::vector<Tensor> list = tensors_of("meshgrid", arrays);
         return without_gil([&] { return meshgrid(list, indexing == "xy" ? GridIndexing::xy : GridIndexing::ij); });
       },
       nb::arg("arrays"), nb::kw_only(), nb::arg("indexing") = "xy",

@@ -61,6 +61,8 @@ void bind_device(nb::module_& m) {
           nb::arg("name") = "cpu", nb::kw_only(), nb::arg("threads") = 0, nb::arg("isa") = "", nb::arg("ordinal") = 0,
           nb::arg("memory_limit") = 0,
           "Opens a device. Tensors of two devices do not mix, even where both are the same machine.")
+      .def_static("names", &Device::names, "Names that it can be opened by, whether this machine has one or not.")
+      .def_static("cpu_isas", &Device::cpu_isas, "Instruction sets of a CPU that this machine has, slowest first.")
       .def_prop_ro("name", &Device::name)
       .def_prop_ro("description", &Device::description)
       .def_prop_ro("isa", &Device::isa)

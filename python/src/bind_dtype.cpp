@@ -58,7 +58,8 @@ const char* array_name(DType dtype) {
 nb::object dtype_object(DType dtype) { return nb::borrow(objects()[static_cast<size_t>(dtype)]); }
 
 std::optional<DType> dtype_from(nb::handle source) {
-  if (nb::isinstance<DTypeObject>(source)) return nb::cast<DTypeObject&>(source).value;
+  static const nb::handle dtype_type = nb::type<DTypeObject>();
+  if (source.type().is(dtype_type)) return nb::inst_ptr<DTypeObject>(source)->value;
   if (PyUnicode_Check(source.ptr())) return dtype_from_name_of(nb::cast<std::string_view>(source));
   if (PyType_Check(source.ptr())) {
     if (const std::optional<DType> dtype = dtype_from_type(source.ptr())) return dtype;

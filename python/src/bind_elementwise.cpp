@@ -17,7 +17,7 @@ using InPlace = void (*)(const Tensor&, const Tensor&);
 
 void unary(nb::module_& m, const char* name, Unary op, const char* doc) {
   m.def(
-      name, [op](const Tensor& x) { return without_gil([&] { return op(x); }); }, nb::arg(),
+      name, [op](const Tensor& x) { return without_gil({&x}, [&] { return op(x); }); }, nb::arg(),
       nb::sig(signature(name, "x: Tensor, /").c_str()), doc);
 }
 
@@ -25,8 +25,9 @@ void binary(nb::module_& m, const char* name, Binary op, const char* doc) {
   m.def(
       name,
       [name, op](const Operand& x1, const Operand& x2) {
-        const auto [a, b] = as_tensors(name, x1, x2);
-        return without_gil([&] { return op(a, b); });
+        const Tensor& like = tensor_among(name, x1, x2);
+        const TensorOf a(name, x1, like), b(name, x2, like);
+        return without_gil({&*a, &*b}, [&] { return op(*a, *b); });
       },
       nb::arg(), nb::arg(), nb::sig(signature(name, "x1: Tensor | complex, x2: Tensor | complex, /").c_str()), doc);
 }
@@ -59,7 +60,7 @@ void bind_arithmetic(nb::module_& m) {
       "clip",
       [](const Tensor& x, const std::optional<Operand>& min, const std::optional<Operand>& max) {
         const auto bound = [&](const std::optional<Operand>& operand) {
-          return operand ? as_tensor_like("clip", *operand, x) : Tensor();
+          return operand ? *TensorOf("clip", *operand, x) : Tensor();
         };
         const Tensor low = bound(min), high = bound(max);
         return without_gil([&] { return clip(x, low, high); });
@@ -71,8 +72,9 @@ void bind_arithmetic(nb::module_& m) {
   m.def(
       "where",
       [](const Tensor& condition, const Operand& x1, const Operand& x2) {
-        const auto [a, b] = as_tensors("where", x1, x2);
-        return without_gil([&] { return where(condition, a, b); });
+        const Tensor& like = tensor_among("where", x1, x2);
+        const TensorOf a("where", x1, like), b("where", x2, like);
+        return without_gil({&condition, &*a, &*b}, [&] { return where(condition, *a, *b); });
       },
       nb::arg(), nb::arg(), nb::arg(),
       nb::sig(signature("where", "condition: Tensor, x1: Tensor | complex, x2: Tensor | complex, /").c_str()),
@@ -136,8 +138,8 @@ void infix(TensorClass& tensor, const std::string& name, Binary op, bool reflect
     tensor.def(
         method.c_str(),
         [op, swapped](const Tensor& self, const Operand& other) {
-          const Tensor b = as_tensor_like("operator", other, self);
-          return without_gil([&] { return swapped ? op(b, self) : op(self, b); });
+          const TensorOf b("operator", other, self);
+          return without_gil({&self, &*b}, [&] { return swapped ? op(*b, self) : op(self, *b); });
         },
         nb::is_operator(), nb::arg(), nb::sig(signature(method, "self, other: Tensor | complex, /").c_str()));
   };
@@ -152,9 +154,9 @@ void in_place(TensorClass& tensor, const std::string& name, Binary op, InPlace i
       method.c_str(),
       [op, into](nb::handle self, const Operand& other) -> nb::object {
         const auto& x = nb::cast<const Tensor&>(self);
-        const Tensor b = as_tensor_like("operator", other, x);
-        if (x.requires_grad() || b.requires_grad()) return nb::cast(without_gil([&] { return op(x, b); }));
-        without_gil([&] { into(x, b); });
+        const TensorOf b("operator", other, x);
+        if (x.requires_grad() || (*b).requires_grad()) return nb::cast(without_gil([&] { return op(x, *b); }));
+        without_gil([&] { into(x, *b); });
         return nb::borrow(self);
       },
       nb::is_operator(), nb::arg(), nb::sig(signature(method, "self, other: Tensor | complex, /").c_str()));

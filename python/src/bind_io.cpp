@@ -25,8 +25,7 @@ void bind_io(nb::module_& m) {
   m.def(
       "save_safetensors",
       [](const PathArgument& path, const nb::dict& tensors, const std::map<std::string, std::string>& metadata) {
-        std::vector<std::pair<std::string, Tensor>> list;
-        for (auto [name, tensor] : tensors) list.emplace_back(nb::cast<std::string>(name), nb::cast<Tensor>(tensor));
+        const auto list = named_tensors_of("save_safetensors", tensors);
         without_gil([&] { save_safetensors(path.path, list, metadata); });
       },
       nb::arg("path"), nb::arg("tensors"), nb::arg("metadata") = std::map<std::string, std::string>(),

@@ -8,6 +8,7 @@
 #include "module.h"
 #include "number.h"
 #include "tern/ops.h"
+#include "tern/reductions.h"
 
 namespace tern::python {
 namespace {
@@ -90,6 +91,29 @@ void bind_factorizations(nb::module_& m) {
 void bind_equations(nb::module_& m) {
   binary(m, "solve", &linalg::solve, "x with x1 @ x = x2.");
   m.def(
+      "solve_triangular",
+      [](const Tensor& a, const Tensor& b, bool upper) {
+        return without_gil([&] { return linalg::solve_triangular(a, b, upper); });
+      },
+      nb::arg(), nb::arg(), nb::kw_only(), nb::arg("upper") = false,
+      nb::sig(signature("solve_triangular", "x1: Tensor, x2: Tensor, /, *, upper: bool = False").c_str()),
+      "x with x1 @ x = x2, of x1's lower or upper triangle.");
+  m.def(
+      "lu_factor",
+      [](const Tensor& x) {
+        const linalg::LuFactors found = without_gil([&] { return linalg::lu_factor(x); });
+        return named("LUFactors", nb::make_tuple(found.lu, found.pivots));
+      },
+      nb::arg(), nb::sig(signature("lu_factor", "x: Tensor, /", "tuple[Tensor, Tensor]").c_str()),
+      "The factors of x in the form that lu_solve takes: L below U, and pivots.");
+  m.def(
+      "lu_solve",
+      [](const std::pair<Tensor, Tensor>& factors, const Tensor& b) {
+        return without_gil([&] { return linalg::lu_solve({factors.first, factors.second}, b); });
+      },
+      nb::arg(), nb::arg(), nb::sig(signature("lu_solve", "factors: tuple[Tensor, Tensor], x2: Tensor, /").c_str()),
+      "solve() with what lu_factor found.");
+  m.def(
       "lstsq",
       [](const Tensor& a, const Tensor& b, std::optional<double> rtol) {
         const linalg::LeastSquares found = without_gil([&] { return linalg::lstsq(a, b, rtol); });
@@ -107,8 +131,8 @@ void bind_equations(nb::module_& m) {
         name,
         [by_number, by_tensor](const Tensor& x, const std::optional<Operand>& rtol) {
           return without_gil([&] {
-            if (rtol && rtol->tensor.defined()) return by_tensor(x, rtol->tensor);
-            return by_number(x, rtol ? std::optional(rtol->number->real()) : std::nullopt);
+            if (rtol && rtol->tensor() != nullptr) return by_tensor(x, *rtol->tensor());
+            return by_number(x, rtol ? std::optional(rtol->number().real()) : std::nullopt);
           });
         },
         nb::arg(), nb::kw_only(), optional_keyword("rtol"),
@@ -155,6 +179,19 @@ void bind_numbers(nb::module_& m) {
                   .c_str()),
       "The norm of vectors along axes, or of all elements.");
   m.def(
+      "norm",
+      [](const Tensor& x, std::optional<double> ord, const std::optional<Axes>& axis, bool keep) {
+        const std::vector<int> axes = axis ? axis->axes : std::vector<int>();
+        return without_gil([&] { return linalg::norm(x, ord, axes, keep); });
+      },
+      nb::arg(), nb::kw_only(), optional_keyword("ord"), optional_keyword("axis"), nb::arg("keepdims") = false,
+      nb::sig(signature("norm",
+                        "x: Tensor, /, *, ord: float | None = None, axis: int | tuple[int, ...] | None = None, "
+                        "keepdims: bool = False")
+                  .c_str()),
+      "NumPy's norm: the 2-norm over axes, or of all elements; with ord, of vectors along one axis, of matrices in "
+      "two.");
+  m.def(
       "cond",
       [](const Tensor& x, nb::handle ord) {
         const linalg::MatrixNorm norm = ord.is_none() ? linalg::MatrixNorm::two : norm_from(ord);
@@ -172,14 +209,18 @@ void bind_numbers(nb::module_& m) {
   m.def(
       "trace",
       [](const Tensor& x, int64_t offset, std::optional<DType> dtype) {
-        return without_gil([&] { return linalg::trace(dtype ? cast(x, *dtype) : x, offset); });
+        return without_gil([&] {
+          const int last = -1;
+          return dtype ? sum(linalg::diagonal(x, offset), std::span(&last, 1), false, *dtype)
+                       : linalg::trace(x, offset);
+        });
       },
       nb::arg(), nb::kw_only(), nb::arg("offset") = 0, optional_keyword("dtype"),
       nb::sig(signature("trace", "x: Tensor, /, *, offset: int = 0, dtype: DType | None = None").c_str()),
-      "The sum of the diagonal.");
+      "The sum of the diagonal; without dtype, integers in 64 bits.");
 }
 
-void bind_products(nb::module_& m) {
+void bind_functions(nb::module_& m) {
   binary(m, "kron", &linalg::kron, "The Kronecker product.");
   binary(m, "outer", &linalg::outer, "The products of two vectors' elements.");
   unary(m, "expm", &linalg::expm, "e to the power of a matrix.");
@@ -203,7 +244,7 @@ void bind_linalg(nb::module_& m) {
   bind_factorizations(linalg);
   bind_equations(linalg);
   bind_numbers(linalg);
-  bind_products(linalg);
+  bind_functions(linalg);
 }
 
 }  // namespace tern::python

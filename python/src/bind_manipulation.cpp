@@ -5,6 +5,7 @@
 #include "keywords.h"
 #include "module.h"
 #include "number.h"
+#include "tern/elementwise.h"
 #include "tern/error_kinds.h"
 #include "tern/indexing.h"
 
@@ -58,12 +59,22 @@ void bind_views(nb::module_& m) {
       "A view of a larger shape.");
   m.def(
       "broadcast_arrays",
-      [](const nb::args& arrays) {
-        Sequence list;
-        for (nb::handle array : arrays) list.push_back(nb::cast<Tensor>(array));
-        return broadcast_arrays(list);
-      },
+      [](const nb::args& arrays) { return broadcast_arrays(tensors_of("broadcast_arrays", arrays)); },
       nb::sig("def broadcast_arrays(*arrays: Tensor) -> list[Tensor]"), "Views of the shape to which all broadcast.");
+  m.def(
+      "broadcast_shapes",
+      [](const nb::args& shapes) {
+        std::vector<Shape> list;
+        for (nb::handle shape : shapes) {
+          const std::optional<Shape> found = shape_from(shape);
+          if (!found)
+            throw WrongType(std::string("[broadcast_shapes] expected shapes, got ") + nb::repr(shape).c_str());
+          list.push_back(*found);
+        }
+        return broadcast_shapes(list);
+      },
+      nb::sig("def broadcast_shapes(*shapes: int | tuple[int, ...]) -> tuple[int, ...]"),
+      "The shape to which all broadcast.");
   m.def(
       "expand_dims", [](const Tensor& x, int axis) { return expand_dims(x, axis); }, nb::arg(), nb::kw_only(),
       nb::arg("axis") = 0, nb::sig(signature("expand_dims", "x: Tensor, /, *, axis: int = 0").c_str()),
@@ -87,9 +98,8 @@ void bind_views(nb::module_& m) {
       "The parts along an axis, without it, as views.");
   m.def(
       "split",
-      [](const Tensor& x, nb::handle parts, int axis) {
-        return PyIndex_Check(parts.ptr()) ? split(x, nb::cast<int64_t>(parts), axis)
-                                          : split(x, nb::cast<std::vector<int64_t>>(parts), axis);
+      [](const Tensor& x, const std::variant<int64_t, std::vector<int64_t>>& parts, int axis) {
+        return std::visit([&](const auto& given) { return split(x, given, axis); }, parts);
       },
       nb::arg(), nb::arg("indices_or_sections"), nb::kw_only(), nb::arg("axis") = 0,
       nb::sig("def split(x: Tensor, /, indices_or_sections: int | collections.abc.Sequence[int], *, axis: int = 0) -> "
@@ -124,13 +134,9 @@ void bind_copies(nb::module_& m) {
       "Moved along axes, what leaves at one end coming in at the other.");
   m.def(
       "repeat",
-      [](const Tensor& x, nb::handle repeats, std::optional<int> axis) {
-        if (PyIndex_Check(repeats.ptr()) && !nb::isinstance<Tensor>(repeats)) {
-          const auto times = nb::cast<int64_t>(repeats);
-          return without_gil([&] { return repeat(x, times, axis); });
-        }
-        const auto times = nb::cast<Tensor>(repeats);
-        return without_gil([&] { return repeat(x, times, axis); });
+      [](const Tensor& x, const std::variant<int64_t, Tensor>& repeats, std::optional<int> axis) {
+        return without_gil(
+            [&] { return std::visit([&](const auto& times) { return repeat(x, times, axis); }, repeats); });
       },
       nb::arg(), nb::arg(), nb::kw_only(), optional_keyword("axis"),
       nb::sig(signature("repeat", "x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None").c_str()),
@@ -167,7 +173,12 @@ void bind_copies(nb::module_& m) {
       nb::sig(
           signature("astype", "x: Tensor, dtype: DType, /, *, copy: bool = True, device: Device | str | None = None")
               .c_str()),
-      "Converted to a dtype.");
+      "Converted to a dtype; integers that it lacks wrap.");
+  m.def(
+      "cast_saturating",
+      [](const Tensor& x, DType dtype) { return without_gil([&] { return cast_saturating(x, dtype); }); }, nb::arg(),
+      nb::arg(), nb::sig(signature("cast_saturating", "x: Tensor, dtype: DType, /").c_str()),
+      "Converted to a dtype; integers that it lacks become the nearest that it has.");
 }
 
 void bind_indexing(nb::module_& m) {

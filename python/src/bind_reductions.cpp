@@ -11,7 +11,6 @@ namespace tern::python {
 namespace {
 
 using MaybeAxes = std::optional<Axes>;
-using MaybeDType = std::optional<DType>;
 constexpr const char* kAxes = "axis: int | tuple[int, ...] | None = None, ";
 
 // op over the axes; over none at all (axis=()), each element by itself is over a new axis.
@@ -79,6 +78,49 @@ void index_of(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, int,
       nb::sig(signature(name, "x: Tensor, /, *, axis: int | None = None, keepdims: bool = False").c_str()), doc);
 }
 
+QuantileMethod quantile_method_from(const std::string& name) {
+  constexpr std::pair<const char*, QuantileMethod> kMethods[] = {
+      {"inverted_cdf", QuantileMethod::inverted_cdf},
+      {"averaged_inverted_cdf", QuantileMethod::averaged_inverted_cdf},
+      {"closest_observation", QuantileMethod::closest_observation},
+      {"interpolated_inverted_cdf", QuantileMethod::interpolated_inverted_cdf},
+      {"hazen", QuantileMethod::hazen},
+      {"weibull", QuantileMethod::weibull},
+      {"linear", QuantileMethod::linear},
+      {"median_unbiased", QuantileMethod::median_unbiased},
+      {"normal_unbiased", QuantileMethod::normal_unbiased},
+      {"lower", QuantileMethod::lower},
+      {"higher", QuantileMethod::higher},
+      {"midpoint", QuantileMethod::midpoint},
+      {"nearest", QuantileMethod::nearest},
+  };
+  std::string known;
+  for (const auto& [text, method] : kMethods) {
+    if (name == text) return method;
+    known += std::string(known.empty() ? "'" : ", '") + text + "'";
+  }
+  throw Error("[quantile] expected a method of " + known + ", got '" + name + "'");
+}
+
+void bind_quantiles(nb::module_& m) {
+  over_axes(m, "median", &median, "The element in the middle, or the mean of the two in the middle.");
+  m.def(
+      "quantile",
+      [](const Tensor& x, const std::variant<double, std::vector<double>>& q, const MaybeAxes& axis, bool keep,
+         const std::string& method) {
+        const QuantileMethod by = quantile_method_from(method);
+        return over(x, axis, keep, [&](const Tensor& of, std::span<const int> axes, bool kept) {
+          return std::visit([&](const auto& given) { return quantile(of, given, axes, kept, by); }, q);
+        });
+      },
+      nb::arg(), nb::arg(), nb::kw_only(), optional_keyword("axis"), nb::arg("keepdims") = false,
+      nb::arg("method") = "linear",
+      nb::sig(signature("quantile", std::string("x: Tensor, q: float | collections.abc.Sequence[float], /, *, ") +
+                                        kAxes + "keepdims: bool = False, method: str = 'linear'")
+                  .c_str()),
+      "What a share q of the elements lies below, by NumPy's methods; of several q, along a new first axis.");
+}
+
 void cumulative(nb::module_& m, const char* name, Tensor (*op)(const Tensor&, int, std::optional<DType>, bool),
                 const char* doc) {
   m.def(
@@ -144,11 +186,11 @@ void bind_reductions(nb::module_& m, TensorClass& tensor) {
   with_dtype(
       m, "sum",
       [](const Tensor& x, std::span<const int> axes, bool keep, DType dtype) { return sum(x, axes, keep, dtype); },
-      "The sum over axes, or of all elements; integers in 64 bits unless dtype says otherwise.");
+      "The sum over axes, or of all elements; without dtype, integers and bool in 64 bits.");
   with_dtype(
       m, "prod",
       [](const Tensor& x, std::span<const int> axes, bool keep, DType dtype) { return prod(x, axes, keep, dtype); },
-      "The product over axes, or of all elements.");
+      "The product over axes, or of all elements; without dtype, integers and bool in 64 bits.");
   over_axes(m, "mean", &mean, "The mean over axes, or of all elements.");
   over_axes(m, "max", &max, "The largest element.");
   over_axes(m, "min", &min, "The smallest element.");
@@ -160,8 +202,11 @@ void bind_reductions(nb::module_& m, TensorClass& tensor) {
   with_correction(m, "std", &std, "The root of the variance.");
   index_of(m, "argmax", &argmax, "The first index of the largest element.");
   index_of(m, "argmin", &argmin, "The first index of the smallest element.");
-  cumulative(m, "cumulative_sum", &cumulative_sum, "Sums of all elements up to each.");
-  cumulative(m, "cumulative_prod", &cumulative_prod, "Products of all elements up to each.");
+  bind_quantiles(m);
+  cumulative(m, "cumulative_sum", &cumulative_sum,
+             "Sums of all elements up to each; without dtype, integers and bool in 64 bits.");
+  cumulative(m, "cumulative_prod", &cumulative_prod,
+             "Products of all elements up to each; without dtype, integers and bool in 64 bits.");
   m.def(
       "diff",
       [](const Tensor& x, int axis, int64_t n, const std::optional<Tensor>& prepend,

@@ -13,6 +13,7 @@
 #include "tern/autograd.h"
 #include "tern/error_kinds.h"
 #include "tern/ops.h"
+#include "tern/print.h"
 
 namespace tern::python {
 namespace {
@@ -56,7 +57,7 @@ nb::object namespace_of(nb::handle version) {
 }
 
 Tensor astype(const Tensor& x, DType dtype, bool copy) {
-  return without_gil([&] { return x.dtype() != dtype ? cast(x, dtype) : copy ? clone(x) : x; });
+  return without_gil({&x}, [&] { return x.dtype() != dtype ? cast(x, dtype) : copy ? clone(x) : x; });
 }
 
 void bind_description(TensorClass& tensor) {
@@ -178,10 +179,25 @@ TensorClass bind_tensor(nb::module_& m) {
           "__repr__", [](nb::handle self) { return nb::module_::import_("tern._format").attr("tensor_repr")(self); },
           nb::sig("def __repr__(self) -> str"))
       .def(
+          "__str__", [](const Tensor& self) { return to_string(self); }, nb::call_guard<nb::gil_scoped_release>())
+      .def(
           "__array_namespace__", [](nb::handle, nb::handle version) { return namespace_of(version); }, nb::kw_only(),
           nb::arg("api_version").none() = nb::none(),
           nb::sig("def __array_namespace__(self, /, *, api_version: str | None = None) -> typing.Any"),
           "The module tern, as the array API's namespace.");
+  const PrintOptions defaults;
+  m.def(
+      "to_string",
+      [](const Tensor& x, int precision, bool suppress_small, int64_t threshold, int64_t edge_items, int line_width,
+         int indent, int suffix, const std::string& separator) {
+        return to_string(x, {precision, suppress_small, threshold, edge_items, line_width, indent, suffix, separator});
+      },
+      nb::arg("x"), nb::kw_only(), nb::arg("precision") = defaults.precision,
+      nb::arg("suppress_small") = defaults.suppress_small, nb::arg("threshold") = defaults.threshold,
+      nb::arg("edge_items") = defaults.edge_items, nb::arg("line_width") = defaults.line_width,
+      nb::arg("indent") = defaults.indent, nb::arg("suffix") = defaults.suffix,
+      nb::arg("separator") = std::string(defaults.separator), nb::call_guard<nb::gil_scoped_release>(),
+      "The elements as text, as numpy.array2string writes them.");
   return tensor;
 }
 

@@ -30,8 +30,7 @@ nb::dict state_of(const Adamw& self) {
 }
 
 void load_state(Adamw& self, const nb::dict& tensors, int64_t steps) {
-  std::vector<std::pair<std::string, Tensor>> state;
-  for (auto [name, tensor] : tensors) state.emplace_back(nb::cast<std::string>(name), nb::cast<Tensor>(tensor));
+  const auto state = named_tensors_of("AdamW.load_state_dict", tensors);
   without_gil([&] { self.load_state(state, steps); });
 }
 

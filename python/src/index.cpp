@@ -59,10 +59,10 @@ Tensor get_item(const Tensor& tensor, nb::handle key) {
 void set_item(const Tensor& tensor, nb::handle key, const Operand& value) {
   const std::vector<Index> indices = indices_from(key, tensor.device());
   without_gil([&] {
-    if (value.number) {
-      assign_index(tensor, indices, *value.number);
+    if (value.tensor() != nullptr) {
+      assign_index(tensor, indices, *value.tensor());
     } else {
-      assign_index(tensor, indices, value.tensor);
+      assign_index(tensor, indices, value.number());
     }
   });
 }

@@ -2,6 +2,7 @@
 // Arguments that many functions share, and the texts of signatures.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "axes.h"
@@ -20,5 +21,10 @@ inline std::string signature(const std::string& name, const std::string& argumen
 
 // An argument by keyword that may be left out.
 inline auto optional_keyword(const char* name) { return nb::arg(name).none() = nb::none(); }
+
+using MaybeDType = std::optional<DType>;
+using MaybeDevice = std::optional<DeviceArgument>;
+
+inline Device device_or_default(const MaybeDevice& device) { return device ? device->device : default_device(); }
 
 }  // namespace tern::python

@@ -18,6 +18,8 @@ NB_MODULE(_core, m) {
   bind_nn(m);
   bind_linalg(m);
   bind_sorting(m);
+  bind_products(m);
+  bind_random(m);
   bind_quant(m);
   bind_io(m);
   bind_grammar(m);

@@ -25,6 +25,8 @@ void bind_manipulation(nb::module_& m, TensorClass& tensor);
 void bind_nn(nb::module_& m);
 void bind_linalg(nb::module_& m);
 void bind_sorting(nb::module_& m);
+void bind_products(nb::module_& m);
+void bind_random(nb::module_& m);
 void bind_quant(nb::module_& m);
 void bind_io(nb::module_& m);
 void bind_grammar(nb::module_& m);

@@ -15,7 +15,7 @@ from ._core import *  # noqa: F403: the array namespace
 from ._namespace import __array_namespace_info__, isdtype
 from .errors import Error, InvalidArgument, LinalgError, NotFound, OutOfMemory, OutOfRange, WrongType
 from .model import Model, load
-from . import linalg, nn, optim, quant
+from . import linalg, nn, optim, quant, random
 from .training import TrainConfig, evaluate, train
 
 __version__ = "0.1.0"

@@ -39,6 +39,11 @@ class LU(NamedTuple):
     U: Tensor
 
 
+class LUFactors(NamedTuple):
+    lu: Tensor
+    pivots: Tensor
+
+
 class Eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor

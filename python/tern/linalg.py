@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Linear algebra over LAPACK: the array API's extension, and what NumPy users expect besides."""
-from ._core import matmul, matrix_transpose  # noqa: F401
+from ._core import matmul, matrix_transpose, tensordot, vecdot  # noqa: F401
 from ._core._linalg import (  # noqa: F401
     cholesky,
     cond,
@@ -16,14 +16,18 @@ from ._core._linalg import (  # noqa: F401
     kron,
     lstsq,
     lu,
+    lu_factor,
+    lu_solve,
     matrix_norm,
     matrix_power,
     matrix_rank,
+    norm,
     outer,
     pinv,
     qr,
     slogdet,
     solve,
+    solve_triangular,
     svd,
     svdvals,
     trace,

@@ -66,11 +66,7 @@ def parameter(tensor) -> Tensor:
 
 
 def _normal(shape, scale, seed):
-    """Numbers of a normal distribution, the same for a seed on every machine (Python's generator)."""
-    import random
-
-    draw = random.Random(seed)
-    return _core.asarray([[draw.gauss(0.0, scale) for _ in range(shape[1])] for _ in range(shape[0])], dtype=_core.float32)
+    return _core.Generator(seed).normal(shape, 0.0, scale)
 
 
 class Linear(Module):

@@ -35,6 +35,12 @@ def test_arguments_of_the_wrong_type():
         tern.sum("text")
     with pytest.raises(TypeError):
         tern.zeros((2,), dtype="float99")
+    x = tern.zeros((4,))
+    for call in (lambda: tern.broadcast_arrays(x, "text"), lambda: tern.meshgrid(x, None), lambda: tern.broadcast_shapes((2,), "text"),
+                 lambda: tern.save_safetensors("unwritten", {"x": 3}), lambda: tern.save_safetensors("unwritten", {3: x}),
+                 lambda: tern.split(x, "text"), lambda: tern.repeat(x, None), lambda: tern.tensordot(x, x, axes="text")):
+        with pytest.raises(TypeError, match="expected|incompatible"):
+            call()
 
 
 def test_nothing_changes_when_an_operation_fails():

@@ -114,6 +114,43 @@ def test_reductions(name, dtype):
                 same(getattr(tern, name)(tern.asarray(x), axis=axis, keepdims=keep), wanted, ulps=64)
 
 
+WIDE = {"bool": "int64", **{name: "u" * (name[0] == "u") + "int64" for name in INTEGERS}}
+
+
+@pytest.mark.parametrize("dtype", WIDE)
+def test_sums_of_integers_have_64_bits(dtype):
+    """By the standard, whose default integer is int64; NumPy does the same where a C long has 64 bits."""
+    x = sample((3, 5), dtype)
+    t = tern.asarray(x)
+    for got, wanted in [(tern.sum(t), x.sum()), (t.sum(1), x.sum(1)), (tern.prod(t, axis=0), x.prod(0)), (t.prod(), x.prod()),
+                        (tern.cumulative_sum(t, axis=1), x.cumsum(1)), (tern.cumulative_prod(t, axis=0), x.cumprod(0)),
+                        (tern.linalg.trace(t), np.trace(x))]:
+        assert np.asarray(wanted).dtype == WIDE[dtype]
+        same(got, wanted)
+    for given in ["int16", "uint8", "float32"]:
+        for got, wanted in [(tern.sum(t, axis=0, dtype=given), x.sum(0, dtype=given)), (tern.prod(t, dtype=given), x.prod(dtype=given)),
+                            (tern.cumulative_sum(t, axis=0, dtype=given), x.cumsum(0, dtype=given)),
+                            (tern.cumulative_prod(t, axis=1, dtype=given), x.cumprod(1, dtype=given)),
+                            (tern.linalg.trace(t, dtype=given), np.trace(x, dtype=given))]:
+            same(got, wanted)
+
+
+@pytest.mark.parametrize("dtype", REALS)
+def test_quantiles(dtype):
+    x = sample((5, 8), dtype)
+    t = tern.asarray(x)
+    for axis in (None, 0, -1, (0, 1)):
+        for keep in (False, True):
+            same(tern.median(t, axis=axis, keepdims=keep), np.median(x, axis, keepdims=keep))
+            same(tern.quantile(t, 0.3, axis=axis, keepdims=keep), np.asarray(np.quantile(x, 0.3, axis, keepdims=keep), dtype), ulps=16)
+    for method in ("inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull", "linear",
+                   "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest"):
+        q = [0.0, 0.1, 0.5, 0.77, 1.0]
+        same(tern.quantile(t, q, axis=1, method=method), np.asarray(np.quantile(x, q, 1, method=method), dtype), ulps=16)
+    with pytest.raises(tern.Error, match="expected a method of 'inverted_cdf', .*, got 'middle'"):
+        tern.quantile(t, 0.5, method="middle")
+
+
 def test_running_sums():
     x = sample((3, 5), "float64")
     same(tern.cumulative_sum(tern.asarray(x), axis=1), np.cumsum(x, 1), ulps=16)
@@ -149,6 +186,10 @@ def test_manipulation():
         (tern.broadcast_to(t, (5, 2, 3, 4)), np.broadcast_to(x, (5, 2, 3, 4))),
     ]:
         same(got, wanted)
+    assert tern.broadcast_shapes((3, 1), 4, (2, 1, 1)) == (2, 3, 4) and tern.broadcast_shapes() == ()
+    same(tern.cast_saturating(tern.asarray([-1, 300, 7]), tern.uint8), np.asarray([0, 255, 7], "u1"))
+    assert [part.shape for part in tern.split(t, [1, 3], axis=2)] == [(2, 3, 1), (2, 3, 2), (2, 3, 1)] and len(tern.split(t, 2)) == 2
+    same(tern.repeat(t, tern.asarray([1, 0, 2]), axis=1), np.repeat(x, [1, 0, 2], 1))
     assert [part.shape for part in tern.broadcast_arrays(tern.ones((3, 1)), tern.ones((4,)))] == [(3, 4), (3, 4)]
 
 
@@ -201,6 +242,44 @@ def test_order_and_sets(dtype):
     same(tern.isin(t, values[:1]), np.isin(x, wanted[0][:1]))
 
 
+# subscripts and the shapes of the operands
+EINSUMS = [("ij,jk->ik", (3, 4), (4, 5)), ("ij,jk", (3, 4), (4, 5)), ("ii->i", (4, 4)), ("ii", (4, 4)), ("ij->ji", (3, 5)), ("ij->", (3, 5)),
+           ("bij,bjk->bik", (2, 3, 4), (2, 4, 5)), ("...ij,...jk->...ik", (2, 1, 3, 4), (6, 4, 5)), ("i,j->ij", (3,), (0,)), ("i,i->", (0,), (0,)),
+           ("ij,jk,kl->il", (2, 3), (3, 4), (4, 5)), (" b a , b -> a ", (3, 7), (3,)), ("...->...", (2, 3)), (",ij->ij", (), (2, 3)),
+           ("abc,cb->a", (2, 3, 4), (4, 3)), ("Ba,aB", (2, 3), (3, 2))]
+
+
+@pytest.mark.parametrize("dtype", [*REALS, "int32", "complex128"])
+@pytest.mark.parametrize("subscripts, shapes", [(subscripts, shapes) for subscripts, *shapes in EINSUMS], ids=[one[0] for one in EINSUMS])
+def test_einsum(subscripts, shapes, dtype):
+    operands = [sample(shape, dtype) for shape in shapes]
+    same(tern.einsum(subscripts, *map(tern.asarray, operands)), np.einsum(subscripts, *operands), ulps=400)
+
+
+@pytest.mark.parametrize("dtype", [*REALS, "uint8", "complex64"])
+def test_products(dtype):
+    a, b = sample((2, 3, 4), dtype), sample((3, 4, 5), dtype)
+    for axes in (2, ((1, 2), (0, 1)), ([2], [1]), ((-1,), (-2,))):
+        same(tern.tensordot(tern.asarray(a), tern.asarray(b), axes=axes), np.tensordot(a, b, axes), ulps=400)
+    same(tern.tensordot(tern.asarray(a), tern.asarray(b[0, 0]), axes=0), np.tensordot(a, b[0, 0], 0))
+    same(tern.tensordot(tern.asarray(a[:, :, :0]), tern.asarray(b[0, :0]), axes=1), np.zeros((2, 3, 5), dtype))
+    c = sample((3, 1), dtype)
+    for x, y, axis in [(a, a, -1), (a, a[:1], -2), (a, c, -2), (a[0], a[0], -2)]:
+        wanted = np.asarray(np.sum(np.conj(x) * y, axis=axis), dtype)
+        same(tern.vecdot(tern.asarray(x), tern.asarray(y), axis=axis), wanted, ulps=200)
+    same(tern.linalg.vecdot(tern.asarray(a[:, :, :0]), tern.asarray(a[:, :, :0])), np.zeros((2, 3), dtype))
+
+
+def test_products_of_what_does_not_fit():
+    a = tern.ones((2, 3))
+    for call, text in [(lambda: tern.einsum("ij,jk", a, a), r"\[einsum\] expected .*j"), (lambda: tern.einsum("ij", a, a), r"\[einsum\]"),
+                       (lambda: tern.tensordot(a, a, axes=1), r"\[tensordot\]"), (lambda: tern.vecdot(a, a[:, :2]), r"\[vecdot\]")]:
+        with pytest.raises(tern.Error, match=text):
+            call()
+    with pytest.raises(tern.Error, match=r"\[einsum\] expected tensors, got <class 'str'>"):
+        tern.einsum("i->i", "text")
+
+
 @pytest.mark.parametrize("dtype", REALS)
 def test_linear_algebra(dtype):
     a = sample((3, 5, 5), dtype)
@@ -221,6 +300,12 @@ def test_linear_algebra(dtype):
     values, vectors = map(np.asarray, la.eigh(t))
     for product in (q @ r, u @ (s[:, :, None] * vh), vectors @ (values[:, :, None] * vectors.swapaxes(1, 2))):
         np.testing.assert_allclose(product, a, atol=1000 * np.finfo(dtype).eps * np.abs(a).max())
+    factors = la.lu_factor(t)
+    np.testing.assert_allclose(la.lu_solve(factors, t[:, :, :2]), np.eye(5, dtype=dtype)[None, :, :2].repeat(3, 0), atol=100 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(la.solve_triangular(t, t[:1], upper=True), np.linalg.solve(np.triu(a), a[:1]), rtol=1000 * np.finfo(dtype).eps,
+                               atol=1000 * np.finfo(dtype).eps)
+    for ord, axis in [(None, None), (None, (0, 1)), (3, 1), (1, (-2, -1)), (np.inf, (0, 2))]:
+        np.testing.assert_allclose(la.norm(t, ord=ord, axis=axis), np.linalg.norm(a if axis else a.ravel(), ord, axis), rtol=100 * np.finfo(dtype).eps)
     assert la.qr(t).Q.shape == (3, 5, 5) and la.slogdet(t).sign.tolist() == [1, 1, 1]
     with pytest.raises(tern.LinalgError):
         la.inv(tern.zeros((2, 2)))

@@ -31,7 +31,7 @@ Tensor cast_saturating(const Tensor& x, DType dtype) {
   if (!is_integer(x.dtype()) || !is_integer(dtype)) return cast(x, dtype);
   check_arrays("cast_saturating", x, {x.dtype(), dtype});
   const Tensor y = Tensor::empty(x.shape(), dtype, x.device());
-  const auto loop = make_loop<2>(x.shape(), {x.strides(), y.strides()});
+  const auto loop = make_loop<2>(x.shape(), {&x, &y});
   call(x.device(), &ArrayPointwiseKernels::saturate,
        {.shape = loop.shape,
         .x = x.raw(),

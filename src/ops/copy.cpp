@@ -2,6 +2,7 @@
 #include "ops/copy.h"
 
 #include "ops/array_call.h"
+#include "ops/array_pointwise.h"
 #include "ops/checks.h"
 #include "ops/dims.h"
 
@@ -27,7 +28,7 @@ DType moved_as(DType dtype) {
 }  // namespace
 
 void copy_into(const Tensor& from, const Tensor& to) {
-  const auto loop = make_loop<2>(to.shape(), {from.strides(), to.strides()});
+  const auto loop = make_loop<2>(to.shape(), {&from, &to});
   CopyArgs args = {.shape = loop.shape,
                    .x = from.raw(),
                    .x_dtype = from.dtype(),
@@ -36,7 +37,11 @@ void copy_into(const Tensor& from, const Tensor& to) {
                    .y_dtype = to.dtype(),
                    .y_strides = loop.strides[1]};
   if (from.dtype() == to.dtype()) args.x_dtype = args.y_dtype = moved_as(from.dtype());
-  if (is_model_dtype(args.x_dtype) && is_model_dtype(args.y_dtype)) return call(to.device(), &Kernels::copy, args);
+  // Kernels for arrays convert in one pass what models' take through blocks of numbers (i32 to f32: 23 us against 11 for
+  // 100,000); those of models have the instructions for halves.
+  const bool converts = from.dtype() != to.dtype() && !is_half(from.dtype()) && !is_half(to.dtype());
+  const bool in_models = is_model_dtype(args.x_dtype) && is_model_dtype(args.y_dtype);
+  if (in_models && !(converts && has_arrays(to))) return call(to.device(), &Kernels::copy, args);
   check_arrays("copy", to, {from.dtype(), to.dtype()});
   call(to.device(), &ArrayPointwiseKernels::copy, args);
 }

@@ -2,6 +2,7 @@
 // Loop nests over strided tensors, with as few axes as their strides allow.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -34,6 +35,21 @@ Loop<kOperands> make_loop(Shape shape, std::array<Shape, kOperands> strides) {
   Loop<kOperands> loop{to_dims(shape), {}};
   for (size_t i = 0; i < kOperands; ++i) loop.strides[i] = to_dims(strides[i]);
   return loop;
+}
+
+// The same of tensors that broadcast to `shape`. Most often they lie as the shape does, and the loop is one axis.
+template <size_t kOperands>
+Loop<kOperands> make_loop(const Shape& shape, const std::array<const Tensor*, kOperands>& operands) {
+  const bool flat = std::all_of(operands.begin(), operands.end(),
+                                [&](const Tensor* x) { return x->shape() == shape && x->is_contiguous(); });
+  if (flat) {
+    Loop<kOperands> loop{{1, {shape.numel()}}, {}};
+    loop.strides.fill({1, {1}});
+    return loop;
+  }
+  std::array<Shape, kOperands> strides;
+  for (size_t i = 0; i < kOperands; ++i) strides[i] = broadcast_strides(*operands[i], shape);
+  return make_loop<kOperands>(shape, strides);
 }
 
 // Product of all extents but the last: how many rows there are.

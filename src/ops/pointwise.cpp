@@ -34,7 +34,7 @@ Tensor unary(const char* name, UnaryOp op, ArrayUnaryOp of_arrays, const Tensor&
   check_inputs(name, {{"x", x}});
   check_kinds(name, {{"x", x}}, integers ? kNumbers : kAll);
   const DType dtype = integers ? x.dtype() : float_dtype(x.dtype());
-  if (is_arithmetic(dtype)) return unary(name, op, cast(x, dtype), side, integers);
+  if (is_arithmetic(dtype)) return unary(name, op, x.dtype() == dtype ? x : cast(x, dtype), side, integers);
   const bool real = of_arrays == ArrayUnaryOp::absolute;
   return made(name, of_arrays, dtype, x, real ? real_dtype(dtype) : dtype);
 }
@@ -49,7 +49,7 @@ DType check_pair(const char* name, const Tensor& a, const Tensor& b) {
 Tensor model_binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, Side to_a, Side to_b) {
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   const Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  const auto loop = make_loop<3>(shape, {broadcast_strides(a, shape), broadcast_strides(b, shape), y.strides()});
+  const auto loop = make_loop<3>(shape, {&a, &b, &y});
   call(a.device(), &Kernels::binary,
        {.op = op,
         .dtype = a.dtype(),
@@ -92,6 +92,7 @@ Tensor binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, S
   // Halves in one pass where nobody asks for their gradient and the device can: the same f32, rounded once.
   const bool at_once = is_half(dtype) && !needs_grad(a, b) && has_arrays(a);
   if (is_arithmetic(dtype) && !at_once) {
+    if (a.dtype() == dtype && b.dtype() == dtype && !is_half(dtype)) return model_binary(name, op, a, b, to_a, to_b);
     const DType inner = is_half(dtype) ? DType::f32 : dtype;
     return cast(model_binary(name, op, cast(a, inner), cast(b, inner), to_a, to_b), dtype);
   }
@@ -102,7 +103,7 @@ Tensor binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, S
 Tensor model_compare(const char* name, CompareOp op, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   const Tensor y = Tensor::empty(shape, DType::boolean, a.device());
-  const auto loop = make_loop<3>(shape, {broadcast_strides(a, shape), broadcast_strides(b, shape), y.strides()});
+  const auto loop = make_loop<3>(shape, {&a, &b, &y});
   call(a.device(), &Kernels::compare,
        {.op = op,
         .dtype = a.dtype(),
@@ -138,6 +139,7 @@ Tensor compare(const char* name, CompareOp op, const Tensor& a, const Tensor& b)
   const bool one_pass = has_arrays(a) && (a.dtype() != b.dtype() || is_half(dtype));
   if (!is_arithmetic(dtype) || one_pass) return array_compare(name, op, dtype, a, b);
   const DType inner = is_half(dtype) ? DType::f32 : dtype;
+  if (a.dtype() == inner && b.dtype() == inner) return model_compare(name, op, a, b);
   const auto promoted = [&](const Tensor& x) { return x.dtype() == inner ? x : converted(x, inner); };
   return model_compare(name, op, promoted(a), promoted(b));
 }
@@ -314,8 +316,7 @@ namespace {
 Tensor chosen_elements(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   const Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  const auto loop = make_loop<4>(shape, {broadcast_strides(condition, shape), broadcast_strides(a, shape),
-                                         broadcast_strides(b, shape), y.strides()});
+  const auto loop = make_loop<4>(shape, {&condition, &a, &b, &y});
   const StridedInput from{condition.raw(), loop.strides[0]}, yes{a.raw(), loop.strides[1]},
       no{b.raw(), loop.strides[2]};
   if (is_arithmetic(a.dtype()) && !is_half(a.dtype())) {

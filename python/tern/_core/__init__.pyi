@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import os
-from typing import Any
+from typing import Any, overload
 
 import numpy
 
@@ -147,6 +147,14 @@ class Device:
         Opens a device. Tensors of two devices do not mix, even where both are the same machine.
         """
 
+    @staticmethod
+    def names() -> list[str]:
+        """Names that it can be opened by, whether this machine has one or not."""
+
+    @staticmethod
+    def cpu_isas() -> list[str]:
+        """Instruction sets of a CPU that this machine has, slowest first."""
+
     @property
     def name(self) -> str: ...
 
@@ -286,6 +294,8 @@ class Tensor:
         """
 
     def __repr__(self) -> str: ...
+
+    def __str__(self) -> str: ...
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
         """The module tern, as the array API's namespace."""
@@ -452,6 +462,9 @@ class Tensor:
 
     def copy(self) -> Tensor:
         """A copy."""
+
+def to_string(x: Tensor, *, precision: int = 8, suppress_small: bool = False, threshold: int = 1000, edge_items: int = 3, line_width: int = 75, indent: int = 0, suffix: int = 0, separator: str = ' ') -> str:
+    """The elements as text, as numpy.array2string writes them."""
 
 def asarray(obj: Any, /, *, dtype: DType | None = None, device: Device | str | None = None, copy: bool | None = None) -> Tensor:
     """
@@ -714,11 +727,13 @@ def meshgrid(*arrays: Tensor, indexing: str = 'xy') -> list[Tensor]:
 
 def sum(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, dtype: DType | None = None, keepdims: bool = False) -> Tensor:
     """
-    The sum over axes, or of all elements; integers in 64 bits unless dtype says otherwise.
+    The sum over axes, or of all elements; without dtype, integers and bool in 64 bits.
     """
 
 def prod(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, dtype: DType | None = None, keepdims: bool = False) -> Tensor:
-    """The product over axes, or of all elements."""
+    """
+    The product over axes, or of all elements; without dtype, integers and bool in 64 bits.
+    """
 
 def mean(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
     """The mean over axes, or of all elements."""
@@ -753,11 +768,23 @@ def argmax(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> 
 def argmin(x: Tensor, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """The first index of the smallest element."""
 
+def median(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """The element in the middle, or the mean of the two in the middle."""
+
+def quantile(x: Tensor, q: float | Sequence[float], /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, method: str = 'linear') -> Tensor:
+    """
+    What a share q of the elements lies below, by NumPy's methods; of several q, along a new first axis.
+    """
+
 def cumulative_sum(x: Tensor, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False) -> Tensor:
-    """Sums of all elements up to each."""
+    """
+    Sums of all elements up to each; without dtype, integers and bool in 64 bits.
+    """
 
 def cumulative_prod(x: Tensor, /, *, axis: int | None = None, dtype: DType | None = None, include_initial: bool = False) -> Tensor:
-    """Products of all elements up to each."""
+    """
+    Products of all elements up to each; without dtype, integers and bool in 64 bits.
+    """
 
 def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
     """x[i + 1] - x[i], n times."""
@@ -784,6 +811,9 @@ def broadcast_to(x: Tensor, /, shape: tuple[int, ...]) -> Tensor:
 
 def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
     """Views of the shape to which all broadcast."""
+
+def broadcast_shapes(*shapes: int | tuple[int, ...]) -> tuple[int, ...]:
+    """The shape to which all broadcast."""
 
 def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
     """A new axis of one, as a view."""
@@ -819,7 +849,12 @@ def pad(x: Tensor, /, pad_width: Sequence[tuple[int, int]], *, mode: str = 'cons
     """Wider by so many elements before and after each axis."""
 
 def astype(x: Tensor, dtype: DType, /, *, copy: bool = True, device: Device | str | None = None) -> Tensor:
-    """Converted to a dtype."""
+    """Converted to a dtype; integers that it lacks wrap."""
+
+def cast_saturating(x: Tensor, dtype: DType, /) -> Tensor:
+    """
+    Converted to a dtype; integers that it lacks become the nearest that it has.
+    """
 
 def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
     """Elements of an axis by their indices."""
@@ -863,6 +898,68 @@ def unique_inverse(x: Tensor, /) -> tuple[Tensor, Tensor]:
 
 def unique_values(x: Tensor, /) -> Tensor:
     """Each value once."""
+
+def einsum(subscripts: str, *operands: Tensor) -> Tensor:
+    """Einstein's sums: 'ij,jk->ik'."""
+
+def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
+    """Sums of products over axes of both."""
+
+def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
+    """Sums of conj(x1) * x2 along an axis."""
+
+class Generator:
+    """Random numbers, the same for a seed on every machine (Philox4x32-10)."""
+
+    def __init__(self, seed: int, counter: int = 0) -> None:
+        """
+        The numbers from a counter on: Generator(g.seed, g.counter) goes on where g is.
+        """
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def counter(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+    def uniform(self, shape: int | tuple[int, ...] = (), low: float = 0, high: float = 1, *, dtype: DType = float32, device: Device | str | None = None) -> Tensor:
+        """Even in [low, high)."""
+
+    def normal(self, shape: int | tuple[int, ...] = (), mean: float = 0, deviation: float = 1, *, dtype: DType = float32, device: Device | str | None = None) -> Tensor:
+        """Normal numbers."""
+
+    def exponential(self, shape: int | tuple[int, ...] = (), mean: float = 1, *, dtype: DType = float32, device: Device | str | None = None) -> Tensor:
+        """Exponential numbers of this mean."""
+
+    def integers(self, low: int, high: int, shape: int | tuple[int, ...] = (), *, dtype: DType = int64, device: Device | str | None = None) -> Tensor:
+        """Integers of [low, high), each as likely as any other."""
+
+    def bits(self, shape: int | tuple[int, ...] = (), *, dtype: DType = uint64, device: Device | str | None = None) -> Tensor:
+        """Integers all of whose bits are random."""
+
+    @overload
+    def bernoulli(self, probability: float, shape: int | tuple[int, ...] = (), *, device: Device | str | None = None) -> Tensor:
+        """True with this probability."""
+
+    @overload
+    def bernoulli(self, probabilities: Tensor) -> Tensor:
+        """True with the probability of each element."""
+
+    def permutation(self, count: int, *, device: Device | str | None = None) -> Tensor:
+        """0 ... count-1 in random order."""
+
+    def shuffled(self, x: Tensor, axis: int = 0) -> Tensor:
+        """x with the elements of an axis in random order."""
+
+    @overload
+    def choice(self, count: int, shape: int | tuple[int, ...] = (), *, replace: bool = True, device: Device | str | None = None) -> Tensor:
+        """Numbers of [0, count); without replacement, distinct ones."""
+
+    @overload
+    def choice(self, probabilities: Tensor, shape: int | tuple[int, ...] = ()) -> Tensor:
+        """Numbers of [0, len(probabilities)), each with its probability."""
 
 def load_safetensors(path: str | os.PathLike, *, device: Device | str | None = None) -> dict[str, Tensor]:
     """

@@ -32,6 +32,17 @@ def eigvals(x: Tensor, /) -> Tensor:
 def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     """x with x1 @ x = x2."""
 
+def solve_triangular(x1: Tensor, x2: Tensor, /, *, upper: bool = False) -> Tensor:
+    """x with x1 @ x = x2, of x1's lower or upper triangle."""
+
+def lu_factor(x: Tensor, /) -> tuple[Tensor, Tensor]:
+    """
+    The factors of x in the form that lu_solve takes: L below U, and pivots.
+    """
+
+def lu_solve(factors: tuple[Tensor, Tensor], x2: Tensor, /) -> Tensor:
+    """solve() with what lu_factor found."""
+
 def lstsq(a: Tensor, b: Tensor, /, *, rtol: float | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     The shortest x that minimizes |b - a @ x|, the residuals, the rank and the singular values.
@@ -58,6 +69,11 @@ def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: float | str = 'fro
 def vector_norm(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, ord: float = 2, keepdims: bool = False) -> Tensor:
     """The norm of vectors along axes, or of all elements."""
 
+def norm(x: Tensor, /, *, ord: float | None = None, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """
+    NumPy's norm: the 2-norm over axes, or of all elements; with ord, of vectors along one axis, of matrices in two.
+    """
+
 def cond(x: Tensor, p: float | str | None = None, /) -> Tensor:
     """The condition number."""
 
@@ -65,7 +81,7 @@ def diagonal(x: Tensor, /, *, offset: int = 0) -> Tensor:
     """The diagonals of matrices, as a view."""
 
 def trace(x: Tensor, /, *, offset: int = 0, dtype: DType | None = None) -> Tensor:
-    """The sum of the diagonal."""
+    """The sum of the diagonal; without dtype, integers in 64 bits."""
 
 def kron(x1: Tensor, x2: Tensor, /) -> Tensor:
     """The Kronecker product."""

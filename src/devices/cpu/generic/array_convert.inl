@@ -65,6 +65,12 @@ inline Bf16 bf16_of(double x) {
 // itself saturates.
 template <class T, class F>
 inline T saturated(F x) {
+  if constexpr (sizeof(T) <= 2) {
+    // No branch, and the way to narrow integers that instruction sets have.
+    const F number = x == x ? x : F{0}, most = static_cast<F>(kGreatest<T>), least = static_cast<F>(kLeast<T>);
+    const F below = number < most ? number : most;
+    return static_cast<T>(static_cast<int32_t>(below > least ? below : least));
+  }
   if (x != x) return 0;
   return x >= static_cast<F>(kGreatest<T>) ? kGreatest<T>
          : x <= static_cast<F>(kLeast<T>)  ? kLeast<T>

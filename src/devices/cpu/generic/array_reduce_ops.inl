@@ -335,8 +335,8 @@ struct ExtremeIndex {
     constexpr int64_t kStep = 64;
     int64_t k = acc.index;
     for (; k + kStep <= args.extent; k += kStep) {
-      bool found = false;
-      for (int64_t l = 0; l < kStep; ++l) found |= same(x[k + l], acc.value);
+      uint32_t found = 0;
+      for (int64_t l = 0; l < kStep; ++l) found |= static_cast<uint32_t>(same(x[k + l], acc.value));
       if (found) break;
     }
     while (!same(x[k], acc.value)) ++k;

@@ -15,9 +15,14 @@ int64_t grain_of(const Exec& exec, int64_t count, int64_t cost, int64_t unit) {
   return grain < unit ? unit : round_up(grain, unit);
 }
 
-// Calls body(begin, end) on ranges of at most `grain` that cover [0, count), from the threads of exec.
+// Calls body(begin, end) on ranges of at most `grain` that cover [0, count), from the threads of exec. A single range
+// is the caller's own affair: it does not wait for its turn with the threads.
 template <class Body>
 void parallel_in_ranges(const Exec& exec, int64_t count, int64_t grain, const Body& body) {
+  if (count <= grain) {
+    if (count > 0) body(int64_t{0}, count);
+    return;
+  }
   const Body* target = &body;
   const Exec::Body call = [](void* arg, int, int64_t begin, int64_t end) {
     (**static_cast<const Body**>(arg))(begin, end);
