@@ -15,7 +15,7 @@ function(tern_isa_sources target isa)
   endif()
   foreach(file isa/${isa}.cpp isa/${isa}_coded.cpp isa/${isa}_ternary.cpp isa/${isa}_probe.cpp
           isa/${isa}_array_pointwise.cpp isa/${isa}_array_matmul.cpp isa/${isa}_array_random.cpp
-          isa/${isa}_array_reduce.cpp isa/${isa}_array_sort.cpp)
+          isa/${isa}_array_reduce.cpp isa/${isa}_array_sort.cpp isa/${isa}_array_packed.cpp)
     if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
       set(own_options ${options})
       if(file MATCHES _array_)

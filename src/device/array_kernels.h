@@ -5,6 +5,7 @@
 
 #include "device/array_index.h"
 #include "device/array_matmul.h"
+#include "device/array_packed.h"
 #include "device/array_pointwise.h"
 #include "device/array_random.h"
 #include "device/array_reduce.h"
@@ -19,6 +20,7 @@ struct ArrayKernels : ArrayPointwiseKernels,
                       ArraySortKernels,
                       ArraySearchKernels,
                       ArrayRandomKernels,
-                      ArrayMatmulKernels {};
+                      ArrayMatmulKernels,
+                      ArrayPackedKernels {};
 
 }  // namespace tern

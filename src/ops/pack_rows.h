@@ -38,6 +38,12 @@ std::vector<QuantizedTernary> quantize_ternary(std::span<const Tensor> matrices,
 Tensor magnitude_sums(std::span<const Tensor> tensors);
 inline float mean_magnitude(double sum, int64_t count) { return static_cast<float>(sum / static_cast<double>(count)); }
 
+// Calls visit(worker, row, codes) for blocks of a matrix's rows, on its device's threads: i8 codes of the rows from `row`
+// on, in memory that the worker's next block takes. 0 <= worker < threads(), and no two calls share one at one time. What
+// it throws is thrown here, that of the lowest rows if several do.
+using TernaryVisitor = std::function<void(int worker, int64_t row, const Tensor& codes)>;
+void for_ternary_rows(const PackedTernary& w, const TernaryVisitor& visit);
+
 // How many codes of the matrix are 0.
 int64_t count_zeros(const PackedTernary& w);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -470,35 +471,35 @@ Tensor unpack_ternary(const PackedTernary& w) {
   return codes;
 }
 
-int64_t count_zeros(const PackedTernary& w) {
-  check_packed("count_zeros", w);
+void for_ternary_rows(const PackedTernary& w, const TernaryVisitor& visit) {
+  check_packed("for_ternary_rows", w);
   const Device& device = w.bytes.device();
   const Backend& backend = device.backend();
   const int64_t block = block_rows(w.rows, w.cols, backend);
-  struct Room {
-    Tensor device;
-    std::vector<int8_t> host;
-    int64_t zeros = 0;
-  };
-  std::vector<Room> rooms(static_cast<size_t>(device.threads()));
+  std::vector<Tensor> rooms(static_cast<size_t>(device.threads()));
   parallel_blocks(device, (w.rows + block - 1) / block, [&](int worker, int64_t i) {
-    Room& room = rooms[static_cast<size_t>(worker)];
+    Tensor& room = rooms[static_cast<size_t>(worker)];
     const int64_t row = i * block, count = std::min(block, w.rows - row);
-    if (!room.device.defined()) room.device = Tensor::empty({block * w.cols}, DType::i8, device);
+    if (!room.defined()) room = Tensor::empty({block, w.cols}, DType::i8, device);
     backend.kernels().ternary_unpack(one_worker(backend.exec(), worker), {.layout = w.layout,
                                                                           .rows = w.rows,
                                                                           .cols = w.cols,
                                                                           .row_begin = row,
                                                                           .row_count = count,
                                                                           .packed = w.bytes.data<uint8_t>(),
-                                                                          .codes = room.device.data<int8_t>()});
-    room.host.resize(static_cast<size_t>(count * w.cols));
-    device.memory().copy_to_host(room.host.data(), room.device.raw(), room.host.size());
-    room.zeros += std::count(room.host.begin(), room.host.end(), int8_t{0});
+                                                                          .codes = room.data<int8_t>()});
+    visit(worker, row, slice(room, 0, 0, count));
   });
-  int64_t zeros = 0;
-  for (const Room& room : rooms) zeros += room.zeros;
-  return zeros;
+}
+
+int64_t count_zeros(const PackedTernary& w) {
+  check_packed("count_zeros", w);
+  std::vector<int64_t> zeros(static_cast<size_t>(w.bytes.device().threads()));
+  for_ternary_rows(w, [&](int worker, int64_t, const Tensor& codes) {
+    const std::vector<int8_t> host = codes.to_vector<int8_t>();
+    zeros[static_cast<size_t>(worker)] += std::count(host.begin(), host.end(), int8_t{0});
+  });
+  return std::accumulate(zeros.begin(), zeros.end(), int64_t{0});
 }
 
 Tensor ternary_linear(const QuantizedRows& x, const PackedTernary& w) {

@@ -16,7 +16,8 @@ const std::vector<Kernels>& tables() {
     std::vector<ArrayKernels> made;
     for (const Isa& isa : isas()) {
       const ArrayTables& own = *isa.arrays;
-      made.push_back({*own.pointwise, kArrayIndex, *own.reduce, *own.sort, kArraySearch, *own.random, *own.matmul});
+      made.push_back(
+          {*own.pointwise, kArrayIndex, *own.reduce, *own.sort, kArraySearch, *own.random, *own.matmul, *own.packed});
     }
     return made;
   }();

@@ -40,10 +40,10 @@ bool has_amx() {
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-constexpr ArrayTables kAvx2Arrays = {&kAvx2ArrayPointwise, &kAvx2ArrayReduce, &kScalarArraySort, &kAvx2ArrayRandom,
-                                     &kAvx2ArrayMatmul};
+constexpr ArrayTables kAvx2Arrays = {&kAvx2ArrayPointwise, &kAvx2ArrayReduce, &kScalarArraySort,
+                                     &kAvx2ArrayRandom,    &kAvx2ArrayMatmul, &kAvx2ArrayPacked};
 constexpr ArrayTables kAvx512Arrays = {&kAvx512ArrayPointwise, &kAvx512ArrayReduce, &kAvx512ArraySort,
-                                       &kAvx512ArrayRandom, &kAvx512ArrayMatmul};
+                                       &kAvx512ArrayRandom,    &kAvx512ArrayMatmul, &kAvx512ArrayPacked};
 
 constexpr Isa kIsas[] = {
     {"scalar", &kScalarFloats, &kScalarCoded, &kScalarTernary, &kScalarProbe, &kScalarArrays, [] { return true; }},

@@ -7,9 +7,12 @@
 #include "devices/cpu/generic/runs.inl"
 #include "devices/cpu/generic/array_types.inl"
 #include "devices/cpu/generic/array_limits.inl"
+#include "devices/cpu/generic/array_elements.inl"
 #include "devices/cpu/generic/array_convert.inl"
 #include "devices/cpu/generic/array_blocks.inl"
+#include "devices/cpu/generic/array_fused.inl"
 #include "devices/cpu/generic/array_vector_math.inl"
+#include "devices/cpu/generic/array_function_runs.inl"
 #include "devices/cpu/generic/array_unary.inl"
 #include "devices/cpu/generic/array_binary.inl"
 // clang-format on

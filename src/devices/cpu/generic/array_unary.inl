@@ -124,10 +124,6 @@ UnaryRun real_unary(ArrayUnaryOp op) {
       return unary_run_of<R>([](R x) { return rounded_to_zero(x); });
     case ArrayUnaryOp::round:
       return unary_run_of<R>([](R x) { return rounded_to_even(x); });
-    case ArrayUnaryOp::exp:
-      return unary_run_of<R>([](R x) { return static_cast<R>(VectorMath::exp(static_cast<double>(x))); });
-    case ArrayUnaryOp::log:
-      return unary_run_of<R>([](R x) { return static_cast<R>(VectorMath::log(static_cast<double>(x))); });
     default:
       return real_predicate<R>(op);
   }
@@ -188,7 +184,7 @@ UnaryRun unary_of(ArrayUnaryOp op, DType dtype) {
     using T = decltype(zero);
     if constexpr (kReal<T>) {
       run = real_unary<T>(op);
-      if (!run && kSame<T, float>) run = vector_unary(op);
+      if (!run) run = vector_unary<T>(op);
     } else if constexpr (kComplex<T>) {
       run = complex_unary<decltype(T::re)>(op);
     } else if constexpr (kInteger<T>) {

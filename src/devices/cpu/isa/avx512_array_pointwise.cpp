@@ -10,6 +10,10 @@
 namespace tern::cpu {
 namespace {
 
+struct Fusion {  // of a·b + c
+  static constexpr bool kByInstruction = true;
+};
+
 // Each uses those above it.
 // clang-format off
 #include "devices/cpu/isa/f16c_halves.inl"

@@ -14,6 +14,15 @@ struct Halves {
   static constexpr bool kByInstruction = false;
 };
 
+// a·b + c, rounded once, is an instruction of AArch64's baseline.
+struct Fusion {
+#ifdef __aarch64__
+  static constexpr bool kByInstruction = true;
+#else
+  static constexpr bool kByInstruction = false;
+#endif
+};
+
 #include "devices/cpu/generic/array_pointwise_kernels.inl"
 
 }  // namespace

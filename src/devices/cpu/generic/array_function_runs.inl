@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loops over the functions of array_vector_math.inl.
+
+// Elements of a block, in the first-level cache.
+constexpr int64_t kFunctionBlock = 512;
+
+// The elements of a block, or a copy where y is in their place: they are read once more if a function was not for all.
+template <class T>
+const T* kept(const T* x, const T* y, T* copy, int64_t count) {
+  if (x != y) return x;
+  memcpy(copy, x, static_cast<size_t>(count) * sizeof(T));
+  return copy;
+}
+
+// y = Fn(x), in double. Numbers that Fn is not for take the C library's function.
+template <ArrayUnaryOp op, class T, uint64_t kOutside, class Fn>
+void function_run(const void* from, void* to, int64_t count) {
+  const Fn fn;
+  for (int64_t begin = 0; begin < count; begin += kFunctionBlock) {
+    const int64_t n = smaller(kFunctionBlock, count - begin);
+    T* y = static_cast<T*>(to) + begin;
+    T copy[kFunctionBlock];
+    const T* x = kept(static_cast<const T*>(from) + begin, y, copy, n);
+    uint64_t outside = 0;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) y[i] = static_cast<T>(fn(static_cast<double>(x[i]), outside));
+    if ((outside & kOutside) == 0) continue;
+    const UnaryRun library = math_unary(op, kSame<T, float> ? DType::f32 : DType::f64);
+    for (int64_t i = 0; i < n; ++i) {
+      uint64_t of_this = 0;
+      fn(static_cast<double>(x[i]), of_this);
+      if ((of_this & kOutside) != 0) library(x + i, y + i, 1);
+    }
+  }
+}
+template <ArrayUnaryOp op, class T, uint64_t kOutside, class Fn>
+UnaryRun function_run_of(Fn) {
+  return function_run<op, T, kOutside, Fn>;
+}
+
+template <ArrayBinaryOp op, class T, uint64_t kOutside, class Fn>
+void function_run(const void* left, const void* right, void* to, int64_t count) {
+  const Fn fn;
+  for (int64_t begin = 0; begin < count; begin += kFunctionBlock) {
+    const int64_t n = smaller(kFunctionBlock, count - begin);
+    T* y = static_cast<T*>(to) + begin;
+    T a_copy[kFunctionBlock], b_copy[kFunctionBlock];
+    const T* a = kept(static_cast<const T*>(left) + begin, y, a_copy, n);
+    const T* b = kept(static_cast<const T*>(right) + begin, y, b_copy, n);
+    uint64_t outside = 0;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i)
+      y[i] = static_cast<T>(fn(static_cast<double>(a[i]), static_cast<double>(b[i]), outside));
+    if ((outside & kOutside) == 0) continue;
+    const BinaryRun library = math_binary(op, kSame<T, float> ? DType::f32 : DType::f64);
+    for (int64_t i = 0; i < n; ++i) {
+      uint64_t of_this = 0;
+      fn(static_cast<double>(a[i]), static_cast<double>(b[i]), of_this);
+      if ((of_this & kOutside) != 0) library(a + i, b + i, y + i, 1);
+    }
+  }
+}
+template <ArrayBinaryOp op, class T, uint64_t kOutside, class Fn>
+BinaryRun function_run_of(Fn) {
+  return function_run<op, T, kOutside, Fn>;
+}
+
+// The functions above; null for the others.
+template <class T>
+UnaryRun vector_unary(ArrayUnaryOp op) {
+  using O = ArrayUnaryOp;
+  using M = VectorMath;
+  using U = uint64_t;
+  if constexpr (kSame<T, double>) {
+    switch (op) {
+      case O::exp:
+        return function_run_of<O::exp, T, M::kOutsideExp>([](double x, U& outside) { return M::exp(x, outside); });
+      case O::log:
+        return function_run_of<O::log, T, M::kOutsideLog>([](double x, U& outside) { return M::log(x, outside); });
+      case O::sin:
+        return function_run_of<O::sin, T, M::kOutsideTurns>(
+            [](double x, U& outside) { return M::sin_of_f64(x, outside); });
+      case O::cos:
+        return function_run_of<O::cos, T, M::kOutsideTurns>(
+            [](double x, U& outside) { return M::cos_of_f64(x, outside); });
+      case O::tanh:
+        return function_run_of<O::tanh, T, M::kOutsideExp>([](double x, U& outside) { return M::tanh(x, outside); });
+      default:
+        return nullptr;
+    }
+  }
+  switch (op) {
+    case O::expm1:
+      return function_run_of<O::expm1, T, M::kOutsideExp>([](double x, U& outside) { return M::expm1(x, outside); });
+    case O::log1p:
+      return function_run_of<O::log1p, T, M::kOutsideLogs>([](double x, U& outside) { return M::log1p(x, outside); });
+    case O::log2:
+      return function_run_of<O::log2, T, M::kOutsideLogs>([](double x, U& outside) { return M::log2(x, outside); });
+    case O::log10:
+      return function_run_of<O::log10, T, M::kOutsideLogs>([](double x, U& outside) { return M::log10(x, outside); });
+    case O::sin:
+      return function_run_of<O::sin, T, M::kOutsideTurns>([](double x, U& outside) { return M::sin(x, outside); });
+    case O::cos:
+      return function_run_of<O::cos, T, M::kOutsideTurns>([](double x, U& outside) { return M::cos(x, outside); });
+    case O::tan:
+      return function_run_of<O::tan, T, M::kOutsideTurns>([](double x, U& outside) { return M::tan(x, outside); });
+    case O::asin:
+      return function_run_of<O::asin, T, 0>([](double x, U& outside) { return M::asin(x, outside); });
+    case O::acos:
+      return function_run_of<O::acos, T, 0>([](double x, U& outside) { return M::acos(x, outside); });
+    case O::atan:
+      return function_run_of<O::atan, T, 0>([](double x, U& outside) { return M::atan(x, outside); });
+    case O::sinh:
+      return function_run_of<O::sinh, T, M::kOutsideExp>([](double x, U& outside) { return M::sinh(x, outside); });
+    case O::cosh:
+      return function_run_of<O::cosh, T, M::kOutsideExp>([](double x, U& outside) { return M::cosh(x, outside); });
+    case O::asinh:
+      return function_run_of<O::asinh, T, M::kOutsideLogs>([](double x, U& outside) { return M::asinh(x, outside); });
+    case O::acosh:
+      return function_run_of<O::acosh, T, M::kOutsideLogs>([](double x, U& outside) { return M::acosh(x, outside); });
+    case O::atanh:
+      return function_run_of<O::atanh, T, M::kOutsideLogs>([](double x, U& outside) { return M::atanh(x, outside); });
+    default:
+      return nullptr;
+  }
+}
+
+// Of f32.
+BinaryRun vector_binary(ArrayBinaryOp op) {
+  using O = ArrayBinaryOp;
+  using M = VectorMath;
+  using U = uint64_t;
+  switch (op) {
+    case O::pow:
+      return function_run_of<O::pow, float, M::kOutsidePowers>(
+          [](double a, double b, U& outside) { return M::pow(a, b, outside); });
+    case O::hypot:
+      return function_run_of<O::hypot, float, 0>(
+          [](double a, double b, U& outside) { return M::hypot(a, b, outside); });
+    default:
+      return nullptr;
+  }
+}
