@@ -137,8 +137,10 @@ void transpose_lines(const float* from, int64_t step, int64_t lines, int64_t cou
     for (int64_t i = 0; i < whole_lines; i += 4) {
       Four x[4];
       for (int q = 0; q < 4; ++q) memcpy(&x[q], from + i + (j + q) * step, sizeof(Four));
-      const Four a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5), b = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
-      const Four c = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7), d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+      const Four a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5),
+                 b = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+      const Four c = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7),
+                 d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
       const Four y[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5), __builtin_shufflevector(a, b, 2, 3, 6, 7),
                          __builtin_shufflevector(c, d, 0, 1, 4, 5), __builtin_shufflevector(c, d, 2, 3, 6, 7)};
       for (int q = 0; q < 4; ++q) memcpy(to + (i + q) * to_line + j, &y[q], sizeof(Four));
@@ -173,11 +175,16 @@ class MatmulTile {
   static constexpr int64_t kDepth = 256;  // a tile's rows of A are 12 KiB, a panel of B 16 or 32
   static constexpr int64_t kColumns = 512;
   static constexpr int64_t kInPlace = 64 << 10;  // elements of B that are read where they are
+  static constexpr int64_t kFewRows = 32;        // of a larger B: 16 and 64 cost 5 % more for 1 and 12 rows of A
+  // Products of numbers that are worth a thread's waking, about 15 µs of them.
+  static constexpr int64_t kLeastTask = 1 << 20;
 
-  // Panels pay unless B stays in the second-level cache as it is, or is read but once or twice.
+  // Panels pay unless there is nothing to read, B stays in the second-level cache as it is, or is read but once or
+  // twice.
   static bool in_place(const MatmulArgs& args) {
-    return args.a.dtype == DType::f32 && args.b.dtype == DType::f32 && (args.b.col_stride == 1 || args.n == 1) &&
-           (args.n * args.k <= kInPlace || args.m <= 2 * V::kTileRows);
+    return args.k == 0 ||
+           (args.a.dtype == DType::f32 && args.b.dtype == DType::f32 && (args.b.col_stride == 1 || args.n == 1) &&
+            (args.n * args.k <= kInPlace || args.m <= 2 * V::kTileRows));
   }
 
   MatmulTile(const MatmulArgs& args, int64_t batch, int64_t row, int64_t rows, int64_t column, int64_t columns)
@@ -189,17 +196,24 @@ class MatmulTile {
         b_at_(batch * args.b.batch_stride + column * args.b.col_stride),
         c_(args.c + batch * args.c_batch_stride + row * args.c_row_stride + column) {}
 
-  // Panel by panel of b, which stays in the first-level cache.
+  // Panel by panel of b, which stays in the first-level cache; of a large b a few rows at a time, from end to end.
   void multiply_in_place() const {
     const float* const a = static_cast<const float*>(args_.a.data) + a_at_;
     const float* const b = static_cast<const float*>(args_.b.data) + b_at_;
-    for (int64_t j = 0; j < columns_; j += kWidth) {
-      for (int64_t i = 0; i < rows_; i += tile_rows_) {
-        product_tile<V>(smaller(tile_rows_, rows_ - i), smaller(kWidth, columns_ - j),
-                        {args_.k, a + i * args_.a.row_stride, args_.a.row_stride, args_.a.col_stride, b + j,
-                         args_.b.row_stride, c_ + i * args_.c_row_stride + j, args_.c_row_stride, args_.accumulate});
+    const int64_t block = args_.n * args_.k <= kInPlace ? args_.k : kFewRows;
+    int64_t k = 0;
+    do {  // once for k = 0, too: C becomes 0
+      const int64_t depth = smaller(block, args_.k - k);
+      for (int64_t j = 0; j < columns_; j += kWidth) {
+        for (int64_t i = 0; i < rows_; i += tile_rows_) {
+          product_tile<V>(smaller(tile_rows_, rows_ - i), smaller(kWidth, columns_ - j),
+                          {depth, a + i * args_.a.row_stride + k * args_.a.col_stride, args_.a.row_stride,
+                           args_.a.col_stride, b + k * args_.b.row_stride + j, args_.b.row_stride,
+                           c_ + i * args_.c_row_stride + j, args_.c_row_stride, args_.accumulate || k > 0});
+        }
       }
-    }
+      k += depth;
+    } while (k < args_.k);
   }
 
   void multiply_panels(std::byte* scratch) const {
@@ -276,28 +290,27 @@ void matmul(const Exec& exec, const MatmulArgs& args) noexcept {
   int64_t rows = round_up(args.m, V::kTileRows);
   int64_t columns = round_up(in_place ? args.n : smaller(args.n, Tile::kColumns), Tile::kWidth);
   const auto tasks = [&] { return args.batch * ceil_div(args.m, rows) * ceil_div(args.n, columns); };
-  while (exec.threads > 1 && tasks() < 2 * exec.threads && rows * columns > 64 * 64) {
-    if (rows > columns) {
-      rows = round_up(rows / 2, V::kTileRows);
-    } else {
+  // Columns first: tasks that share columns copy the same panels.
+  while (exec.threads > 1 && tasks() < 2 * exec.threads && rows * columns * args.k >= 2 * Tile::kLeastTask) {
+    if (columns > Tile::kColumns / 2 || (columns >= rows && columns > Tile::kWidth)) {
       columns = round_up(columns / 2, Tile::kWidth);
+    } else {
+      rows = round_up(rows / 2, V::kTileRows);
     }
   }
-  const int64_t across = ceil_div(args.n, columns);
-  const int64_t each = ceil_div(args.m, rows) * across;
+  const int64_t across = ceil_div(args.n, columns), each = ceil_div(args.m, rows) * across;
   const auto tile = [&](int64_t task) {
     const int64_t row = task % each / across * rows, column = task % across * columns;
     return Tile(args, task / each, row, smaller(rows, args.m - row), column, smaller(columns, args.n - column));
   };
-  if (in_place && args.batch * each == 1) return tile(0).multiply_in_place();
-  parallel_with_scratch(exec, args.batch * each, rows * columns * (args.k + 8) / 8,
-                        [&](std::byte* scratch, int64_t begin, int64_t end) {
-                          for (int64_t task = begin; task < end; ++task) {
-                            if (in_place) {
-                              tile(task).multiply_in_place();
-                            } else {
-                              tile(task).multiply_panels(scratch);
-                            }
-                          }
-                        });
+  const int64_t count = args.batch * each, cost = rows * columns * (args.k + 8) / 8;
+  if (in_place) {
+    parallel_for(exec, count, cost, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t task = begin; task < end; ++task) tile(task).multiply_in_place();
+    });
+  } else {
+    parallel_with_scratch(exec, count, cost, [&](std::byte* scratch, int64_t begin, int64_t end) {
+      for (int64_t task = begin; task < end; ++task) tile(task).multiply_panels(scratch);
+    });
+  }
 }
