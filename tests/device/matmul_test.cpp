@@ -115,6 +115,27 @@ TEST(Matmul, BlocksTransposesAndAccumulation) {
   expect_chains({1, 1, 600, 640}, devices);
 }
 
+// One more and one fewer than the sizes at which products are read in place, copied by blocks and split among threads.
+TEST(Matmul, BlockEdges) {
+  const std::vector<Device> devices = cpus();
+  for (int64_t k : {255, 256, 257, 513}) {
+    for (int64_t n : {511, 512, 513}) {
+      const bool odd = k % 2 != 0;
+      expect_chains({1, 25, n, k, odd, false, !odd, n % 2}, devices);
+    }
+    expect_chains({1, 25, 97, k, k != 256, true, false, 3}, devices);
+    expect_chains({1, 29, 256, k, k == 257}, devices);
+  }
+  for (int64_t m : {1, 2, 4, 5, 8, 9, 12, 13, 24}) expect_chains({1, m, 289, 257, m == 9, false, m == 4}, devices);
+  expect_chains({1, 2, 4095, 33}, devices);
+  for (int64_t extent : {127, 128, 129}) {
+    expect_chains({1, extent, 128, 130}, devices);
+    expect_chains({1, 40, extent * 8, 66, true, true}, devices);
+  }
+  expect_chains({1, 1023, 36, 65, false, true, true}, devices);
+  expect_chains({1, 3, 5, 0, true, true}, devices);
+}
+
 TEST(Matmul, Empty) {
   for (const Device& device : cpus()) {
     SCOPED_TRACE(device.description());

@@ -2,9 +2,10 @@
 // Matrix products in chain order. Every element of C is one chain of fma over ascending k that lives in a register for
 // a block of k and in C between blocks, so no choice of block or tile sizes, or of threads, changes a bit.
 //
-//   C tile of a task     rows x columns, whole k; tasks are independent
-//   block of k           kDepth; its B panels [k][columns of a vector tile], then blocks of A panels [k][rows of a
-//   tile] register tile        V::kTileRows rows x V::kTileVectors vectors
+//   register tile     V::kTileRows rows x V::kTileVectors vectors: what is summed at once
+//   in place          small products read A and B where they are
+//   in panels         of larger ones a task copies a block of B, kDepth x kColumns, to panels [k][columns of a tile],
+//                     which stay in the second-level cache, and a tile's rows of A, which stay in the first
 
 // c [rows, n] = (accumulate ? c : 0) + a [rows, k] · b [k, n]; columns of b and c are contiguous.
 struct Product {
@@ -18,9 +19,25 @@ struct Product {
   bool accumulate;
 };
 
+// Calls each(Index<0>), …, each(Index<kCount - 1>).
+template <int kIndex>
+struct Index {
+  static constexpr int value = kIndex;
+};
+template <int kCount, class Each>
+[[gnu::always_inline]] inline void constant_for(const Each& each) {
+  if constexpr (kCount > 0) {
+    constant_for<kCount - 1>(each);
+    each(Index<kCount - 1>{});
+  }
+}
+
 // The register tile: up to kRows rows by kVectors vectors of columns, the last vector `width` (Full or below 16) wide.
 template <class V, int kRows, int kVectors, class Width>
 struct ProductTile {
+  static constexpr int64_t kAhead = 256;  // how far ahead of b to ask for it: eight rows of a panel
+  static constexpr int kThirds = (kRows + 2) / 3;
+
   static void call(int64_t rows, const Product& p, Width width) {
     if constexpr (kRows > 1) {
       if (rows < kRows) return ProductTile<V, kRows - 1, kVectors, Width>::call(rows, p, width);
@@ -28,159 +45,272 @@ struct ProductTile {
     run(p, width);
   }
 
-  static void run(const Product& p, Width width) {
-    typename V::F acc[kRows][kVectors];
-    for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) {
-        acc[r][v] = p.accumulate ? load<V>(p.c + r * p.c_row + v * V::kLanes, width) : V::zero();
-      }
-    }
-    const float* a = p.a;
-    const float* b = p.b;
-    for (int64_t k = p.k; k > 0; --k, a += p.a_col, b += p.b_row) {
-      typename V::F columns[kVectors];
-      for (int v = 0; v < kVectors; ++v) columns[v] = load<V>(b + v * V::kLanes, width);
-      for (int r = 0; r < kRows; ++r) {
-        const typename V::F factor = V::set1(a[r * p.a_row]);
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = V::fma(factor, columns[v], acc[r][v]);
-      }
-    }
-    for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) store<V>(p.c + r * p.c_row + v * V::kLanes, acc[r][v], width);
+  template <int kVector>
+  static constexpr auto width_of(Width width) {
+    if constexpr (kVector + 1 < kVectors) {
+      return Full{};
+    } else {
+      return width;
     }
   }
+
+  // Loops whose indices are constants, and pointers to every third row: g++ 12 keeps the accumulators of other loops in
+  // memory, and offsets of all rows where it has registers for four.
+  [[gnu::noinline]] static void run(const Product& p, Width width) {
+    typename V::F acc[kRows * kVectors];
+    if (p.accumulate) {
+      constant_for<kRows * kVectors>([&](auto i) __attribute__((always_inline)) {
+        constexpr int r = i.value / kVectors, v = i.value % kVectors;
+        acc[i.value] = load<V>(p.c + r * p.c_row + v * V::kLanes, width_of<v>(width));
+      });
+    } else {
+      constant_for<kRows * kVectors>([&](auto i) __attribute__((always_inline)) { acc[i.value] = V::zero(); });
+    }
+    const int64_t a_row = p.a_row, a_col = p.a_col, b_row = p.b_row;
+    const float* a[kThirds];
+    constant_for<kThirds>([&](auto i) __attribute__((always_inline)) { a[i.value] = p.a + 3 * i.value * a_row; });
+    const float* b = p.b;
+    for (int64_t k = p.k; k > 0; --k, b += b_row) {
+      typename V::F columns[kVectors];
+      constant_for<kVectors>([&](auto v) __attribute__((always_inline)) {
+        columns[v.value] = load<V>(b + v.value * V::kLanes, width_of<v.value>(width));
+        __builtin_prefetch(b + kAhead + v.value * V::kLanes);
+      });
+      constant_for<kRows>([&](auto r) __attribute__((always_inline)) {
+        const typename V::F factor = V::set1(a[r.value / 3][r.value % 3 * a_row]);
+        constant_for<kVectors>([&](auto v) __attribute__((always_inline)) {
+          constexpr int i = r.value * kVectors + v.value;
+          acc[i] = V::fma(factor, columns[v.value], acc[i]);
+        });
+      });
+      constant_for<kThirds>([&](auto i) __attribute__((always_inline)) { a[i.value] += a_col; });
+    }
+    constant_for<kRows * kVectors>([&](auto i) __attribute__((always_inline)) {
+      constexpr int r = i.value / kVectors, v = i.value % kVectors;
+      store<V>(p.c + r * p.c_row + v * V::kLanes, acc[i.value], width_of<v>(width));
+    });
+  }
 };
+
+// The product for rows <= V::kTileRows and n <= the columns of a tile, n > 0.
+template <class V>
+void product_tile(int64_t rows, int64_t n, const Product& p) {
+  constexpr int kVectors = V::kTileVectors;
+  static_assert(kVectors <= 2);
+  if (n == kVectors * V::kLanes) {
+    ProductTile<V, V::kTileRows, kVectors, Full>::call(rows, p, Full{});
+  } else if (kVectors > 1 && n > V::kLanes) {
+    ProductTile<V, V::kTileRows, kVectors, int64_t>::call(rows, p, n - V::kLanes);
+  } else if (kVectors > 1 && n == V::kLanes) {
+    ProductTile<V, V::kTileRows, 1, Full>::call(rows, p, Full{});
+  } else {
+    ProductTile<V, V::kTileRows, 1, int64_t>::call(rows, p, n);
+  }
+}
 
 // The product for rows <= V::kTileRows and any n.
 template <class V>
 void product(int64_t rows, int64_t n, Product p) {
   constexpr int64_t kWide = V::kLanes * V::kTileVectors;
-  while (n > 0) {
-    const int64_t columns = n >= kWide ? kWide : smaller(n, V::kLanes);
-    if (columns == kWide) {
-      ProductTile<V, V::kTileRows, V::kTileVectors, Full>::call(rows, p, Full{});
-    } else if (columns == V::kLanes) {
-      ProductTile<V, V::kTileRows, 1, Full>::call(rows, p, Full{});
-    } else {
-      ProductTile<V, V::kTileRows, 1, int64_t>::call(rows, p, columns);
-    }
-    p.b += columns;
-    p.c += columns;
-    n -= columns;
-  }
+  for (; n > 0; n -= kWide, p.b += kWide, p.c += kWide) product_tile<V>(rows, smaller(n, kWide), p);
 }
 
-// A panel [depth][width] of a strided matrix: to[k·width + i] = element (i, k), 0 for i >= count.
-template <class V, class T>
-void pack_panel(const T* from, int64_t stride, int64_t k_stride, int64_t count, int64_t width, int64_t depth,
-                float* to) {
-  if (count < width) memset(to, 0, static_cast<size_t>(depth * width) * sizeof *to);
-  if (stride == 1) {
-    for (int64_t k = 0; k < depth; ++k) {
-      for (int64_t i = 0; i < count; ++i) to[k * width + i] = static_cast<float>(from[k * k_stride + i]);
+// to[i·to_line + j] = from[i·line + j·step], a matrix of lines x count.
+template <class T>
+void copy_lines(const T* from, int64_t line, int64_t step, int64_t lines, int64_t count, float* to, int64_t to_line) {
+  if (step == 1) {
+    for (int64_t i = 0; i < lines; ++i, from += line, to += to_line) {
+      for (int64_t j = 0; j < count; ++j) to[j] = static_cast<float>(from[j]);
     }
   } else {
-    for (int64_t i = 0; i < count; ++i) {
-      for (int64_t k = 0; k < depth; ++k) to[k * width + i] = static_cast<float>(from[i * stride + k * k_stride]);
+    for (int64_t j = 0; j < count; ++j) {
+      for (int64_t i = 0; i < lines; ++i) to[i * to_line + j] = static_cast<float>(from[i * line + j * step]);
     }
   }
 }
 
-template <class V>
-void pack_panel(const MatrixInput& x, int64_t at, int64_t stride, int64_t k_stride, int64_t count, int64_t width,
-                int64_t depth, float* to) {
+// The same of a transposed matrix, line = 1, in squares of four.
+void transpose_lines(const float* from, int64_t step, int64_t lines, int64_t count, float* to, int64_t to_line) {
+  using Four = float __attribute__((vector_size(16)));
+  const int64_t whole_lines = lines / 4 * 4, whole_count = count / 4 * 4;
+  for (int64_t j = 0; j < whole_count; j += 4) {
+    for (int64_t i = 0; i < whole_lines; i += 4) {
+      Four x[4];
+      for (int q = 0; q < 4; ++q) memcpy(&x[q], from + i + (j + q) * step, sizeof(Four));
+      const Four a = __builtin_shufflevector(x[0], x[1], 0, 4, 1, 5),
+                 b = __builtin_shufflevector(x[2], x[3], 0, 4, 1, 5);
+      const Four c = __builtin_shufflevector(x[0], x[1], 2, 6, 3, 7),
+                 d = __builtin_shufflevector(x[2], x[3], 2, 6, 3, 7);
+      const Four y[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5), __builtin_shufflevector(a, b, 2, 3, 6, 7),
+                         __builtin_shufflevector(c, d, 0, 1, 4, 5), __builtin_shufflevector(c, d, 2, 3, 6, 7)};
+      for (int q = 0; q < 4; ++q) memcpy(to + (i + q) * to_line + j, &y[q], sizeof(Four));
+    }
+  }
+  copy_lines(from + whole_lines, 1, step, lines - whole_lines, count, to + whole_lines * to_line, to_line);
+  copy_lines(from + whole_count * step, 1, step, whole_lines, count - whole_count, to + whole_count, to_line);
+}
+
+void copy_lines(const MatrixInput& x, int64_t at, int64_t line, int64_t step, int64_t lines, int64_t count, float* to,
+                int64_t to_line) {
   if (x.dtype == DType::i8) {
-    pack_panel<V>(static_cast<const int8_t*>(x.data) + at, stride, k_stride, count, width, depth, to);
+    copy_lines(static_cast<const int8_t*>(x.data) + at, line, step, lines, count, to, to_line);
+  } else if (line == 1 && step != 1) {
+    transpose_lines(static_cast<const float*>(x.data) + at, step, lines, count, to, to_line);
   } else {
-    pack_panel<V>(static_cast<const float*>(x.data) + at, stride, k_stride, count, width, depth, to);
+    copy_lines(static_cast<const float*>(x.data) + at, line, step, lines, count, to, to_line);
   }
 }
 
+// Some rows of A for a block of k.
+struct RowPanel {
+  const float* a;
+  int64_t a_row, a_col;
+};
+
+// The part of C that a task computes.
 template <class V>
-struct Matmul {
+class MatmulTile {
+ public:
   static constexpr int64_t kWidth = V::kLanes * V::kTileVectors;
-  static constexpr int64_t kDepth = 256;  // a B panel of 16 or 32 KiB and an A panel stay in the first-level cache
-  static constexpr int64_t kBlock = 120;  // rows of A that stay in the second-level cache: 120 KiB
-  static constexpr int64_t kRows = 960;   // the largest tile of a task
+  static constexpr int64_t kDepth = 256;  // a tile's rows of A are 12 KiB, a panel of B 16 or 32
   static constexpr int64_t kColumns = 512;
-  static_assert(kBlock % V::kTileRows == 0 && kColumns % kWidth == 0);
-  static_assert((kBlock + kColumns) * kDepth * sizeof(float) <= kScratchBytes);
+  static constexpr int64_t kInPlace = 64 << 10;  // elements of B that are read where they are
+  static constexpr int64_t kFewRows = 32;        // of a larger B: 16 and 64 cost 5 % more for 1 and 12 rows of A
+  // Products of numbers that are worth a thread's waking, about 15 µs of them.
+  static constexpr int64_t kLeastTask = 1 << 20;
 
-  // The part of C that a task computes.
-  struct Tile {
-    int64_t batch, row, rows, column, columns;
-  };
-
-  static void pack_a(const MatmulArgs& args, const Tile& t, int64_t row, int64_t rows, int64_t k, int64_t depth,
-                     float* to) {
-    for (int64_t r = 0; r < rows; r += V::kTileRows, to += V::kTileRows * depth) {
-      const int64_t count = smaller(V::kTileRows, rows - r);
-      const int64_t at = t.batch * args.a.batch_stride + (t.row + row + r) * args.a.row_stride + k * args.a.col_stride;
-      pack_panel<V>(args.a, at, args.a.row_stride, args.a.col_stride, count, count, depth, to);
-    }
+  // Panels pay unless there is nothing to read, B stays in the second-level cache as it is, or is read but once or
+  // twice.
+  static bool in_place(const MatmulArgs& args) {
+    return args.k == 0 ||
+           (args.a.dtype == DType::f32 && args.b.dtype == DType::f32 && (args.b.col_stride == 1 || args.n == 1) &&
+            (args.n * args.k <= kInPlace || args.m <= 2 * V::kTileRows));
   }
 
-  static void pack_b(const MatmulArgs& args, const Tile& t, int64_t k, int64_t depth, float* to) {
-    for (int64_t j = 0; j < t.columns; j += kWidth, to += kWidth * depth) {
-      const int64_t at = t.batch * args.b.batch_stride + k * args.b.row_stride + (t.column + j) * args.b.col_stride;
-      pack_panel<V>(args.b, at, args.b.col_stride, args.b.row_stride, smaller(kWidth, t.columns - j), kWidth, depth,
-                    to);
-    }
-  }
+  MatmulTile(const MatmulArgs& args, int64_t batch, int64_t row, int64_t rows, int64_t column, int64_t columns)
+      : args_(args),
+        rows_(rows),
+        columns_(columns),
+        tile_rows_(ceil_div(rows, ceil_div(rows, V::kTileRows))),
+        a_at_(batch * args.a.batch_stride + row * args.a.row_stride),
+        b_at_(batch * args.b.batch_stride + column * args.b.col_stride),
+        c_(args.c + batch * args.c_batch_stride + row * args.c_row_stride + column) {}
 
-  // Rows [row, row + rows) of the tile for one block of k, from packed panels.
-  static void multiply(const MatmulArgs& args, const Tile& t, int64_t row, int64_t rows, int64_t depth, const float* a,
-                       const float* b, bool accumulate) {
-    for (int64_t j = 0; j < t.columns; j += kWidth) {
-      for (int64_t r = 0; r < rows; r += V::kTileRows) {
-        const int64_t count = smaller(V::kTileRows, rows - r);
-        float* const c = args.c + t.batch * args.c_batch_stride + (t.row + row + r) * args.c_row_stride + t.column + j;
-        product<V>(count, smaller(kWidth, t.columns - j),
-                   {depth, a + r * depth, 1, count, b + j * depth, kWidth, c, args.c_row_stride, accumulate});
-      }
-    }
-  }
-
-  static void compute(const MatmulArgs& args, const Tile& t, std::byte* scratch) {
-    float* const b = reinterpret_cast<float*>(scratch);
-    float* const a = b + kColumns * kDepth;
+  // Panel by panel of b, which stays in the first-level cache; of a large b a few rows at a time, from end to end.
+  void multiply_in_place() const {
+    const float* const a = static_cast<const float*>(args_.a.data) + a_at_;
+    const float* const b = static_cast<const float*>(args_.b.data) + b_at_;
+    const int64_t block = args_.n * args_.k <= kInPlace ? args_.k : kFewRows;
     int64_t k = 0;
     do {  // once for k = 0, too: C becomes 0
-      const int64_t depth = smaller(kDepth, args.k - k);
-      pack_b(args, t, k, depth, b);
-      for (int64_t row = 0; row < t.rows; row += kBlock) {
-        const int64_t rows = smaller(kBlock, t.rows - row);
-        pack_a(args, t, row, rows, k, depth, a);
-        multiply(args, t, row, rows, depth, a, b, args.accumulate || k > 0);
+      const int64_t depth = smaller(block, args_.k - k);
+      for (int64_t j = 0; j < columns_; j += kWidth) {
+        for (int64_t i = 0; i < rows_; i += tile_rows_) {
+          product_tile<V>(smaller(tile_rows_, rows_ - i), smaller(kWidth, columns_ - j),
+                          {depth, a + i * args_.a.row_stride + k * args_.a.col_stride, args_.a.row_stride,
+                           args_.a.col_stride, b + k * args_.b.row_stride + j, args_.b.row_stride,
+                           c_ + i * args_.c_row_stride + j, args_.c_row_stride, args_.accumulate || k > 0});
+        }
       }
-      k += kDepth;
-    } while (k < args.k);
+      k += depth;
+    } while (k < args_.k);
   }
+
+  void multiply_panels(std::byte* scratch) const {
+    float* const b = reinterpret_cast<float*>(scratch);
+    float* const a = b + kColumns * kDepth;
+    for (int64_t k = 0; k < args_.k; k += kDepth) {
+      const int64_t depth = smaller(kDepth, args_.k - k);
+      copy_b(k, depth, b);
+      for (int64_t i = 0; i < rows_; i += tile_rows_) {
+        const int64_t rows = smaller(tile_rows_, rows_ - i);
+        const RowPanel panel = copy_a(i, rows, k, depth, a);
+        for (int64_t j = 0; j < columns_; j += kWidth) {
+          ask_for_a(i + tile_rows_, k, depth, j);
+          product_tile<V>(rows, smaller(kWidth, columns_ - j),
+                          {depth, panel.a, panel.a_row, panel.a_col, b + j * depth, kWidth,
+                           c_ + i * args_.c_row_stride + j, args_.c_row_stride, args_.accumulate || k > 0});
+        }
+      }
+    }
+  }
+
+ private:
+  // Reads rows of b from end to end, a few at a time.
+  void copy_b(int64_t begin, int64_t depth, float* to) const {
+    constexpr int64_t kLines = 8;
+    for (int64_t k = 0; k < depth; k += kLines) {
+      for (int64_t j = 0; j < columns_; j += kWidth) {
+        copy_lines(args_.b, b_at_ + (begin + k) * args_.b.row_stride + j * args_.b.col_stride, args_.b.row_stride,
+                   args_.b.col_stride, smaller(kLines, depth - k), smaller(kWidth, columns_ - j),
+                   to + j * depth + k * kWidth, kWidth);
+      }
+    }
+  }
+
+  // [k][rows] of a transposed matrix, [rows][k] of others, behind each other by 16 elements more than a power of two.
+  RowPanel copy_a(int64_t row, int64_t rows, int64_t k, int64_t depth, float* to) const {
+    const int64_t at = a_at_ + row * args_.a.row_stride + k * args_.a.col_stride;
+    if (args_.a.row_stride == 1 && args_.a.col_stride != 1) {
+      copy_lines(args_.a, at, args_.a.col_stride, 1, depth, rows, to, V::kTileRows);
+      return {to, 1, V::kTileRows};
+    }
+    constexpr int64_t kRow = kDepth + 16;
+    copy_lines(args_.a, at, args_.a.row_stride, args_.a.col_stride, rows, depth, to, kRow);
+    return {to, kRow, 1};
+  }
+
+  // Asks for the part of the next rows of a that falls to the panel of b at column j.
+  void ask_for_a(int64_t row, int64_t k, int64_t depth, int64_t j) const {
+    if (args_.a.dtype != DType::f32 || row >= rows_) return;
+    const float* const a =
+        static_cast<const float*>(args_.a.data) + a_at_ + row * args_.a.row_stride + k * args_.a.col_stride;
+    const int64_t rows = smaller(tile_rows_, rows_ - row), panels = ceil_div(columns_, kWidth);
+    const int64_t unit = args_.a.col_stride == 1 ? 16 : 1;
+    const int64_t begin = round_up(depth * (j / kWidth) / panels, unit);
+    const int64_t end = round_up(depth * (j / kWidth + 1) / panels, unit);
+    for (int64_t p = begin; p < end; p += unit) {
+      for (int64_t r = 0; r < (args_.a.row_stride == 1 ? 1 : rows); ++r) {
+        __builtin_prefetch(a + r * args_.a.row_stride + p * args_.a.col_stride);
+      }
+    }
+  }
+
+  const MatmulArgs& args_;
+  const int64_t rows_, columns_, tile_rows_;
+  const int64_t a_at_, b_at_;
+  float* const c_;
 };
 
 template <class V>
 void matmul(const Exec& exec, const MatmulArgs& args) noexcept {
-  using M = Matmul<V>;
+  using Tile = MatmulTile<V>;
   if (args.m == 0 || args.n == 0) return;
-  // Few enough tiles that packing is shared, enough of them for all threads.
-  int64_t rows = smaller(M::kRows, round_up(args.m, V::kTileRows));
-  int64_t columns = smaller(M::kColumns, round_up(args.n, M::kWidth));
+  const bool in_place = Tile::in_place(args);
+  int64_t rows = round_up(args.m, V::kTileRows);
+  int64_t columns = round_up(in_place ? args.n : smaller(args.n, Tile::kColumns), Tile::kWidth);
   const auto tasks = [&] { return args.batch * ceil_div(args.m, rows) * ceil_div(args.n, columns); };
-  while (exec.threads > 1 && tasks() < 2 * exec.threads && rows * columns > 64 * 64) {
-    if (rows > columns) {
-      rows = round_up(rows / 2, V::kTileRows);
+  // Columns first: tasks that share columns copy the same panels.
+  while (exec.threads > 1 && tasks() < 2 * exec.threads && rows * columns * args.k >= 2 * Tile::kLeastTask) {
+    if (columns > Tile::kColumns / 2 || (columns >= rows && columns > Tile::kWidth)) {
+      columns = round_up(columns / 2, Tile::kWidth);
     } else {
-      columns = round_up(columns / 2, M::kWidth);
+      rows = round_up(rows / 2, V::kTileRows);
     }
   }
-  const int64_t across = ceil_div(args.n, columns);
-  const int64_t each = ceil_div(args.m, rows) * across;
-  parallel_with_scratch(
-      exec, args.batch * each, rows * columns * (args.k + 8) / 8, [&](std::byte* scratch, int64_t begin, int64_t end) {
-        for (int64_t task = begin; task < end; ++task) {
-          const int64_t row = task % each / across * rows, column = task % across * columns;
-          M::compute(args, {task / each, row, smaller(rows, args.m - row), column, smaller(columns, args.n - column)},
-                     scratch);
-        }
-      });
+  const int64_t across = ceil_div(args.n, columns), each = ceil_div(args.m, rows) * across;
+  const auto tile = [&](int64_t task) {
+    const int64_t row = task % each / across * rows, column = task % across * columns;
+    return Tile(args, task / each, row, smaller(rows, args.m - row), column, smaller(columns, args.n - column));
+  };
+  const int64_t count = args.batch * each, cost = rows * columns * (args.k + 8) / 8;
+  if (in_place) {
+    parallel_for(exec, count, cost, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t task = begin; task < end; ++task) tile(task).multiply_in_place();
+    });
+  } else {
+    parallel_with_scratch(exec, count, cost, [&](std::byte* scratch, int64_t begin, int64_t end) {
+      for (int64_t task = begin; task < end; ++task) tile(task).multiply_panels(scratch);
+    });
+  }
 }
