@@ -8,9 +8,32 @@ constexpr int64_t kBlockDepth = 256;  // rows of b in a block: four rows of a ar
 constexpr int64_t kBlockBytes = 2048;  // so many bytes of each row: the block is in the second-level one
 constexpr int64_t kBlockRows = 64;    // rows of a for which it is copied once
 
-// What elements of a dtype are added and multiplied as.
+// What elements of a dtype are added and multiplied as. Sums in the compiler's vectors stay in registers, where those in
+// arrays went by way of memory for each product: 4 GFLOP/s in f64.
 template <class T>
-struct RealSum {
+struct VectorSum {
+  using Element = T;
+  using Part = T;
+  static constexpr int64_t kParts = 1;
+  static constexpr int64_t kWidth = kVectorWidth<T>;
+
+  struct Sums {
+    Vector<T> at[kTileRows];
+  };
+
+  static void put(T* panel, int64_t lane, T x) { panel[lane] = x; }
+  static void get(Sums& sums, int64_t row, int64_t lane, T x) { sums.at[row][lane] = x; }
+  static T result(const Sums& sums, int64_t row, int64_t lane) { return sums.at[row][lane]; }
+  static void add_row(Sums& sums, int64_t row, T a, bool, const T* panel) {
+    Vector<T> columns;
+    memcpy(&columns, panel, sizeof columns);
+    sums.at[row] += a * columns;
+  }
+};
+
+// A narrow integer is multiplied as an unsigned int, which wraps.
+template <class T>
+struct NarrowSum {
   using Element = T;
   using Part = T;
   static constexpr int64_t kParts = 1;
@@ -23,17 +46,11 @@ struct RealSum {
   static void put(T* panel, int64_t lane, T x) { panel[lane] = x; }
   static void get(Sums& sums, int64_t row, int64_t lane, T x) { sums.at[row][lane] = x; }
   static T result(const Sums& sums, int64_t row, int64_t lane) { return sums.at[row][lane]; }
-  // sums[row] += a · panel; a narrow integer is multiplied as an unsigned int, which wraps.
-  static void add(T (&sums)[kWidth], T a, const T* panel) {
+  static void add_row(Sums& sums, int64_t row, T a, bool, const T* panel) {
     for (int64_t j = 0; j < kWidth; ++j) {
-      if constexpr (sizeof(T) < 4) {
-        sums[j] = static_cast<T>(sums[j] + static_cast<unsigned>(a) * panel[j]);
-      } else {
-        sums[j] += a * panel[j];
-      }
+      sums.at[row][j] = static_cast<T>(sums.at[row][j] + static_cast<unsigned>(a) * panel[j]);
     }
   }
-  static void add_row(Sums& sums, int64_t row, T a, bool, const T* panel) { add(sums.at[row], a, panel); }
 };
 
 struct BoolSum {
@@ -171,7 +188,7 @@ void matmul_of(const Exec& exec, const ArrayMatmulArgs& args) {
 void array_matmul(const Exec& exec, const ArrayMatmulArgs& args) noexcept {
   switch (args.dtype) {
     case DType::f64:
-      return matmul_of<RealSum<double>>(exec, args);
+      return matmul_of<VectorSum<double>>(exec, args);
     case DType::c64:
       return matmul_of<ComplexSum<float>>(exec, args);
     case DType::c128:
@@ -184,12 +201,12 @@ void array_matmul(const Exec& exec, const ArrayMatmulArgs& args) noexcept {
   // Modulo 2^bits signs make no difference.
   switch (size_of(args.dtype)) {
     case 1:
-      return matmul_of<RealSum<uint8_t>>(exec, args);
+      return matmul_of<NarrowSum<uint8_t>>(exec, args);
     case 2:
-      return matmul_of<RealSum<uint16_t>>(exec, args);
+      return matmul_of<NarrowSum<uint16_t>>(exec, args);
     case 4:
-      return matmul_of<RealSum<uint32_t>>(exec, args);
+      return matmul_of<VectorSum<uint32_t>>(exec, args);
     default:
-      return matmul_of<RealSum<uint64_t>>(exec, args);
+      return matmul_of<VectorSum<uint64_t>>(exec, args);
   }
 }
