@@ -237,6 +237,25 @@ def print_row(result):
     print(f"{result['threads']} {result['row']:26s} {result['size']:9d}  {result['ratio']:5.2f}x  {figures}", flush=True)
 
 
+def markdown(results):
+    """Ratios, a line a row and a column a size; numbers of threads beside each other."""
+    threads = sorted({r["threads"] for r in results})
+    sizes = [s for s in SIZES if any(r["size"] == s for r in results if not r["flops"])]
+    cell = {(r["row"], r["size"], r["threads"]): f"{r['ratio']:.2f}" for r in results}
+    lines = ["| | " + " | ".join(f"{s:,}" for s in sizes) + " |", "|---|" + "--:|" * len(sizes)]
+    for row in dict.fromkeys(r["row"] for r in results if not r["flops"]):
+        cells = [" / ".join(cell.get((row, s, t), "") for t in threads) for s in sizes]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    products = [r for r in results if r["flops"]]
+    if products:
+        names = list(products[0]["samples"])
+        lines += ["", "| GFLOP/s, threads | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)]
+        for r in products:
+            rates = [f"{r['flops'] / statistics.median(r['samples'][n]) / 1e9:.0f}" for n in names]
+            lines.append(f"| {r['size']}, {r['threads']} | " + " | ".join(rates) + " |")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
@@ -245,6 +264,7 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="+", help="elements, or the sides of squares; all by default")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=pathlib.Path, help="writes every sample here")
+    parser.add_argument("--markdown", action="store_true", help="prints the ratios as a table at the end")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # the process of one number of threads
     arguments = parser.parse_args()
     if arguments.here:
@@ -274,6 +294,8 @@ def main():
         print(f"{len(ratios)} rows: geometric mean {statistics.geometric_mean(ratios):.2f}x, {len(slow)} below 0.90x")
         for result in sorted(slow, key=lambda r: r["ratio"]):
             print_row(result)
+    if arguments.markdown:
+        print(markdown(results))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n")
 
