@@ -23,7 +23,7 @@ import time
 SIZES = [10**2, 10**3, 10**4, 10**5, 10**6, 10**7]
 SQUARES = [32, 64, 128, 256, 512, 1024, 2048]
 SAMPLE_SECONDS = 2e-3
-PAUSE_SECONDS = 5e-3  # workers of one library that still spin do not slow the next one
+PAUSE_SECONDS = 30e-3  # idle OpenMP workers spin for some 20 ms on the core that the next library needs
 
 
 class Row:

@@ -32,7 +32,11 @@ void watch_forks() {
 
 }  // namespace
 
-// One job at a time: `generation` announces it, `next` hands out its ranges, `busy` counts the workers still in it.
+// Of `inside`, while no job takes workers.
+constexpr int kClosed = -(1 << 30);
+
+// One job at a time: `generation` announces it, `next` hands out its ranges, `inside` counts the workers in it. Who is
+// woken when nothing is left to do finds it closed: nobody waits for a worker whose core is not there in time.
 struct ThreadPool::Shared {
   std::mutex callers;  // held during run()
 
@@ -45,7 +49,7 @@ struct ThreadPool::Shared {
   void* arg = nullptr;
   int64_t count = 0, grain = 1;
   std::atomic<int64_t> next{0};
-  std::atomic<int> busy{0};
+  std::atomic<int> inside{kClosed};
 
   int forks = 0;
   std::vector<std::thread> workers;
@@ -77,8 +81,35 @@ struct ThreadPool::Shared {
 
   void loop(int worker, uint64_t seen) noexcept {
     while (wait_for_job(seen)) {
+      if (!enter()) continue;
       work(worker);
-      busy.fetch_sub(1, std::memory_order_release);
+      inside.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  // Joins the job that is open, be it a later one than was announced; false where none is.
+  bool enter() {
+    int others = inside.load(std::memory_order_relaxed);
+    while (others >= 0) {
+      if (inside.compare_exchange_weak(others, others + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void open() { inside.store(0, std::memory_order_release); }
+
+  // Returns when no worker is in the job any more.
+  void close() {
+    inside.fetch_add(kClosed, std::memory_order_relaxed);
+    for (int spins = 0; inside.load(std::memory_order_acquire) != kClosed; ++spins) {
+      // With more threads than cores a worker may not be running: let it.
+      if (spins < kSpins) {
+        pause_cpu();
+      } else {
+        std::this_thread::yield();
+      }
     }
   }
 };
@@ -146,21 +177,14 @@ void ThreadPool::run(int64_t count, int64_t grain, Body body, void* arg) noexcep
     job.work(0);
     return;
   }
-  job.busy.store(threads_ - 1, std::memory_order_relaxed);
+  job.open();
   {
     const std::lock_guard lock(job.parking);
     job.generation.fetch_add(1, std::memory_order_release);
   }
   job.wake.notify_all();
   job.work(0);
-  for (int spins = 0; job.busy.load(std::memory_order_acquire) != 0; ++spins) {
-    // With more threads than cores a worker may not be running: let it.
-    if (spins < kSpins) {
-      pause_cpu();
-    } else {
-      std::this_thread::yield();
-    }
-  }
+  job.close();
 }
 
 int available_cores() {

@@ -105,7 +105,8 @@ TEST(StoredTensors, RefuseMetadataThatDoNotFit) {
                                  "ternary [3, 17, ]",
                                  "ternary [,]",
                                  "ternary [3, 99999999999999999999]",
-                                 "ternary [1, 1, 1, 1, 1, 1, 1, 3, 17]",
+                                 "ternary [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
+                                 "1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 17]",
                                  "ternary [3, 17]\n",
                                  "tern\x1b[31mary [3, 17]"}) {
     EXPECT_TRUE(fails_with(path + ": packed tensor 'w': [safetensors] " + form, [&] { load_with("w", text, bytes); }))
