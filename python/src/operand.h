@@ -66,10 +66,14 @@ auto without_gil(F&& f) {
 }
 
 // The same for functions of elements: with some thousands of them f is done before another thread would have the lock.
+// Operands of other shapes may broadcast to many more.
 template <class F>
 auto without_gil(std::initializer_list<const Tensor*> operands, F&& f) {
   constexpr int64_t kQuick = 4096;
-  const bool quick = std::all_of(operands.begin(), operands.end(), [](const Tensor* x) { return x->numel() <= kQuick; });
+  const Shape& shape = (*operands.begin())->shape();
+  const bool quick = std::all_of(operands.begin(), operands.end(), [&](const Tensor* x) {
+    return x->numel() <= kQuick && (x->shape() == shape || x->rank() == 0);
+  });
   return quick ? f() : without_gil(std::forward<F>(f));
 }
 

@@ -27,6 +27,14 @@ int64_t first_not_less(const Codec& codec, const K* sorted, int64_t n, K key) {
   return first;
 }
 
+// The zeros of x, of both signs, in their order.
+template <class K>
+void copy_zeros(const K* x, int64_t n, K* to) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (static_cast<K>(x[i] << 1) == 0) *to++ = x[i];
+  }
+}
+
 // Zeros of both signs are equal, so they go back to the order that they had.
 template <class K, class Codec>
 void restore_zeros(const Codec& codec, const K* x, K* y, int64_t n) {
@@ -34,10 +42,7 @@ void restore_zeros(const Codec& codec, const K* x, K* y, int64_t n) {
   const int64_t first = first_not_less(codec, y, n, low),
                 end = first + first_not_less(codec, y + first, n - first, static_cast<K>(low + 2));
   if (first == end || y[first] == y[end - 1]) return;
-  K* to = y + first;
-  for (const K* from = x; from < x + n; ++from) {
-    if (static_cast<K>(*from << 1) == 0) *to++ = *from;
-  }
+  copy_zeros(x, n, y + first);
 }
 
 // The same where y is sorted at some places only, so that nothing can be looked up in it: where the zeros belong is
@@ -52,10 +57,7 @@ void restore_zeros_of_some(const Codec& codec, const K* x, K* y, int64_t n) {
     minuses += x[i] == Codec::kSign;
   }
   if (zeros == 0 || minuses == 0) return;
-  K* to = y + first;
-  for (const K* from = x; from < x + n; ++from) {
-    if (static_cast<K>(*from << 1) == 0) *to++ = *from;
-  }
+  copy_zeros(x, n, y + first);
 }
 
 template <bool kFirst, class A, class B>
