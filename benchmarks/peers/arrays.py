@@ -10,11 +10,12 @@ Needs the package tern (pip install ., or PYTHONPATH=build/release/python), nump
 the libraries' processes start once, on the first N processors of --cpus, and do what they are asked in turn. All but
 the one that is asked are stopped (SIGSTOP): threads of OpenMP and OpenBLAS spin for a while after their work, on the
 core that the next library needs. Every result is compared with NumPy's in double precision first. Rounds follow each
-other in an order that turns by one place; a round times as many calls as take 2 ms, after a quarter as many to warm
-up, results freed as Python frees them. Prints for each row the medians in microseconds per call and the ratio of the
-faster peer to Tern (above 1: Tern is faster), taken within each round, then the geometric mean. Products of squares
-are in GFLOP/s, and with --peak (build/release/benchmarks/bench_peak) beside the multiply-adds that the processor
-reaches in the same round. --json keeps every sample; --read prints what several such files hold together.
+other in an order that turns by one place; a round times as many calls as take 2 ms, after a quarter as many to warm up
+(with several threads 10 ms), results freed as Python frees them. Prints for each row the medians in microseconds per
+call and the ratio of the faster peer to Tern (above 1: Tern is faster), taken within each round, then the geometric
+mean. Products of squares are in GFLOP/s, and with --peak (build/release/benchmarks/bench_peak) beside the multiply-adds
+that the processor reaches in the same round. --json keeps every sample; --read prints what several such files hold
+together.
 """
 import argparse
 import ctypes
@@ -36,6 +37,8 @@ LIBRARIES = ["numpy", "torch", "tern"]
 SIZES = [10**2, 10**3, 10**4, 10**5, 10**6, 10**7]
 SQUARES = [32, 64, 128, 256, 512, 1024, 2048]
 SAMPLE_SECONDS = 2e-3
+# Threads that have been stopped together may wake on one core; the system moves them at one of its ticks, 4 ms apart.
+THREADS_WARM_SECONDS = 10e-3
 
 
 class Row:
@@ -185,8 +188,9 @@ def sample(call, repetitions):
 class Contestants:
     """The calls of a library for one row and size; what the parent may ask for is each method of its name."""
 
-    def __init__(self, library):
-        self.library, self.table, self.calls, self.repetitions = library, rows(library), {}, {}
+    def __init__(self, library, warm_seconds):
+        self.library, self.table, self.warm_seconds = library, rows(library), warm_seconds
+        self.calls, self.repetitions = {}, {}
 
     def sizes(self):
         """(name, {size: its floating point operations, of products only}) of each row."""
@@ -221,7 +225,11 @@ class Contestants:
 
     def sample(self, name):
         """Seconds of a call."""
-        sample(self.calls[name], max(1, self.repetitions[name] // 4))
+        warm = time.perf_counter() + self.warm_seconds
+        while True:
+            sample(self.calls[name], max(1, self.repetitions[name] // 4))
+            if time.perf_counter() >= warm:
+                break
         return sample(self.calls[name], self.repetitions[name])
 
 
@@ -233,7 +241,7 @@ def serve(pipe, library, threads, cpus):
         import torch
 
         torch.set_num_threads(threads)
-    contestants = Contestants(library)
+    contestants = Contestants(library, THREADS_WARM_SECONDS if threads > 1 else 0)
     pipe.send(None)
     while True:
         try:
