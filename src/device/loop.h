@@ -37,14 +37,21 @@ Loop<kOperands> make_loop(Shape shape, std::array<Shape, kOperands> strides) {
   return loop;
 }
 
+// One axis; the numbers beyond it are nobody's. (To set and copy those of three operands took 45 of an add's 280 ns.)
+inline void set_axis(Dims& dims, int64_t number) {
+  dims.rank = 1;
+  dims.at[0] = number;
+}
+
 // The same of tensors that broadcast to `shape`. Most often they lie as the shape does, and the loop is one axis.
 template <size_t kOperands>
 Loop<kOperands> make_loop(const Shape& shape, const std::array<const Tensor*, kOperands>& operands) {
   const bool flat = std::all_of(operands.begin(), operands.end(),
                                 [&](const Tensor* x) { return x->shape() == shape && x->is_contiguous(); });
   if (flat) {
-    Loop<kOperands> loop{{1, {shape.numel()}}, {}};
-    loop.strides.fill({1, {1}});
+    Loop<kOperands> loop;
+    set_axis(loop.shape, shape.numel());
+    for (Dims& strides : loop.strides) set_axis(strides, 1);
     return loop;
   }
   std::array<Shape, kOperands> strides;
