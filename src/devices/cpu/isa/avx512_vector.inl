@@ -78,8 +78,10 @@ struct V {
     const __m512i y = _mm512_ternarylogic_epi32(sign, _mm512_castps_si512(x.v), _mm512_castps_si512(size.v), 0xea);
     return {_mm512_castsi512_ps(y)};  // sign & x | size
   }
-  // x·2^n, rounded once.
-  static F scale(F x, I n) { return {_mm512_scalef_ps(x.v, to_float(n).v)}; }
+  // x·2^n, rounded once; 0 where m.
+  static F scale_unless(M m, F x, I n) {
+    return {_mm512_maskz_scalef_ps(static_cast<__mmask16>(~m.v), x.v, to_float(n).v)};
+  }
   static F neg(F x) { return {_mm512_xor_ps(x.v, _mm512_set1_ps(-0.0f))}; }
   static F abs(F x) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), x.v)}; }
 
