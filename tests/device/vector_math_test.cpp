@@ -134,6 +134,25 @@ TEST(VectorMath, InPlace) {
   }
 }
 
+std::vector<float> run_binary(const Device& device, ArrayBinaryOp op, const std::vector<float>& a,
+                              const std::vector<float>& b) {
+  std::vector<float> y(a.size());
+  testing::run_array_kernel(device, &ArrayPointwiseKernels::array_binary,
+                            {op, DType::f32, dims({static_cast<int64_t>(a.size())}), a.data(), DType::f32, dims({1}),
+                             b.data(), DType::f32, dims({1}), y.data(), DType::f32, dims({1})});
+  return y;
+}
+
+// The same on all instruction sets.
+std::vector<float> binary_everywhere(ArrayBinaryOp op, const std::vector<float>& a, const std::vector<float>& b) {
+  const std::vector<float> y = run_binary(testing::cpus().back(), op, a, b);
+  for (const Device& device : testing::cpus()) {
+    SCOPED_TRACE(device.description());
+    expect_same(y, run_binary(device, op, a, b));
+  }
+  return y;
+}
+
 TEST(VectorMath, PowersAndLengthsOfF32) {
   std::mt19937_64 random(4);
   std::vector<float> a, b;
@@ -141,22 +160,33 @@ TEST(VectorMath, PowersAndLengthsOfF32) {
     a.push_back(std::ldexp(static_cast<float>(random() % 1000 + 1), static_cast<int>(random() % 40) - 25));
     b.push_back(static_cast<float>(static_cast<int>(random() % 4001) - 2000) / (random() % 2 ? 64.0f : 37.0f));
   }
-  std::vector<float> y(a.size());
-  const auto run = [&](ArrayBinaryOp op) {
-    testing::run_array_kernel(testing::cpus().back(), &ArrayPointwiseKernels::array_binary,
-                              {op, DType::f32, dims({static_cast<int64_t>(a.size())}), a.data(), DType::f32, dims({1}),
-                               b.data(), DType::f32, dims({1}), y.data(), DType::f32, dims({1})});
-  };
+  for (int i = 0; i < 40001; ++i) {  // beside 1, where logarithms cancel, and results of all sizes
+    a.push_back(0.7f + 0.8f * static_cast<float>(i) / 40001.0f);
+    const double largest = std::min(87 / std::fabs(std::log(static_cast<double>(a.back()))), 1e30);
+    b.push_back(static_cast<float>(largest * static_cast<double>(static_cast<int64_t>(random())) * 0x1p-63));
+  }
   for (size_t i = 0; i < a.size(); i += 97) {  // the C library's
     a[i] = i % 2 ? -a[i] : 0.0f;
     b[i] = std::rint(b[i]);
   }
-  run(ArrayBinaryOp::pow);
+  const std::vector<float> powers = binary_everywhere(ArrayBinaryOp::pow, a, b);
   for (size_t i = 0; i < a.size(); ++i)
-    ASSERT_LE(ulps(y[i], std::pow(Real{a[i]}, Real{b[i]})), a[i] > 0 ? 0.501L : 1.5L) << a[i] << " " << b[i];
-  run(ArrayBinaryOp::hypot);
+    ASSERT_LE(ulps(powers[i], std::pow(Real{a[i]}, Real{b[i]})), a[i] > 0 ? 0.65L : 1.5L) << a[i] << " " << b[i];
+  const std::vector<float> lengths = binary_everywhere(ArrayBinaryOp::hypot, a, b);
   for (size_t i = 0; i < a.size(); ++i)
-    ASSERT_LE(ulps(y[i], std::hypot(Real{a[i]}, Real{b[i]})), 0.501L) << a[i] << " " << b[i];
+    ASSERT_LE(ulps(lengths[i], std::hypot(Real{a[i]}, Real{b[i]})), 0.501L) << a[i] << " " << b[i];
+}
+
+// What is a float is found: the first powers, and roots of squares.
+TEST(VectorMath, ExactPowersOfF32) {
+  std::vector<float> a, b, expected;
+  for (int i = 1; i < 4000; ++i) {
+    const float x = static_cast<float>(i) / 16;
+    a.insert(a.end(), {x, x, x * x, 1, x, 2});
+    b.insert(b.end(), {1, 2, 0.5f, x, 0, static_cast<float>(i % 200 - 100)});
+    expected.insert(expected.end(), {x, x * x, x, 1, 1, std::ldexp(1.0f, i % 200 - 100)});
+  }
+  expect_same(expected, binary_everywhere(ArrayBinaryOp::pow, a, b));
 }
 
 }  // namespace

@@ -162,6 +162,20 @@ BinaryRun complex_binary(ArrayBinaryOp op) {
   }
 }
 
+// Those of f32 that are no single instructions.
+BinaryRun vector_binary(ArrayBinaryOp op) {
+  switch (op) {
+    case ArrayBinaryOp::pow:
+      return power_run;
+    case ArrayBinaryOp::hypot:
+      return binary_run_of<float>([](float a, float b) {
+        return static_cast<float>(VectorMath::hypot(static_cast<double>(a), static_cast<double>(b)));
+      });
+    default:
+      return nullptr;
+  }
+}
+
 // The loop of op in dtype; those that this instruction set gains nothing for are array_math.h's.
 BinaryRun binary_of(ArrayBinaryOp op, DType dtype) {
   BinaryRun run = nullptr;

@@ -61,16 +61,27 @@ inline Bf16 bf16_of(double x) {
   return {static_cast<uint16_t>(size < 0x1p-126 ? sign << 15 | subnormal : normal.bits)};
 }
 
+// The i32 that x is truncated to, held between the ends of T; anything for NaN. Ends are seen in the bits, where
+// holding takes a minimum of integers each and no branch: as unsigned numbers those of negative x lie above all others
+// and grow with their size, as signed ones those of positive x do. x at least T's end that F lacks is held just below
+// it.
+template <class T, class F>
+inline int32_t held(F x) {
+  constexpr bool kLacks = sizeof(T) >= sizeof(F);
+  constexpr F kEnd = static_cast<F>(kGreatest<T>);
+  constexpr Unsigned<F> kLow = bits_of(static_cast<F>(kLeast<T>)) | kSignBit<F>;
+  constexpr Signed<F> kHigh = static_cast<Signed<F>>(bits_of(kEnd)) - (kLacks ? 1 : 0);
+  const Unsigned<F> bits = bits_of(x), above = bits < kLow ? bits : kLow;
+  const auto within = static_cast<Signed<F>>(above) < kHigh ? static_cast<Signed<F>>(above) : kHigh;
+  const auto number = static_cast<int32_t>(__builtin_bit_cast(F, within));
+  return kLacks && x >= kEnd ? static_cast<int32_t>(kGreatest<T>) : number;
+}
+
 // Truncates toward zero and saturates; NaN gives 0. A greatest integer that F lacks rounds up to a power of two, which
-// itself saturates.
+// itself saturates. 100,000 f32 to i8 take 7.5 us by way of the bits, 12.3 where x is compared with the ends.
 template <class T, class F>
 inline T saturated(F x) {
-  if constexpr (sizeof(T) <= 2) {
-    // No branch, and NaN last: 11 us for 100,000 f32 to i8, 17 with NaN first, 30 by the comparisons below.
-    const F below = x < static_cast<F>(kGreatest<T>) ? x : static_cast<F>(kGreatest<T>);
-    const auto number = static_cast<int32_t>(below > static_cast<F>(kLeast<T>) ? below : static_cast<F>(kLeast<T>));
-    return static_cast<T>(x == x ? number : 0);
-  }
+  if constexpr (sizeof(T) <= 2 || kSame<T, int32_t>) return static_cast<T>(x == x ? held<T>(x) : 0);
   if (x != x) return 0;
   return x >= static_cast<F>(kGreatest<T>) ? kGreatest<T>
          : x <= static_cast<F>(kLeast<T>)  ? kLeast<T>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loops over the functions of array_vector_math.inl.
+// Loops over the functions of array_vector_math.inl and power.inl.
 
 // Elements of a block, in the first-level cache.
 constexpr int64_t kFunctionBlock = 512;
@@ -16,14 +16,19 @@ const T* kept(const T* x, const T* y, T* copy, int64_t count) {
 template <ArrayUnaryOp op, class T, uint64_t kOutside, class Fn>
 void function_run(const void* from, void* to, int64_t count) {
   const Fn fn;
+  const bool long_loop = is_long(count * static_cast<int64_t>(2 * sizeof(T)));
   for (int64_t begin = 0; begin < count; begin += kFunctionBlock) {
     const int64_t n = smaller(kFunctionBlock, count - begin);
     T* y = static_cast<T*>(to) + begin;
     T copy[kFunctionBlock];
     const T* x = kept(static_cast<const T*>(from) + begin, y, copy, n);
+    const auto ahead = [=](int64_t i, int64_t step) {
+      read_ahead(x + i, step);
+      read_ahead(y + i, step);
+    };
     uint64_t outside = 0;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) y[i] = static_cast<T>(fn(static_cast<double>(x[i]), outside));
+    for_each_ahead(n, long_loop, ahead,
+                   [=, &outside](int64_t i) { y[i] = static_cast<T>(fn(static_cast<double>(x[i]), outside)); });
     if ((outside & kOutside) == 0) continue;
     const UnaryRun library = math_unary(op, kSame<T, float> ? DType::f32 : DType::f64);
     for (int64_t i = 0; i < n; ++i) {
@@ -35,33 +40,6 @@ void function_run(const void* from, void* to, int64_t count) {
 }
 template <ArrayUnaryOp op, class T, uint64_t kOutside, class Fn>
 UnaryRun function_run_of(Fn) {
-  return function_run<op, T, kOutside, Fn>;
-}
-
-template <ArrayBinaryOp op, class T, uint64_t kOutside, class Fn>
-void function_run(const void* left, const void* right, void* to, int64_t count) {
-  const Fn fn;
-  for (int64_t begin = 0; begin < count; begin += kFunctionBlock) {
-    const int64_t n = smaller(kFunctionBlock, count - begin);
-    T* y = static_cast<T*>(to) + begin;
-    T a_copy[kFunctionBlock], b_copy[kFunctionBlock];
-    const T* a = kept(static_cast<const T*>(left) + begin, y, a_copy, n);
-    const T* b = kept(static_cast<const T*>(right) + begin, y, b_copy, n);
-    uint64_t outside = 0;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i)
-      y[i] = static_cast<T>(fn(static_cast<double>(a[i]), static_cast<double>(b[i]), outside));
-    if ((outside & kOutside) == 0) continue;
-    const BinaryRun library = math_binary(op, kSame<T, float> ? DType::f32 : DType::f64);
-    for (int64_t i = 0; i < n; ++i) {
-      uint64_t of_this = 0;
-      fn(static_cast<double>(a[i]), static_cast<double>(b[i]), of_this);
-      if ((of_this & kOutside) != 0) library(a + i, b + i, y + i, 1);
-    }
-  }
-}
-template <ArrayBinaryOp op, class T, uint64_t kOutside, class Fn>
-BinaryRun function_run_of(Fn) {
   return function_run<op, T, kOutside, Fn>;
 }
 
@@ -125,19 +103,36 @@ UnaryRun vector_unary(ArrayUnaryOp op) {
   }
 }
 
-// Of f32.
-BinaryRun vector_binary(ArrayBinaryOp op) {
-  using O = ArrayBinaryOp;
-  using M = VectorMath;
-  using U = uint64_t;
-  switch (op) {
-    case O::pow:
-      return function_run_of<O::pow, float, M::kOutsidePowers>(
-          [](double a, double b, U& outside) { return M::pow(a, b, outside); });
-    case O::hypot:
-      return function_run_of<O::hypot, float, 0>(
-          [](double a, double b, U& outside) { return M::hypot(a, b, outside); });
-    default:
-      return nullptr;
+// y = a ** b of f32. Lanes that Power is not for take the C library's function.
+void power_run(const void* left, const void* right, void* to, int64_t count) {
+  const float* a = static_cast<const float*>(left);
+  const float* b = static_cast<const float*>(right);
+  float* y = static_cast<float*>(to);
+  const bool long_loop = is_long(count * int64_t{3 * sizeof(float)});
+  for (int64_t i = 0; i < count; i += V::kLanes) {
+    if (long_loop) {
+      read_ahead(a + i, V::kLanes);
+      read_ahead(b + i, V::kLanes);
+      read_ahead(y + i, V::kLanes);
+    }
+    const int64_t n = smaller(V::kLanes, count - i);
+    const bool whole = n == V::kLanes;
+    const V::F base = whole ? V::load(a + i) : V::load_n(a + i, n, 1);
+    const V::F exponent = whole ? V::load(b + i) : V::load_n(b + i, n, 1);
+    const Power<V>::Result power = Power<V>::of(base, exponent);
+    if (whole && power.ordinary == 0xffff) {
+      V::store(y + i, power.y);
+      continue;
+    }
+    float bases[V::kLanes], exponents[V::kLanes], powers[V::kLanes];
+    V::store(bases, base);
+    V::store(exponents, exponent);
+    V::store(powers, power.y);
+    const BinaryRun library = math_binary(ArrayBinaryOp::pow, DType::f32);
+    for (uint32_t others = power.ordinary ^ 0xffffu; others != 0; others &= others - 1) {
+      const int lane = __builtin_ctz(others);
+      library(bases + lane, exponents + lane, powers + lane, 1);
+    }
+    V::store_n(y + i, V::load(powers), n);
   }
 }

@@ -13,6 +13,7 @@
 #include "devices/cpu/generic/array_blocks.inl"
 #include "devices/cpu/generic/array_fused.inl"
 #include "devices/cpu/generic/array_vector_math.inl"
+#include "devices/cpu/generic/power.inl"
 #include "devices/cpu/generic/array_function_runs.inl"
 #include "devices/cpu/generic/array_unary.inl"
 #include "devices/cpu/generic/array_binary.inl"

@@ -69,6 +69,42 @@ constexpr bool kInteger = !kHalf<T> && !kReal<T> && !kComplex<T> && !kSame<T, Bo
 template <class T>
 constexpr bool kSigned = kSame<T, int8_t> || kSame<T, int16_t> || kSame<T, int32_t> || kSame<T, int64_t>;
 
+// The integers of a type's size: the unsigned one, in which sums and products wrap and bits are seen, and the signed
+// one.
+template <size_t kBytes>
+struct BitsOf;
+template <>
+struct BitsOf<1> {
+  using U = uint8_t;
+  using S = int8_t;
+};
+template <>
+struct BitsOf<2> {
+  using U = uint16_t;
+  using S = int16_t;
+};
+template <>
+struct BitsOf<4> {
+  using U = uint32_t;
+  using S = int32_t;
+};
+template <>
+struct BitsOf<8> {
+  using U = uint64_t;
+  using S = int64_t;
+};
+template <class T>
+using Unsigned = typename BitsOf<sizeof(T)>::U;
+template <class T>
+using Signed = typename BitsOf<sizeof(T)>::S;
+
+template <class R>
+constexpr Unsigned<R> bits_of(R x) {
+  return __builtin_bit_cast(Unsigned<R>, x);
+}
+template <class R>
+constexpr Unsigned<R> kSignBit = static_cast<Unsigned<R>>(Unsigned<R>{1} << (8 * sizeof(R) - 1));
+
 inline float negated(float x) {
   return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, x) ^ (uint32_t{1} << 31));
 }

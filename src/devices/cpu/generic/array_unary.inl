@@ -32,40 +32,12 @@ UnaryRun predicate_run_of(Fn) {
   return unary_run<T, Bool, Predicate<Fn>>;
 }
 
-// The unsigned integer of a type's size, in which sums and products wrap and bits are seen.
-template <size_t kBytes>
-struct BitsOf;
-template <>
-struct BitsOf<1> {
-  using U = uint8_t;
-};
-template <>
-struct BitsOf<2> {
-  using U = uint16_t;
-};
-template <>
-struct BitsOf<4> {
-  using U = uint32_t;
-};
-template <>
-struct BitsOf<8> {
-  using U = uint64_t;
-};
-template <class T>
-using Unsigned = typename BitsOf<sizeof(T)>::U;
-
 // The product, wrapped. As unsigned from the start: two u16 would multiply as int, which overflows.
 template <class T>
 inline T product(T a, T b) {
   return static_cast<T>((0u + static_cast<Unsigned<T>>(a)) * static_cast<Unsigned<T>>(b));
 }
 
-template <class R>
-inline Unsigned<R> bits_of(R x) {
-  return __builtin_bit_cast(Unsigned<R>, x);
-}
-template <class R>
-constexpr Unsigned<R> kSignBit = static_cast<Unsigned<R>>(Unsigned<R>{1} << (8 * sizeof(R) - 1));
 template <class R>
 constexpr Unsigned<R> kInfinityBits = sizeof(R) == 4 ? Unsigned<R>{0x7f800000u}
                                                      : static_cast<Unsigned<R>>(0x7ff0000000000000u);

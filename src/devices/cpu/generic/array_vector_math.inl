@@ -38,18 +38,6 @@ struct VectorMath {
   static double scaled(double x, double sum) { return number(bits(x) + (bits(sum) << 52)); }
   static double power_of_two(double sum) { return number((bits(sum) + 1023) << 52); }
 
-  // 2^y for |y| <= 256; 2^-34.5.
-  static constexpr uint64_t kOutsidePowers = ~uint64_t{511};
-  static double exp2(double y, uint64_t& outside) {
-    const double sum = y + kMagic;
-    outside |= place(sum, 256);
-    const double r = y - (sum - kMagic);
-    const double p = polynomial(r, r * r, 0x1.ffffffffab9adp-1, 0x1.62e42ff116c03p-1, 0x1.ebfbe0a4f30fcp-3,
-                                0x1.c6b08aae563c2p-5, 0x1.3b29dc145429ep-7, 0x1.5d8a71068be7fp-10,
-                                0x1.446a4376a89eap-13, 0x1.fe174f1a5efabp-17);
-    return scaled(p, sum);
-  }
-
   // x = k·ln 2 + r with |r| <= ln 2 / 2, to 2^-105·k; sum is kMagic + k.
   struct Reduced {
     double sum, r;
@@ -168,10 +156,6 @@ struct VectorMath {
     return fused(y.k, kLn2, f - (half_square - rest));
   }
 
-  // a ** b of f32, a positive and b·log2(a) small.
-  static constexpr uint64_t kOutsidePow = ~uint64_t{511};
-  static double pow(double a, double b, uint64_t& outside) { return exp2(b * log2(a, outside), outside); }
-
   // ---- angles
 
   // Of |x| < π·2^39. What is left of x next to a multiple of π is rounded relative to itself, and π is known to 2^-108 or,
@@ -278,8 +262,8 @@ struct VectorMath {
     return a.wide ? (x > 0 ? 2 * a.asin : fused(a.asin, -2, kPi)) : 0.5 * kPi - right;
   }
 
-  // of f32 cannot overflow.
-  static double hypot(double a, double b, uint64_t&) {
+  // Of f32, which cannot overflow.
+  static double hypot(double a, double b) {
     const double infinity = __builtin_inf();
     return size_of(a) == infinity || size_of(b) == infinity ? infinity : __builtin_sqrt(a * a + b * b);
   }

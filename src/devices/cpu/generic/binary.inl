@@ -9,15 +9,15 @@ void binary_map_f32(const Exec& exec, const BinaryArgs& args, const Fn& fn) {
   const int64_t a_stride = last_of(args.a.strides), b_stride = last_of(args.b.strides);
   const bool long_loop = is_long(count_of(args.shape) * int64_t{3 * sizeof(float)});
   for_runs(exec, args.shape, {&args.a.strides, &args.b.strides}, [&](int64_t at, int64_t count, const auto& walk) {
-    with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [&](auto left, auto right) {
-      const auto ahead = [&](int64_t i) {
+    float* const out = y + at;  // by value, or each vector would read it again
+    with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [=](auto left, auto right) {
+      const auto ahead = [=](int64_t i) {
         left.ahead(i);
         right.ahead(i);
-        read_ahead(y + at + i, V::kLanes);
+        read_ahead(out + i, V::kLanes);
       };
-      for_lanes_ahead(0, count, long_loop, ahead, [&](int64_t i, auto n) {
-        store<V>(y + at + i, fn(left.at(i, n), right.at(i, n)), n);
-      });
+      for_lanes_ahead(0, count, long_loop, ahead,
+                      [=](int64_t i, auto n) { store<V>(out + i, fn(left.at(i, n), right.at(i, n)), n); });
     });
   });
 }

@@ -9,8 +9,12 @@ struct Math {
 
   // exp(x) = 2^n·e^r with n = round(x·log2 e) and r = x - n·ln 2 in two steps, the first exact; e^r = 1 + r + r²·q(r).
   // The factor 2^n comes in two halves, so that overflow, underflow and rounding happen once, in the last product.
+  // Numbers below -104, masked ones above all, are 0 without an underflow, which takes processors some 150 cycles: the
+  // lanes beyond a row of 50 made softmax take 105 ns a row instead of 31.
   [[gnu::always_inline]] static F exp(F x) {
-    x = V::max(V::set1(-104.0f), V::min(V::set1(89.0f), x));
+    x = V::min(V::set1(89.0f), x);
+    const auto gone = V::lt(x, V::set1(-104.0f));
+    if constexpr (!requires { V::scale_unless(gone, x, V::to_int(x)); }) x = V::select(gone, V::set1(-176.0f), x);
     const auto n = V::to_int(V::mul(x, V::set1(0x1.715476p+0f)));
     const F nf = V::to_float(n);
     F r = V::fnma(nf, V::set1(kLn2High), x);
@@ -22,10 +26,10 @@ struct Math {
     q = V::fma(q, r, V::set1(0x1.555554p-3f));
     q = V::fma(q, r, V::set1(0.5f));
     const F e = V::add(V::set1(1.0f), V::fma(V::mul(r, r), q, r));
-    if constexpr (requires { V::scale(e, n); }) {
-      return V::scale(e, n);
+    if constexpr (requires { V::scale_unless(gone, e, n); }) {
+      return V::scale_unless(gone, e, n);
     } else {
-      const auto half = V::template sar<1>(n);
+      const auto half = V::template sar<1>(n);  // -127 for -176: a factor of 0
       return V::mul(V::mul(e, power_of_two(half)), power_of_two(V::sub_i(n, half)));
     }
   }

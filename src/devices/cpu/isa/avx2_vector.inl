@@ -127,6 +127,15 @@ struct V {
   static I as_int(F x) { return {_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)}; }
   static F as_float(I x) { return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)}; }
 
+  static F look_up(const float* table, I x) {
+    const __m256 first = _mm256_load_ps(table), second = _mm256_load_ps(table + 8);
+    const auto eight = [&](__m256i at) {
+      const __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(at, 28));  // bit 3 as the sign
+      return _mm256_blendv_ps(_mm256_permutevar8x32_ps(first, at), _mm256_permutevar8x32_ps(second, at), upper);
+    };
+    return {eight(x.a), eight(x.b)};
+  }
+
   // ---- f64
   static D zero_d() {
     const __m256d zero = _mm256_setzero_pd();
@@ -150,6 +159,24 @@ struct V {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  // Each fold takes the halves of two vectors side by side.
+  static F reduce_add_each(const F* x) {
+    const auto eight = [](const F* rows) {
+      __m256 y[8];
+      for (int r = 0; r < 8; ++r) y[r] = _mm256_add_ps(rows[r].a, rows[r].b);
+      for (int r = 0; r < 4; ++r) {
+        y[r] =
+            _mm256_add_ps(_mm256_permute2f128_ps(y[r], y[r + 4], 0x20), _mm256_permute2f128_ps(y[r], y[r + 4], 0x31));
+      }
+      for (int r = 0; r < 2; ++r) {
+        const __m256d a = _mm256_castps_pd(y[r]), b = _mm256_castps_pd(y[r + 2]);
+        y[r] = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(a, b)), _mm256_castpd_ps(_mm256_unpackhi_pd(a, b)));
+      }
+      y[0] = _mm256_add_ps(_mm256_shuffle_ps(y[0], y[1], 0x88), _mm256_shuffle_ps(y[0], y[1], 0xdd));
+      return _mm256_permute_ps(y[0], 0xd8);
+    };
+    return {eight(x), eight(x + 8)};
   }
   static float reduce_max(F x) {
     const __m256 eight = _mm256_max_ps(x.a, x.b);

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pointwise kernels of arrays on AVX-512 F, BW, VL, DQ and VNNI.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 on its own intrinsics (its bug 105593)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,6 +21,7 @@ struct Fusion {  // of a·b + c
 // Each uses those above it.
 // clang-format off
 #include "devices/cpu/isa/f16c_halves.inl"
+#include "devices/cpu/isa/avx512_vector.inl"
 #include "devices/cpu/generic/array_pointwise_kernels.inl"
 // clang-format on
 

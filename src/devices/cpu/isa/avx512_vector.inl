@@ -78,8 +78,10 @@ struct V {
     const __m512i y = _mm512_ternarylogic_epi32(sign, _mm512_castps_si512(x.v), _mm512_castps_si512(size.v), 0xea);
     return {_mm512_castsi512_ps(y)};  // sign & x | size
   }
-  // x·2^n, rounded once.
-  static F scale(F x, I n) { return {_mm512_scalef_ps(x.v, to_float(n).v)}; }
+  // x·2^n, rounded once; 0 where m.
+  static F scale_unless(M m, F x, I n) {
+    return {_mm512_maskz_scalef_ps(static_cast<__mmask16>(~m.v), x.v, to_float(n).v)};
+  }
   static F neg(F x) { return {_mm512_xor_ps(x.v, _mm512_set1_ps(-0.0f))}; }
   static F abs(F x) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), x.v)}; }
 
@@ -119,6 +121,8 @@ struct V {
   static I as_int(F x) { return {_mm512_castps_si512(x.v)}; }
   static F as_float(I x) { return {_mm512_castsi512_ps(x.v)}; }
 
+  static F look_up(const float* table, I x) { return {_mm512_permutexvar_ps(x.v, _mm512_load_ps(table))}; }
+
   // ---- f64
   static D zero_d() { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
   static D widen(F x) {
@@ -133,6 +137,24 @@ struct V {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  // Each fold takes the halves of two vectors side by side.
+  static F reduce_add_each(const F* x) {
+    __m512 y[8];
+    for (int r = 0; r < 8; ++r) {
+      y[r] =
+          _mm512_add_ps(_mm512_shuffle_f32x4(x[r].v, x[r + 8].v, 0x44), _mm512_shuffle_f32x4(x[r].v, x[r + 8].v, 0xee));
+    }
+    for (int r = 0; r < 4; ++r) {
+      y[r] = _mm512_add_ps(_mm512_shuffle_f32x4(y[r], y[r + 4], 0x88), _mm512_shuffle_f32x4(y[r], y[r + 4], 0xdd));
+    }
+    for (int r = 0; r < 2; ++r) {
+      const __m512d a = _mm512_castps_pd(y[r]), b = _mm512_castps_pd(y[r + 2]);
+      y[r] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    }
+    y[0] = _mm512_add_ps(_mm512_shuffle_ps(y[0], y[1], 0x88), _mm512_shuffle_ps(y[0], y[1], 0xdd));
+    const __m512i order = _mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15);
+    return {_mm512_permutexvar_ps(order, y[0])};
   }
   static float reduce_max(F x) {
     const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));

@@ -199,6 +199,11 @@ struct V {
     const float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
   }
+  static F reduce_add_each(const F* x) {
+    float sums[kLanes];
+    for (int l = 0; l < kLanes; ++l) sums[l] = reduce_add(x[l]);
+    return load(sums);
+  }
   static float reduce_max(F x) {
     const float32x4_t four = greater(greater(x.v[0], x.v[2]), greater(x.v[1], x.v[3]));
     const float32x4_t two = greater(four, vextq_f32(four, four, 2));

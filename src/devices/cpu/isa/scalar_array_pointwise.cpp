@@ -23,7 +23,11 @@ struct Fusion {
 #endif
 };
 
+// Each uses those above it.
+// clang-format off
+#include "devices/cpu/isa/scalar_vector.inl"
 #include "devices/cpu/generic/array_pointwise_kernels.inl"
+// clang-format on
 
 }  // namespace
 

@@ -8,7 +8,8 @@
 //   to_int rounds half to even, INT32_MIN where NaN or out of range;  store_i8 saturates;
 //   i32 arithmetic wraps;  sar is the arithmetic shift;  as_int, as_float keep the bits;
 //   bf16 and f16 stores round to nearest even, NaN becomes quiet;
-//   reduce_* fold by halves: l with l+8, l+4, l+2, l+1.
+//   look_up is table[x mod 16], the table at a multiple of 64 bytes; only the sets with kernels of arrays have it;
+//   reduce_* fold by halves: l with l+8, l+4, l+2, l+1;  reduce_add_each: lane l is reduce_add(x[l]).
 
 struct V {
   static constexpr int kLanes = 16;
@@ -172,6 +173,10 @@ struct V {
     return each([&](int l) { return float_of(unsigned_of(x.v[l])); });
   }
 
+  static F look_up(const float* table, I x) {
+    return each([&](int l) { return table[x.v[l] & 15]; });
+  }
+
   // ---- f64
   static D zero_d() { return widen(zero()); }
   static D widen(F x) {
@@ -194,6 +199,9 @@ struct V {
       for (int l = 0; l < half; ++l) x.v[l] += x.v[l + half];
     }
     return x.v[0];
+  }
+  static F reduce_add_each(const F* x) {
+    return each([&](int l) { return reduce_add(x[l]); });
   }
   static float reduce_max(F x) {
     for (int half = kLanes / 2; half > 0; half /= 2) {

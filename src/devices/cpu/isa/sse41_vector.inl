@@ -195,6 +195,11 @@ struct V {
     const __m128 two = _mm_add_ps(four, high_half(four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
   }
+  static F reduce_add_each(const F* x) {
+    float sums[kLanes];
+    for (int l = 0; l < kLanes; ++l) sums[l] = reduce_add(x[l]);
+    return load(sums);
+  }
   static float reduce_max(F x) {
     const __m128 four = _mm_max_ps(_mm_max_ps(x.v[0], x.v[2]), _mm_max_ps(x.v[1], x.v[3]));
     const __m128 two = _mm_max_ps(four, high_half(four));
