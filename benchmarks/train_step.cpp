@@ -4,7 +4,7 @@
 //
 //   bench_train_step [--device NAME] [--precision f32|bf16] [--threads N] [--isa NAME] [--hidden N] [--ffn N]
 //                    [--layers N] [--heads N] [--kv-heads N] [--vocab N] [--batch N] [--tokens N] [--steps N]
-//                    [--rounds N] [--recompute] [--json] [--profile]
+//                    [--rounds N] [--recompute] [--no-recording] [--json] [--profile]
 //
 // With --profile it measures nothing: after the warm-up it takes one step between marks for NVIDIA's profilers, which
 // look at this step alone when started with --profile-from-start off (kernel_table.py does so).
@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "device/backend.h"
-#include "tern/autograd.h"
 #include "tern/train.h"
 #include "timing.h"
+#include "train/training_pass.h"
 
 namespace {
 
@@ -44,11 +44,12 @@ tern::TokenBatch some_tokens(int64_t batch, int64_t tokens, int64_t vocabulary, 
 
 class Bench {
  public:
-  Bench(const tern::ModelConfig& config, const tern::Device& device, int64_t batch, int64_t tokens, bool recompute)
+  Bench(const tern::ModelConfig& config, const tern::Device& device, int64_t batch, int64_t tokens, bool recompute,
+        bool records)
       : device_(device),
         model_(tern::Model::create(config, device, 1)),
         optimizer_(model_.parameters()),
-        recompute_(recompute) {
+        pass_(model_, {.recompute = recompute}, records) {
     for (int64_t i = 0; i < kBatches; ++i) batches_.push_back(some_tokens(batch, tokens, config.vocab_size, i));
   }
 
@@ -81,9 +82,9 @@ class Bench {
     const double start = time();
     model_.requantize();
     const double quantized = time();
-    const tern::Tensor loss = model_.loss(tokens, {.recompute = recompute_});
+    pass_.forward(tokens);
     const double forward = time();
-    tern::backward(loss);
+    pass_.backward();
     const double backward = time();
     optimizer_.step({}, 1.0 / std::max(1.0, optimizer_.gradient_norm()));
     return {quantized - start, forward - quantized, backward - forward, time() - backward};
@@ -92,7 +93,7 @@ class Bench {
   const tern::Device device_;
   tern::Model model_;
   tern::Adamw optimizer_;
-  const bool recompute_;
+  tern::TrainingPass pass_;
   std::vector<tern::TokenBatch> batches_;  // on the host, as a run draws them
   int64_t steps_ = 0;
 };
@@ -111,7 +112,7 @@ int main(int argc, char** argv) try {
   CLI::App app("tokens per second of training");
   std::string name = "cpu", precision = "f32", isa;
   int threads = 0, steps = 10, rounds = 3;
-  bool recompute = false, json = false, profile = false;
+  bool recompute = false, no_recording = false, json = false, profile = false;
   int64_t batch = 16, tokens = 128;
   tern::ModelConfig config;
   config.hidden_size = 256;
@@ -132,6 +133,7 @@ int main(int argc, char** argv) try {
   app.add_option("--steps", steps, "of a round")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--rounds", rounds, "of which the median is told")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_flag("--recompute", recompute, "run each layer again for its gradient");
+  app.add_flag("--no-recording", no_recording, "launch each kernel of each step, where the device could replay them");
   app.add_flag("--json", json);
   app.add_flag("--profile", profile, "take one step, for a profiler");
   CLI11_PARSE(app, argc, argv);
@@ -140,8 +142,8 @@ int main(int argc, char** argv) try {
 
   const tern::Device device = tern::Device::open(
       name, {.threads = threads, .isa = isa, .matmul_precision = tern::matmul_precision_from_name(precision)});
-  Bench bench(config, device, batch, tokens, recompute);
-  bench.run(2);  // warm-up
+  Bench bench(config, device, batch, tokens, recompute, !no_recording);
+  bench.run(3);  // warm-up; the first step is plain, the second recorded
   if (profile) {
     call_driver("cuProfilerStart");
     bench.run(1);

@@ -19,4 +19,6 @@ function(tern_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_library(tern_${name} STATIC ${arg_SOURCES})
   target_link_libraries(tern_${name} PUBLIC tern_flags ${arg_DEPS})
+  # Position-independent, but no other library replaces its functions: they may be inlined where they are defined.
+  target_compile_options(tern_${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-semantic-interposition>)
 endfunction()

@@ -247,7 +247,14 @@ class Model {
   // has masters: the head's share of the gradient is then made along with the loss. The batch is checked on the host,
   // so that no device is waited for.
   Tensor loss(const TokenBatch& batch, const LossOptions& options = {}) const;
-  // The same for i64 tensors [batch, tokens], which are read on the host.
+  // How many targets of a batch count. Throws Error for a batch that loss() refuses.
+  int64_t counted_targets(const TokenBatch& batch) const;
+  // The loss of ids and targets i64 [batch, tokens] on the model's device that the host does not look at: they are as
+  // counted_targets() wants them, and `counted` is what it gives.
+  Tensor loss(const Tensor& ids, const Tensor& targets, int64_t counted, const LossOptions& options = {}) const;
+  // Whether that loss and backward() launch kernels and nothing else, so that a device can record them.
+  bool trains_by_kernels_alone() const;
+  // loss() of i64 tensors [batch, tokens], which are read on the host.
   Tensor loss(const Tensor& ids, const Tensor& targets, const LossOptions& options = {}) const;
   // Of ids[:, 1:] given what precedes (Hugging Face's causal loss with labels = input_ids).
   Tensor loss(const Tensor& ids, const LossOptions& options = {}) const;
@@ -255,7 +262,7 @@ class Model {
   // Masters in file order; a packed model lists its unquantized weights only. A tied head is not listed.
   std::vector<Parameter> parameters() const;
   // Quantizes the masters anew, and codes the head. To be called after they change (an optimizer step) and before the
-  // model runs again.
+  // model runs again. Graphs of losses before are not to be walked any more: on a GPU codes stay in their place.
   void requantize();
 
  private:

@@ -168,7 +168,7 @@ TensorClass bind_tensor(nb::module_& m) {
         return select(self.tensor, 0, self.next++);
       });
   TensorClass tensor(
-      m, "Tensor", nb::dynamic_attr(), nb::is_weak_referenceable(),
+      m, "Tensor", nb::dynamic_attr(), nb::is_weak_referenceable(), nb::pooled(),
       "A strided view of numbers of one dtype on a device. Made by asarray, zeros, ... and by operations.");
   tensor.attr("__array_priority__") = 1000;  // NumPy's operators leave the work to ours
   bind_description(tensor);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tensor object: numbers in and out, operators, indexing, gradients, text."""
 import copy
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -14,6 +16,16 @@ def test_description():
     assert x.mT.shape == (2, 4, 3) and x[0].T.shape == (4, 3)
     assert x.device == tern.default_device() and len(x) == 2
     assert tern.Array is tern.Tensor
+
+
+def test_a_new_tensor_has_nothing_of_one_that_went():
+    old = tern.asarray([1.0])
+    old.note, old.itself = "note", old
+    seen = weakref.ref(old)
+    del old
+    gc.collect()
+    assert seen() is None
+    assert all(not vars(tern.asarray([float(i)])) for i in range(300))
 
 
 def test_dtypes():

@@ -19,15 +19,14 @@ using Node = std::shared_ptr<GradState>;
 
 Tensor contiguous_copy(const Tensor& x) {
   const Tensor y = Tensor::empty(x.shape(), x.dtype(), x.device());
-  const auto loop = make_loop<2>(x.shape(), {&x, &y});
+  CopyArgs args;
+  args.x = x.raw();
+  args.x_dtype = x.dtype();
+  args.y = y.raw();
+  args.y_dtype = y.dtype();
+  set_loop(args.shape, x.shape(), {{x, args.x_strides}, {y, args.y_strides}});
   const Backend& backend = x.device().backend();
-  backend.kernels().copy(backend.exec(), {.shape = loop.shape,
-                                          .x = x.raw(),
-                                          .x_dtype = x.dtype(),
-                                          .x_strides = loop.strides[0],
-                                          .y = y.raw(),
-                                          .y_dtype = y.dtype(),
-                                          .y_strides = loop.strides[1]});
+  backend.kernels().copy(backend.exec(), args);
   return y;
 }
 
@@ -36,14 +35,15 @@ Tensor sum(Tensor a, const Tensor& b) {
   const bool in_place = GradState::owns_alone(a) && a.is_contiguous();
   const Tensor y = in_place ? std::move(a) : Tensor::empty(b.shape(), DType::f32, b.device());
   const Tensor& left = in_place ? y : a;
-  const auto loop = make_loop<2>(left.shape(), {&left, &b});
+  BinaryArgs args;
+  args.op = BinaryOp::add;
+  args.dtype = DType::f32;
+  args.a.data = left.raw();
+  args.b.data = b.raw();
+  args.y = y.raw();
+  set_loop(args.shape, left.shape(), {{left, args.a.strides}, {b, args.b.strides}});
   const Backend& backend = b.device().backend();
-  backend.kernels().binary(backend.exec(), {.op = BinaryOp::add,
-                                            .dtype = DType::f32,
-                                            .shape = loop.shape,
-                                            .a = {left.raw(), loop.strides[0]},
-                                            .b = {b.raw(), loop.strides[1]},
-                                            .y = y.raw()});
+  backend.kernels().binary(backend.exec(), args);
   return y;
 }
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -30,35 +31,81 @@ void watch_forks() {
                  [] { pthread_atfork(nullptr, nullptr, [] { fork_count.fetch_add(1, std::memory_order_relaxed); }); });
 }
 
+int checked(int threads) {
+  check(threads >= 1, "threads", "expected at least 1, got {}", threads);
+  return threads;
+}
+
 }  // namespace
 
 // Of `inside`, while no job takes workers.
 constexpr int kClosed = -(1 << 30);
 
-// One job at a time: `generation` announces it, `next` hands out its ranges, `inside` counts the workers in it. Who is
-// woken when nothing is left to do finds it closed: nobody waits for a worker whose core is not there in time.
+// What cores write apart from each other lies a cache line apart.
+constexpr size_t kLine = 64;
+
+// One job at a time: `generation` announces it, `inside` counts the workers in it. Who is woken when nothing is left to
+// do finds it closed: nobody waits for a worker whose core is not there in time.
+//
+// A job's ranges lie in parts, one a worker, which begins with its own: in the next job over the same arrays that
+// core's caches have them. Who is done goes on with what others have left. (Two threads that shared one counter
+// took 10.8 us for |x| of 10^5 numbers and 46 of 4 10^5, these 5.4 and 23; one alone takes 8.7 and 97.)
 struct ThreadPool::Shared {
+  explicit Shared(int threads) : parts(static_cast<size_t>(threads)) {}
+
   std::mutex callers;  // held during run()
 
-  std::mutex parking;
-  std::condition_variable wake;
-  std::atomic<uint64_t> generation{0};
-  bool stop = false;  // guarded by parking
-
-  Body body = nullptr;
+  alignas(kLine) Body body = nullptr;
   void* arg = nullptr;
   int64_t count = 0, grain = 1;
-  std::atomic<int64_t> next{0};
-  std::atomic<int> inside{kClosed};
+  int used = 0;  // parts of the job
+  std::atomic<uint64_t> generation{0};
+
+  struct alignas(kLine) Part {
+    std::atomic<int64_t> next{0};  // ranges, each of `grain` items
+    int64_t end = 0;
+  };
+  std::vector<Part> parts;
+
+  alignas(kLine) std::atomic<int> inside{kClosed};
+  std::atomic<int> left{0};  // parts of which not every range is taken
+
+  alignas(kLine) std::mutex parking;
+  std::condition_variable wake;
+  std::atomic<int> parked{0};
+  bool stop = false;  // guarded by parking
 
   int forks = 0;
   std::vector<std::thread> workers;
 
+  void prepare(Body what, void* with, int64_t items, int64_t size) {
+    body = what;
+    arg = with;
+    count = items;
+    grain = size;
+    const int64_t ranges = (count - 1) / grain + 1;
+    used = static_cast<int>(std::min(ranges, static_cast<int64_t>(parts.size())));
+    for (int i = 0; i < used; ++i) {
+      parts[static_cast<size_t>(i)].next.store(ranges * i / used, std::memory_order_relaxed);
+      parts[static_cast<size_t>(i)].end = ranges * (i + 1) / used;
+    }
+    left.store(used, std::memory_order_relaxed);
+  }
+
   void work(int worker) noexcept {
-    for (;;) {
-      const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= count) return;
-      body(arg, worker, begin, begin + grain < count ? begin + grain : count);
+    for (int i = 0; i < used && left.load(std::memory_order_relaxed) > 0; ++i) {
+      take(parts[static_cast<size_t>((worker + i) % used)], worker);
+    }
+  }
+
+  // Ranges of a part, until all of them are taken.
+  void take(Part& part, int worker) noexcept {
+    while (part.next.load(std::memory_order_relaxed) < part.end) {
+      const int64_t range = part.next.fetch_add(1, std::memory_order_relaxed);
+      if (range >= part.end) return;
+      if (range + 1 == part.end) left.fetch_sub(1, std::memory_order_relaxed);
+      const int64_t begin = range * grain;
+      body(arg, worker, begin, count - begin > grain ? begin + grain : count);
     }
   }
 
@@ -73,7 +120,10 @@ struct ThreadPool::Shared {
       pause_cpu();
     }
     std::unique_lock lock(parking);
-    wake.wait(lock, [&] { return stop || generation.load(std::memory_order_acquire) != seen; });
+    // Before the generation is read once more: announce() reads them the other way round.
+    parked.fetch_add(1, std::memory_order_seq_cst);
+    wake.wait(lock, [&] { return stop || generation.load(std::memory_order_seq_cst) != seen; });
+    parked.fetch_sub(1, std::memory_order_relaxed);
     if (stop) return false;
     seen = generation.load(std::memory_order_acquire);
     return true;
@@ -98,7 +148,14 @@ struct ThreadPool::Shared {
     return false;
   }
 
-  void open() { inside.store(0, std::memory_order_release); }
+  // Opens the job and wakes workers that sleep.
+  void announce() {
+    inside.store(0, std::memory_order_release);
+    generation.store(generation.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
+    if (parked.load(std::memory_order_seq_cst) == 0) return;
+    { const std::lock_guard lock(parking); }
+    wake.notify_all();
+  }
 
   // Returns when no worker is in the job any more.
   void close() {
@@ -114,8 +171,7 @@ struct ThreadPool::Shared {
   }
 };
 
-ThreadPool::ThreadPool(int threads) : threads_(threads), shared_(std::make_unique<Shared>()) {
-  check(threads >= 1, "threads", "expected at least 1, got {}", threads);
+ThreadPool::ThreadPool(int threads) : threads_(checked(threads)), shared_(std::make_unique<Shared>(threads)) {
   watch_forks();
   start_workers();
   if (threads_ != threads) {
@@ -151,7 +207,7 @@ void ThreadPool::stop_workers() {
 void ThreadPool::recover_from_fork() {
   if (shared_->forks == fork_count.load(std::memory_order_relaxed)) return;
   static_cast<void>(shared_.release());
-  shared_ = std::make_unique<Shared>();
+  shared_ = std::make_unique<Shared>(threads_);
   start_workers();
 }
 
@@ -168,21 +224,12 @@ void ThreadPool::run(int64_t count, int64_t grain, Body body, void* arg) noexcep
   recover_from_fork();
   Shared& job = *shared_;
   const std::lock_guard turn(job.callers);
-  job.body = body;
-  job.arg = arg;
-  job.count = count;
-  job.grain = grain;
-  job.next.store(0, std::memory_order_relaxed);
-  if (threads_ == 1 || count <= grain) {
+  job.prepare(body, arg, count, grain);
+  if (job.used == 1) {
     job.work(0);
     return;
   }
-  job.open();
-  {
-    const std::lock_guard lock(job.parking);
-    job.generation.fetch_add(1, std::memory_order_release);
-  }
-  job.wake.notify_all();
+  job.announce();
   job.work(0);
   job.close();
 }

@@ -33,7 +33,14 @@ void Shape::erase(int axis) {
   --rank_;
 }
 
-bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+// Without std::equal, which calls memcmp for a number or two.
+bool operator==(const Shape& a, const Shape& b) {
+  if (a.rank_ != b.rank_) return false;
+  for (int axis = 0; axis < a.rank_; ++axis) {
+    if (a[axis] != b[axis]) return false;
+  }
+  return true;
+}
 
 Shape contiguous_strides(const Shape& shape) {
   Shape strides = shape;
@@ -46,6 +53,7 @@ Shape contiguous_strides(const Shape& shape) {
 }
 
 Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
   const Shape& longer = a.rank() >= b.rank() ? a : b;
   const Shape& shorter = a.rank() >= b.rank() ? b : a;
   Shape out = longer;

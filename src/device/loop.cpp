@@ -16,6 +16,11 @@ bool steps_evenly(const Shape& shape, std::span<const Shape> strides, int outer,
                      [&](const Shape& s) { return s[outer] == s[inner] * shape[inner]; });
 }
 
+void set_axis(Dims& dims, int64_t number) {
+  dims.rank = 1;
+  dims.at[0] = number;
+}
+
 }  // namespace
 
 Dims to_dims(const Shape& shape) {
@@ -50,6 +55,26 @@ void merge_axes(Shape& shape, std::span<Shape> strides) {
   if (shape.rank() > 0) return;
   shape.push_back(1);
   for (Shape& s : strides) s.push_back(1);
+}
+
+void set_loop(Dims& extents, const Shape& shape, std::initializer_list<LoopOperand> operands) {
+  const bool flat = std::all_of(operands.begin(), operands.end(), [&](const LoopOperand& operand) {
+    return operand.tensor.shape() == shape && operand.tensor.is_contiguous();
+  });
+  if (flat) {
+    set_axis(extents, shape.numel());
+    for (const LoopOperand& operand : operands) set_axis(operand.strides, 1);
+    return;
+  }
+  constexpr size_t kMostOperands = 4;
+  std::array<Shape, kMostOperands> all;
+  const std::span<Shape> strides = std::span(all).first(operands.size());
+  std::transform(operands.begin(), operands.end(), strides.begin(),
+                 [&](const LoopOperand& operand) { return broadcast_strides(operand.tensor, shape); });
+  Shape merged = shape;
+  merge_axes(merged, strides);
+  extents = to_dims(merged);
+  for (size_t i = 0; i < operands.size(); ++i) operands.begin()[i].strides = to_dims(strides[i]);
 }
 
 }  // namespace tern

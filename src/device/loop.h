@@ -2,9 +2,9 @@
 // Loop nests over strided tensors, with as few axes as their strides allow.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 
 #include "device/kernels.h"
@@ -37,19 +37,16 @@ Loop<kOperands> make_loop(Shape shape, std::array<Shape, kOperands> strides) {
   return loop;
 }
 
-// The same of tensors that broadcast to `shape`. Most often they lie as the shape does, and the loop is one axis.
-template <size_t kOperands>
-Loop<kOperands> make_loop(const Shape& shape, const std::array<const Tensor*, kOperands>& operands) {
-  const bool flat = std::all_of(operands.begin(), operands.end(),
-                                [&](const Tensor* x) { return x->shape() == shape && x->is_contiguous(); });
-  if (flat) {
-    Loop<kOperands> loop{{1, {shape.numel()}}, {}};
-    loop.strides.fill({1, {1}});
-    return loop;
-  }
-  std::array<Shape, kOperands> strides;
-  for (size_t i = 0; i < kOperands; ++i) strides[i] = broadcast_strides(*operands[i], shape);
-  return make_loop<kOperands>(shape, strides);
-}
+// An operand that broadcasts to a loop's shape, and where a kernel's arguments have its strides.
+struct LoopOperand {
+  const Tensor& tensor;
+  Dims& strides;
+};
+
+// The same, written where a kernel's arguments have it: the merged loop over `shape`, into `extents` and each operand's
+// strides. A contiguous result, to which a kernel wants no strides, merges like any and need not be among them. Most
+// often all lie as the shape does, and the loop is one axis; numbers beyond the rank are not set. (To set and to copy
+// them took 45 of the 290 ns of a call that adds 100 numbers.)
+void set_loop(Dims& extents, const Shape& shape, std::initializer_list<LoopOperand> operands);
 
 }  // namespace tern

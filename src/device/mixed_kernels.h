@@ -12,11 +12,19 @@
 // e = dy / q_scale, which whoever makes dy writes instead of it,
 //   d_master = eᵀ·q,   z = e·codes,   dx[r] = z[r]·(weight_scale·q_scale[r]),
 // where whoever reads z multiplies: both products have exact small integers for one operand and e for the other.
+//
+// The scales of weights are read on the device, where they are made: the host waits for none, so that a step of
+// training can be recorded (Backend::record).
 #pragma once
 
 #include "device/kernels.h"
 
 namespace tern {
+
+// *over / *under of numbers on the device; null for 1.
+struct MixedRatio {
+  const float *over, *under;
+};
 
 // Rows of an f32 table by their ids, in bf16: y[i] = table[ids[i]].
 struct MixedGatherArgs {
@@ -69,7 +77,7 @@ struct MixedRotation {
 struct MixedTernaryPart {
   const uint8_t* packed;  // TernaryLayout of the device
   int64_t n;
-  float weight_scale;
+  const float* weight_scale;
   bf16* y;  // [rows, n]
   int64_t y_stride;
   const bf16* residual;  // [rows, n] contiguous, or null
@@ -85,43 +93,36 @@ struct MixedTernaryArgs {
   MixedRotation rotation;
 };
 
-// What the gradients of a product's result are divided and multiplied by, see above: e[r] = dy[r]·(factor /
-// q_scale[r]). Without q_scale they are left alone.
-struct MixedRowFactor {
-  const float* q_scale;  // [rows]
-  float factor;
-};
-
-// Pulls back h = x (or relu(gate)²·x), y = h · inv · weight: dy[r] = z[r]·(weight_scale·q_scale[r]), or times
-// weight_scale alone where q_scale is null.
+// Pulls back h = x (or relu(gate)²·x), y = h · inv · weight: dy[r] = z[r]·(weight_scale·q_scale[r]), where what is null
+// is 1.
 //   g = dy·weight, c = Σ(g·h)·inv²/cols, dh = inv·(g - h·c), d_weight[j] = Σ_r dy·(h·inv), overwritten.
-// Without a gate: (add ? add[r]·add_q_scale[r] : 0) + dh, where a null add_q_scale is ones, times what e_of says, is
+// Without a gate: (add ? add[r]·add_q_scale[r] : 0) + dh, where a null add_q_scale is ones, divided by e_q_scale[r], is
 // written to `d` (may be add). With a gate: d_gate = (dh·x)·(2·relu(gate)) and d_x = dh·(r·r) go to e_gate and e_x,
-// times what e_of says, of d_x times x_factor, with row stride e_stride; d and add are null.
+// divided by e_q_scale[r], d_x times x_factor, with row stride e_stride; d and add are null. Without e_q_scale nothing
+// is divided.
 struct MixedNormBackwardArgs {
   int64_t rows, cols;
   const bf16 *x, *gate;
   const float *weight, *inv_rms;
   const bf16* z;
   int64_t z_stride;
-  const float* q_scale;  // of the product that gave z, or null
-  float weight_scale;
+  const float *q_scale, *weight_scale;  // of the product that gave z, or null
   const bf16* add;
   const float* add_q_scale;
   bf16* d;
   bf16 *e_gate, *e_x;
   int64_t e_stride;
-  float x_factor;
-  MixedRowFactor e_of;
-  float* d_weight;  // [cols], or null
+  MixedRatio x_factor;
+  const float* e_q_scale;  // [rows], or null
+  float* d_weight;         // [cols], or null
 };
 
-// y[i] *= *factor, which is on the device. Where that is 1, y is not touched.
+// y[i] *= factor. Where that is 1, y is not touched.
 struct MixedScaleArgs {
   int64_t count;  // a multiple of 8
   DType dtype;    // f32 or bf16
   void* y;
-  const float* factor;
+  MixedRatio factor;
 };
 
 // y[r, j] = x[r, j] of small integers, exact, of matrices with the same columns one below the other.
@@ -137,11 +138,13 @@ struct MixedCodesArgs {
 };
 
 // TernaryQuantizeArgs by the means of the matrices' magnitudes, whose sums are on the device, as AbsSumArgs gives them:
-// what is rounded of matrix i is w / max(float(abs_sum[i] / (rows·cols)), least_scale), its inverse_scale is not read.
+// what is rounded of matrix i is w / scale[i], scale[i] = max(float(abs_sum[i] / (rows·cols)), least_scale), which is
+// written; its inverse_scale is not read.
 struct MixedQuantizeArgs {
   TernaryQuantizeArgs to;
   const double* abs_sum;
   float least_scale;
+  float* scale;
 };
 
 // c = alpha · a·b (+ c where accumulate, which is for c in f32), sums in f32: tensor cores. a [m, k], b [k, n] in bf16,
@@ -161,11 +164,11 @@ struct MixedMatmulArgs {
 };
 
 // The gradients d_master of matrices that share their input: with e_p the n columns of e [rows, Σ n] that are part p's,
-// in order, c_p [n, cols] = alpha · e_pᵀ·q, overwritten, sums in f32: tensor cores.
+// in order, c_p [n, cols] = factor · e_pᵀ·q, overwritten, sums in f32: tensor cores.
 struct MixedGradientPart {
   int64_t n;
   float* c;  // null: not wanted
-  float alpha;
+  MixedRatio factor;
 };
 struct MixedGradientArgs {
   int64_t rows, cols, q_stride;
@@ -189,7 +192,8 @@ struct MixedAttentionArgs {
 };
 
 // Its gradients, of q and k before they were rotated by cos, sin as MixedRotation has them: q and k here are the
-// rotated ones. Of dq, dk and dv what is written is times (their factor / q_scale[row]), and rows have stride d_stride.
+// rotated ones. Of dq, dk and dv what is written is times (their factor / q_scale[row]), dq's being 1, and rows have
+// stride d_stride.
 struct MixedAttentionBackwardArgs {
   int64_t batch, heads, kv_heads, tokens, dim;
   const bf16 *q, *k, *v;
@@ -201,7 +205,7 @@ struct MixedAttentionBackwardArgs {
   bf16 *dq, *dk, *dv;
   int64_t d_stride;
   const float* q_scale;  // [batch·tokens]
-  float dq_factor, dk_factor, dv_factor;
+  MixedRatio dk_factor, dv_factor;
 };
 
 // CrossEntropyArgs and its gradient in one, in place: logits become scale·(softmax - onehot), 0 in rows whose target is

@@ -51,6 +51,9 @@ class Architecture : public std::enable_shared_from_this<Architecture> {
   // of the pass in order. Their keys and values are stored in kv. Launches kernels and nothing else.
   virtual Tensor hidden(const Tensor& ids, const PagedKv& kv, const PagedPass& pass) const = 0;
 
+  // Whether hidden(ids, graph) and the walk back through its graph launch kernels and nothing else.
+  virtual bool trains_by_kernels_alone() const = 0;
+
   // A pass over these sequences, for checked ones.
   virtual PagedPass paged_pass(const PagedKv& kv, std::span<const PagedRows> sequences) const = 0;
   // One over tables that are on the device, with the rest of it filled in.

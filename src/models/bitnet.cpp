@@ -58,6 +58,9 @@ class BitNet final : public Architecture {
     return normalized(x, norm_, with_grad);
   }
 
+  // In f32 the host looks at the scales of the weights.
+  bool trains_by_kernels_alone() const override { return trains_in_mixed_precision(); }
+
   PagedPass paged_pass(const PagedKv& kv, std::span<const PagedRows> sequences) const override {
     return make_paged_pass(kv, sequences, config().num_attention_heads, rope_.cos, rope_.sin);
   }

@@ -17,13 +17,14 @@ namespace {
 
 constexpr int64_t kIgnored = -100;  // among targets
 
-void check_ids(const Architecture& model, const Tensor& ids) {
-  check(ids.dtype() == DType::i64 && ids.rank() == 2 && ids.numel() > 0, "model",
-        "expected i64 ids [batch, tokens], at least one, got {} {}", name_of(ids.dtype()), to_string(ids.shape()));
+void check_ids(const Architecture& model, DType dtype, const Shape& shape) {
+  check(dtype == DType::i64 && shape.rank() == 2 && shape.numel() > 0, "model",
+        "expected i64 ids [batch, tokens], at least one, got {} {}", name_of(dtype), to_string(shape));
   const int64_t window = model.config().max_position_embeddings;
-  check(ids.size(1) <= window, "model", "expected at most max_position_embeddings = {} tokens, got {}", window,
-        ids.size(1));
+  check(shape[1] <= window, "model", "expected at most max_position_embeddings = {} tokens, got {}", window, shape[1]);
 }
+
+void check_ids(const Architecture& model, const Tensor& ids) { check_ids(model, ids.dtype(), ids.shape()); }
 
 void check_in_vocabulary(const Architecture& model, std::span<const int64_t> ids, const Shape& shape) {
   check_index_values("model", "ids", ids, shape, model.config().vocab_size);
@@ -196,18 +197,33 @@ Tensor Model::loss(const Tensor& ids, const Tensor& targets, const LossOptions& 
   return loss(TokenBatch{ids.size(0), ids.to_vector<int64_t>(), targets.to_vector<int64_t>()}, options);
 }
 
-Tensor Model::loss(const TokenBatch& batch, const LossOptions& options) const {
+int64_t Model::counted_targets(const TokenBatch& batch) const {
   const int64_t count = std::ssize(batch.ids), rows = batch.sequences;
   check(rows >= 1 && count % rows == 0 && batch.targets.size() == batch.ids.size(), "loss",
         "expected as many targets as ids, in sequences of one length, got {} ids and {} targets in {}", count,
         batch.targets.size(), rows);
   const Shape shape{rows, count / rows};
-  const Tensor ids = Tensor::from(batch.ids, shape, device());
-  check_ids(*architecture_, ids);
+  check_ids(*architecture_, DType::i64, shape);
   check_in_vocabulary(*architecture_, batch.ids, shape);
   check_index_values("loss", "targets", batch.targets, shape, config().vocab_size, kIgnored);
-  const int64_t counted = count - std::count(batch.targets.begin(), batch.targets.end(), kIgnored);
-  return checked_loss(*architecture_, ids, Tensor::from(batch.targets, shape, device()), counted, options);
+  return count - std::count(batch.targets.begin(), batch.targets.end(), kIgnored);
+}
+
+Tensor Model::loss(const TokenBatch& batch, const LossOptions& options) const {
+  const int64_t counted = counted_targets(batch);
+  const Shape shape{batch.sequences, std::ssize(batch.ids) / batch.sequences};
+  return loss(Tensor::from(batch.ids, shape, device()), Tensor::from(batch.targets, shape, device()), counted, options);
+}
+
+Tensor Model::loss(const Tensor& ids, const Tensor& targets, int64_t counted, const LossOptions& options) const {
+  check_ids(*architecture_, ids);
+  check(targets.dtype() == DType::i64 && targets.shape() == ids.shape(), "loss", "expected i64 targets {}, got {} {}",
+        to_string(ids.shape()), name_of(targets.dtype()), to_string(targets.shape()));
+  return checked_loss(*architecture_, ids, targets, counted, options);
+}
+
+bool Model::trains_by_kernels_alone() const {
+  return weights() == Weights::masters && architecture_->trains_by_kernels_alone();
 }
 
 std::vector<Parameter> Model::parameters() const {

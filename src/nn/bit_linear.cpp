@@ -9,6 +9,14 @@
 
 namespace tern {
 
+// What these layers were quantized into together, or a new place; null where the device has no such.
+std::shared_ptr<LateTernary> BitLinear::late_of(std::span<BitLinear* const> layers, std::span<const Tensor> masters) {
+  const std::shared_ptr<LateTernary>& first = layers[0]->late_;
+  bool same = first != nullptr && first->count() == layers.size();
+  for (size_t i = 0; same && i < layers.size(); ++i) same = layers[i]->late_ == first && layers[i]->late_at_ == i;
+  return same ? first : LateTernary::make(masters);
+}
+
 BitLinear::BitLinear(Tensor master, const WeightScheme& scheme) : scheme_(&scheme), master_(std::move(master)) {
   master_.set_requires_grad();
   requantize();
@@ -27,9 +35,10 @@ void BitLinear::requantize(std::span<BitLinear* const> layers) {
   for (const auto& [scheme, same] : by_scheme) {
     std::vector<Tensor> masters;
     for (const BitLinear* layer : same) masters.push_back(layer->master_.detach());
-    if (const std::shared_ptr<LateTernary> late = scheme->late(masters)) {
+    if (const std::shared_ptr<LateTernary> late = late_of(same, masters)) {
+      scheme->late(*late, masters);
       for (size_t i = 0; i < same.size(); ++i) {
-        same[i]->codes_ = late->codes(i);
+        same[i]->codes_ = late->at(i).codes;
         same[i]->late_ = late;
         same[i]->late_at_ = i;
       }

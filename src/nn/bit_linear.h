@@ -28,8 +28,8 @@ class BitLinear {
   // master that requires a gradient, differentiable by the straight-through estimator when with_grad is set.
   Tensor forward(const Tensor& x, const QuantizedRows& xq, bool with_grad) const;
 
-  // Brings codes and packed bytes in line with the master, without waiting for a GPU that can do that. Nothing without
-  // one.
+  // Brings codes and packed bytes in line with the master, without waiting for a GPU that can do that, where they stay
+  // in their place: graphs of before are not to be walked any more. Nothing without a master.
   void requantize();
   // The same for many layers on one device, whose scales are measured together.
   static void requantize(std::span<BitLinear* const> layers);
@@ -38,12 +38,16 @@ class BitLinear {
   const Tensor& master() const { return master_; }
   // Waits for the scales behind requantize(), the first time.
   const PackedTernary& packed() const { return late_ ? late_->packed(late_at_) : packed_; }
+  // Codes, packed bytes and scale of one with a master, on a device that has kernels of mixed precision.
+  const LateMatrix& late() const { return late_->at(late_at_); }
   // The master's codes i8 [out, in]; undefined without one.
   const Tensor& code_matrix() const { return codes_; }
   // Codes i8 [out, in], read back from the packed bytes, and the scale.
   TernaryCodes codes() const { return {unpack_ternary(packed()), packed().scale}; }
 
  private:
+  static std::shared_ptr<LateTernary> late_of(std::span<BitLinear* const> layers, std::span<const Tensor> masters);
+
   const WeightScheme* scheme_ = nullptr;
   Tensor master_, codes_;
   PackedTernary packed_;

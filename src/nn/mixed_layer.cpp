@@ -14,13 +14,12 @@ namespace {
 using Linears = std::vector<const BitLinear*>;
 
 // Matrices that share an input, and what their gradients need of the forward pass. With e = dy / q_scale, times
-// factor(i) for the results of matrix i, the results of all side by side:
+// factor(i), its scale over that of the first, for the results of matrix i, the results of all side by side:
 class Projections {
  public:
   Projections(const Linears& linears, QuantizedRows x) : x_(std::move(x)) {
     for (const BitLinear* linear : linears) {
-      codes_.push_back(linear->code_matrix());
-      packed_.push_back(linear->packed());
+      matrices_.push_back(linear->late());
       trains_.push_back(linear->master().requires_grad());
     }
   }
@@ -28,35 +27,36 @@ class Projections {
   // [rows, Σ n] or, with several results, one for each.
   void run(std::span<const Tensor> results, const Tensor& residual = {},
            const mixed::HeadRotation& rotation = {}) const {
-    std::vector<const PackedTernary*> weights;
-    for (const PackedTernary& w : packed_) weights.push_back(&w);
-    mixed::ternary_linear(x_, weights, results, residual, rotation);
+    mixed::ternary_linear(x_, matrices_, results, residual, rotation);
   }
 
   const Tensor& q_scale() const { return x_.scale; }
-  float weight_scale() const { return packed_[0].scale; }
-  float factor(size_t i) const { return packed_[i].scale / packed_[0].scale; }
+  const Tensor& weight_scale() const { return matrices_[0].scale; }
+  mixed::Ratio factor(size_t i) const { return ratio(i, 0); }
 
   // e·codes: the gradient of the input is this, times weight_scale()·q_scale.
   Tensor input_gradient(const Tensor& e) const {
     const Tensor z = mixed::empty_bf16(e.size(0), cols(), e.device());
-    mixed::product_into(z, e, mixed::codes_in_bf16(codes_));
+    std::vector<Tensor> codes;
+    for (const LateMatrix& matrix : matrices_) codes.push_back(matrix.codes);
+    mixed::product_into(z, e, mixed::codes_in_bf16(codes));
     return z;
   }
 
   // Appends eᵀ·q / factor(i) of each matrix, undefined where it does not train.
   void append_master_gradients(const Tensor& e, std::vector<Tensor>& gradients) const {
-    std::vector<mixed::MasterGradient> matrices;
-    for (size_t i = 0; i < codes_.size(); ++i) matrices.push_back({codes_[i].size(0), 1.0f / factor(i), trains_[i]});
-    for (Tensor& gradient : mixed::master_gradients(e, x_, cols(), matrices)) gradients.push_back(std::move(gradient));
+    std::vector<mixed::MasterGradient> wanted;
+    for (size_t i = 0; i < matrices_.size(); ++i)
+      wanted.push_back({matrices_[i].codes.size(0), ratio(0, i), trains_[i]});
+    for (Tensor& gradient : mixed::master_gradients(e, x_, cols(), wanted)) gradients.push_back(std::move(gradient));
   }
 
  private:
-  int64_t cols() const { return packed_[0].cols; }
+  int64_t cols() const { return matrices_[0].codes.size(1); }
+  mixed::Ratio ratio(size_t over, size_t under) const { return {matrices_[over].scale, matrices_[under].scale}; }
 
   QuantizedRows x_;
-  std::vector<Tensor> codes_;
-  std::vector<PackedTernary> packed_;
+  std::vector<LateMatrix> matrices_;
   std::vector<bool> trains_;
 };
 
@@ -118,7 +118,7 @@ class AttentionHalf {
     const Projections& qkv = in_.projections;
     const Tensor e_qkv = mixed::attention_backward(qkv_, attended_, mixed_heads.d, rope_.cos, rope_.sin, shape_,
                                                    qkv.q_scale(), qkv.factor(1), qkv.factor(2));
-    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(qkv, e_qkv), {e, q_scale()}, {below, 1.0f});
+    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(qkv, e_qkv), {e, q_scale()}, below);
     gradients.push_back(in.d_weight);
     qkv.append_master_gradients(e_qkv, gradients);
     gradients.push_back(mixed_heads.d_weight);
@@ -159,8 +159,8 @@ class FeedForwardHalf {
   Tensor pull_back(const Tensor& e, const Tensor& below, std::vector<Tensor>& gradients) const {
     const Projections& both = in_.projections;
     const mixed::PulledGate gated =
-        mixed::pull_back_gate(out_.norm.gradient(out_.projections, e), {both.q_scale(), 1.0f}, both.factor(1));
-    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(both, gated.e), {e, q_scale()}, {below, 1.0f});
+        mixed::pull_back_gate(out_.norm.gradient(out_.projections, e), both.q_scale(), both.factor(1));
+    const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(both, gated.e), {e, q_scale()}, below);
     gradients.push_back(in.d_weight);
     both.append_master_gradients(gated.e, gradients);
     gradients.push_back(gated.d_weight);
@@ -170,7 +170,7 @@ class FeedForwardHalf {
 
  private:
   NormedProjections make_out(const FeedForward& f, const Tensor& x) const {
-    const int64_t width = f.gate.packed().rows;
+    const int64_t width = f.gate.late().codes.size(0);
     const Tensor both[] = {mixed::empty_bf16(x.size(0), width, x.device()),
                            mixed::empty_bf16(x.size(0), width, x.device())};
     in_.projections.run(both);

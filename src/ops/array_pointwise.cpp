@@ -60,36 +60,30 @@ void check_gradients(const char* op, std::initializer_list<Input> inputs, DType 
 
 void run(const char* name, ArrayUnaryOp op, DType dtype, const Tensor& x, const Tensor& y) {
   check_arrays(name, x, {x.dtype(), y.dtype()});
-  const auto loop = make_loop<2>(y.shape(), {&x, &y});
-  call(x.device(), &ArrayPointwiseKernels::array_unary,
-       {.op = op,
-        .dtype = worked_in(dtype),
-        .shape = loop.shape,
-        .x = x.raw(),
-        .x_dtype = x.dtype(),
-        .x_strides = loop.strides[0],
-        .y = y.raw(),
-        .y_dtype = y.dtype(),
-        .y_strides = loop.strides[1]});
+  ArrayUnaryArgs args;
+  args.op = op;
+  args.dtype = worked_in(dtype);
+  args.x = x.raw();
+  args.x_dtype = x.dtype();
+  args.y = y.raw();
+  args.y_dtype = y.dtype();
+  set_loop(args.shape, y.shape(), {{x, args.x_strides}, {y, args.y_strides}});
+  call(x.device(), &ArrayPointwiseKernels::array_unary, args);
 }
 
 void run(const char* name, ArrayBinaryOp op, DType dtype, const Tensor& a, const Tensor& b, const Tensor& y) {
   check_arrays(name, a, {a.dtype(), b.dtype(), y.dtype()});
-  const Shape& shape = y.shape();
-  const auto loop = make_loop<3>(shape, {&a, &b, &y});
-  call(a.device(), &ArrayPointwiseKernels::array_binary,
-       {.op = op,
-        .dtype = op == ArrayBinaryOp::nextafter ? dtype : worked_in(dtype),  // a neighbour is one of the dtype itself
-        .shape = loop.shape,
-        .a = a.raw(),
-        .a_dtype = a.dtype(),
-        .a_strides = loop.strides[0],
-        .b = b.raw(),
-        .b_dtype = b.dtype(),
-        .b_strides = loop.strides[1],
-        .y = y.raw(),
-        .y_dtype = y.dtype(),
-        .y_strides = loop.strides[2]});
+  ArrayBinaryArgs args;
+  args.op = op;
+  args.dtype = op == ArrayBinaryOp::nextafter ? dtype : worked_in(dtype);  // a neighbour is one of the dtype itself
+  args.a = a.raw();
+  args.a_dtype = a.dtype();
+  args.b = b.raw();
+  args.b_dtype = b.dtype();
+  args.y = y.raw();
+  args.y_dtype = y.dtype();
+  set_loop(args.shape, y.shape(), {{a, args.a_strides}, {b, args.b_strides}, {y, args.y_strides}});
+  call(a.device(), &ArrayPointwiseKernels::array_binary, args);
 }
 
 Tensor made(const char* name, ArrayUnaryOp op, DType dtype, const Tensor& x, DType result) {

@@ -31,15 +31,13 @@ Tensor cast_saturating(const Tensor& x, DType dtype) {
   if (!is_integer(x.dtype()) || !is_integer(dtype)) return cast(x, dtype);
   check_arrays("cast_saturating", x, {x.dtype(), dtype});
   const Tensor y = Tensor::empty(x.shape(), dtype, x.device());
-  const auto loop = make_loop<2>(x.shape(), {&x, &y});
-  call(x.device(), &ArrayPointwiseKernels::saturate,
-       {.shape = loop.shape,
-        .x = x.raw(),
-        .x_dtype = x.dtype(),
-        .x_strides = loop.strides[0],
-        .y = y.raw(),
-        .y_dtype = dtype,
-        .y_strides = loop.strides[1]});
+  CopyArgs args;
+  args.x = x.raw();
+  args.x_dtype = x.dtype();
+  args.y = y.raw();
+  args.y_dtype = dtype;
+  set_loop(args.shape, x.shape(), {{x, args.x_strides}, {y, args.y_strides}});
+  call(x.device(), &ArrayPointwiseKernels::saturate, args);
   return y;
 }
 

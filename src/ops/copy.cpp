@@ -28,17 +28,15 @@ DType moved_as(DType dtype) {
 }  // namespace
 
 void copy_into(const Tensor& from, const Tensor& to) {
-  const auto loop = make_loop<2>(to.shape(), {&from, &to});
-  CopyArgs args = {.shape = loop.shape,
-                   .x = from.raw(),
-                   .x_dtype = from.dtype(),
-                   .x_strides = loop.strides[0],
-                   .y = to.raw(),
-                   .y_dtype = to.dtype(),
-                   .y_strides = loop.strides[1]};
+  CopyArgs args;
+  args.x = from.raw();
+  args.x_dtype = from.dtype();
+  args.y = to.raw();
+  args.y_dtype = to.dtype();
+  set_loop(args.shape, to.shape(), {{from, args.x_strides}, {to, args.y_strides}});
   if (from.dtype() == to.dtype()) args.x_dtype = args.y_dtype = moved_as(from.dtype());
-  // Kernels for arrays convert in one pass what models' take through blocks of numbers (i32 to f32: 23 us against 11 for
-  // 100,000); those of models have the instructions for halves.
+  // Kernels for arrays convert in one pass what models' take through blocks of numbers (i32 to f32: 23 us against 11
+  // for 100,000); those of models have the instructions for halves.
   const bool converts = from.dtype() != to.dtype() && !is_half(from.dtype()) && !is_half(to.dtype());
   const bool in_models = is_model_dtype(args.x_dtype) && is_model_dtype(args.y_dtype);
   if (in_models && !(converts && has_arrays(to))) return call(to.device(), &Kernels::copy, args);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/late_ternary.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -37,20 +36,17 @@ class Block {
 
 }  // namespace
 
-std::shared_ptr<LateTernary> LateTernary::quantize(std::span<const Tensor> matrices, float least) {
+std::shared_ptr<LateTernary> LateTernary::make(std::span<const Tensor> matrices) {
   if (matrices.empty() || !mixed::is_available(matrices[0].device())) return nullptr;
   const Device& device = matrices[0].device();
   const Kernels& kernels = device.backend().kernels();
-  auto late = std::make_shared<LateTernary>();
-  late->least_ = least;
-  late->sums_ = magnitude_sums(matrices);
-
+  const TernaryLayout layout = device.ternary_layout();
   struct Place {
     int64_t codes, packed, packed_bytes;
   };
   Block block;
   std::vector<Place> places;
-  const TernaryLayout layout = device.ternary_layout();
+  const int64_t scales = block.add(std::ssize(matrices) * int64_t{sizeof(float)});
   for (const Tensor& w : matrices) {
     check(w.rank() == 2, kOp, "expected a matrix, got shape {}", w.shape());
     const auto packed_bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(layout, w.size(0), w.size(1)));
@@ -59,43 +55,53 @@ std::shared_ptr<LateTernary> LateTernary::quantize(std::span<const Tensor> matri
   }
   block.allocate(device);
 
+  auto late = std::make_shared<LateTernary>();
+  late->scales_ = block.piece(scales, {std::ssize(matrices)}, DType::f32);
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    const Shape& shape = matrices[i].shape();
+    const Place& place = places[i];
+    const LateMatrix& made = late->matrices_.emplace_back(LateMatrix{
+        block.piece(place.codes, shape, DType::i8), block.piece(place.packed, {place.packed_bytes}, DType::u8),
+        select(late->scales_, 0, static_cast<int64_t>(i))});
+    late->packed_.push_back({made.packed, shape[0], shape[1], 0.0f, layout});
+  }
+  return late;
+}
+
+void LateTernary::quantize(std::span<const Tensor> matrices, float least) {
+  const Tensor sums = magnitude_sums(matrices);
   std::vector<Tensor> operands;
   std::vector<TernaryQuantizeMatrix> all;
   for (size_t i = 0; i < matrices.size(); ++i) {
     const Tensor& from = operands.emplace_back(dense(matrices[i]));
-    const Place& place = places[i];
-    const QuantizedTernary& made = late->matrices_.emplace_back(QuantizedTernary{
-        block.piece(place.codes, from.shape(), DType::i8),
-        {block.piece(place.packed, {place.packed_bytes}, DType::u8), from.size(0), from.size(1), 0.0f, layout}});
+    check(from.shape() == matrices_[i].codes.shape(), kOp, "expected the shapes of before, got {} in place of {}",
+          from.shape(), matrices_[i].codes.shape());
     all.push_back({.rows = from.size(0),
                    .cols = from.size(1),
                    .w = from.data<float>(),
                    .inverse_scale = 0.0f,
-                   .codes = made.codes.data<int8_t>(),
-                   .packed = made.packed.bytes.data<uint8_t>()});
+                   .codes = matrices_[i].codes.data<int8_t>(),
+                   .packed = matrices_[i].packed.data<uint8_t>()});
   }
-  call(device, &MixedKernels::quantize,
-       {.to = {.layout = layout, .matrices = std::ssize(all), .matrix = all.data()},
-        .abs_sum = static_cast<const double*>(late->sums_.raw()),
-        .least_scale = least});
-  return late;
+  call(scales_.device(), &MixedKernels::quantize,
+       {.to = {.layout = packed_[0].layout, .matrices = std::ssize(all), .matrix = all.data()},
+        .abs_sum = static_cast<const double*>(sums.raw()),
+        .least_scale = least,
+        .scale = scales_.data<float>()});
+  read_ = false;
 }
 
 const PackedTernary& LateTernary::packed(size_t i) {
-  std::call_once(read_, [this] { read_scales(); });
-  return matrices_[i].packed;
+  const std::lock_guard lock(mutex_);
+  if (!read_) read_scales();
+  return packed_[i];
 }
 
 void LateTernary::read_scales() {
-  std::vector<double> sums(matrices_.size());
-  sums_.copy_to_host(std::as_writable_bytes(std::span(sums)));
-  for (size_t i = 0; i < sums.size(); ++i) {
-    PackedTernary& packed = matrices_[i].packed;
-    const float scale = std::max(mean_magnitude(sums[i], packed.rows * packed.cols), least_);
-    check(std::isfinite(scale), kOp, "expected a finite scale, got {}", scale);
-    packed.scale = scale;
-  }
-  sums_ = {};
+  const std::vector<float> scales = scales_.to_vector<float>();
+  for (const float scale : scales) check(std::isfinite(scale), kOp, "expected a finite scale, got {}", scale);
+  for (size_t i = 0; i < scales.size(); ++i) packed_[i].scale = scales[i];
+  read_ = true;
 }
 
 }  // namespace tern

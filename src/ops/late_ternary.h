@@ -11,23 +11,36 @@
 
 namespace tern {
 
+// A matrix as kernels of mixed-precision training take it, which need no number of it on the host.
+struct LateMatrix {
+  Tensor codes;   // i8 [rows, cols]
+  Tensor packed;  // u8, in the layout of the device
+  Tensor scale;   // f32 []
+};
+
 class LateTernary {
  public:
-  // quantize_ternary of matrices by the means of their magnitudes, but at least `least`: launched, not waited for. Null
-  // where the device gains nothing by that.
-  static std::shared_ptr<LateTernary> quantize(std::span<const Tensor> matrices, float least);
+  // Room for matrices of these shapes, [rows, cols] of f32 on one device. Null where the device gains nothing by that.
+  static std::shared_ptr<LateTernary> make(std::span<const Tensor> matrices);
 
-  const Tensor& codes(size_t i) const { return matrices_[i].codes; }
-  // With its scale: the first of these calls waits until the scales of all are there. Safe from several threads.
+  // quantize_ternary of matrices of those shapes by the means of their magnitudes, but at least `least`: launched, not
+  // waited for. Takes the place of what was quantized before.
+  void quantize(std::span<const Tensor> matrices, float least);
+
+  size_t count() const { return matrices_.size(); }
+  const LateMatrix& at(size_t i) const { return matrices_[i]; }
+  // With its scale: the first of these calls after quantize() waits until the scales of all are there. Safe from
+  // several threads.
   const PackedTernary& packed(size_t i);
 
  private:
   void read_scales();
 
-  std::vector<QuantizedTernary> matrices_;
-  Tensor sums_;  // of magnitudes
-  float least_ = 0;
-  std::once_flag read_;
+  std::vector<LateMatrix> matrices_;
+  Tensor scales_;  // f32 [matrices]
+  std::mutex mutex_;
+  bool read_ = false;
+  std::vector<PackedTernary> packed_;  // their scales as far as they were read
 };
 
 }  // namespace tern

@@ -73,8 +73,11 @@ Tensor logits_gradient(const Tensor& logits, const Tensor& targets, const Tensor
   return dx;
 }
 
+// The count is filled in by a kernel, not copied: a device records this (Backend::record).
 Tensor mean_loss(const Tensor& losses, double count) {
-  return sum(losses) / Tensor::full({}, count, DType::f32, losses.device());
+  const Tensor divisor = Tensor::empty({}, DType::f32, losses.device());
+  call(losses.device(), &Kernels::fill, {.dtype = DType::f32, .count = 1, .value = count, .y = divisor.raw()});
+  return sum(losses) / divisor;
 }
 
 // A head's losses, a chunk of rows at a time, and the gradients of their mean where they are wanted.

@@ -47,19 +47,19 @@ MixedNormBackwardArgs norm_args(const NormGradient& norm, const Tensor& d_weight
           .z = norm.z.data<bf16>(),
           .z_stride = norm.z.strides()[0],
           .q_scale = data_or_null<float>(norm.q_scale),
-          .weight_scale = norm.weight_scale,
+          .weight_scale = data_or_null<float>(norm.weight_scale),
           .add = nullptr,
           .add_q_scale = nullptr,
           .d = nullptr,
           .e_gate = nullptr,
           .e_x = nullptr,
           .e_stride = 0,
-          .x_factor = 1.0f,
-          .e_of = {},
+          .x_factor = {},
+          .e_q_scale = nullptr,
           .d_weight = d_weight.data<float>()};
 }
 
-MixedRowFactor row_factor(const RowFactor& by) { return {data_or_null<float>(by.q_scale), by.factor}; }
+MixedRatio ratio(const Ratio& of) { return {data_or_null<float>(of.over), data_or_null<float>(of.under)}; }
 
 }  // namespace
 
@@ -89,10 +89,10 @@ NormalizedRows norm_quantize(const Tensor& x, const Tensor& gate, const Tensor& 
   return out;
 }
 
-void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const> weights, std::span<const Tensor> y,
+void ternary_linear(const QuantizedRows& x, std::span<const LateMatrix> weights, std::span<const Tensor> y,
                     const Tensor& residual, const HeadRotation& rotation) {
   MixedTernaryArgs args = {.rows = x.q.size(0),
-                           .k = weights[0]->cols,
+                           .k = weights[0].codes.size(1),
                            .q_stride = x.q.size(1),
                            .q = x.q.data<int8_t>(),
                            .q_scale = x.scale.data<float>(),
@@ -107,9 +107,9 @@ void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const
                      .sin = rotation.sin.data<float>()};
   }
   for (size_t i = 0; i < weights.size(); ++i) {
-    args.part[i] = {.packed = weights[i]->bytes.data<uint8_t>(),
-                    .n = weights[i]->rows,
-                    .weight_scale = weights[i]->scale,
+    args.part[i] = {.packed = weights[i].packed.data<uint8_t>(),
+                    .n = weights[i].codes.size(0),
+                    .weight_scale = weights[i].scale.data<float>(),
                     .y = y[i].data<bf16>(),
                     .y_stride = y[i].strides()[0],
                     .residual = data_or_null<bf16>(residual),
@@ -153,13 +153,13 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& 
         .inv_rms = inv_rms.data<float>()});
   record(y, "mixed_rms_norm", {x, weight},
          [x = x.detach(), weight = weight.detach(), inv_rms, q_scale](const Tensor& dy) {
-           PulledNorm pulled = pull_back({x, {}, weight, inv_rms, dense(dy), {}, 1.0f}, {}, {q_scale, 1.0f});
+           PulledNorm pulled = pull_back({x, {}, weight, inv_rms, dense(dy), {}, {}}, {}, q_scale);
            return Gradients{std::move(pulled.d), std::move(pulled.d_weight)};
          });
   return y;
 }
 
-PulledNorm pull_back(const NormGradient& norm, const Divided& add, const RowFactor& scaled) {
+PulledNorm pull_back(const NormGradient& norm, const Divided& add, const Tensor& by) {
   const int64_t rows = norm.x.size(0), cols = norm.x.size(1);
   const Device& device = norm.x.device();
   PulledNorm out = {empty_bf16(rows, cols, device), Tensor::empty({cols}, DType::f32, device)};
@@ -167,12 +167,12 @@ PulledNorm pull_back(const NormGradient& norm, const Divided& add, const RowFact
   args.add = data_or_null<bf16>(add.e);
   args.add_q_scale = data_or_null<float>(add.q_scale);
   args.d = out.d.data<bf16>();
-  args.e_of = row_factor(scaled);
+  args.e_q_scale = data_or_null<float>(by);
   call(device, &MixedKernels::norm_backward, args);
   return out;
 }
 
-PulledGate pull_back_gate(const NormGradient& norm, const RowFactor& scaled, float x_factor) {
+PulledGate pull_back_gate(const NormGradient& norm, const Tensor& by, const Ratio& x_factor) {
   const int64_t rows = norm.x.size(0), cols = norm.x.size(1);
   const Device& device = norm.x.device();
   PulledGate out = {empty_bf16(rows, 2 * cols, device), Tensor::empty({cols}, DType::f32, device)};
@@ -180,15 +180,15 @@ PulledGate pull_back_gate(const NormGradient& norm, const RowFactor& scaled, flo
   args.e_gate = out.e.data<bf16>();
   args.e_x = args.e_gate + cols;
   args.e_stride = 2 * cols;
-  args.x_factor = x_factor;
-  args.e_of = row_factor(scaled);
+  args.x_factor = ratio(x_factor);
+  args.e_q_scale = data_or_null<float>(by);
   call(device, &MixedKernels::norm_backward, args);
   return out;
 }
 
 void scale_in_place(const Tensor& y, const Tensor& factor) {
   call(y.device(), &MixedKernels::scale,
-       {.count = y.numel(), .dtype = y.dtype(), .y = y.raw(), .factor = factor.data<float>()});
+       {.count = y.numel(), .dtype = y.dtype(), .y = y.raw(), .factor = {factor.data<float>(), nullptr}});
 }
 
 Tensor codes_in_bf16(std::span<const Tensor> matrices) {
@@ -236,7 +236,7 @@ std::vector<Tensor> master_gradients(const Tensor& e, const QuantizedRows& x, in
   for (size_t i = 0; i < matrices.size(); ++i) {
     const MasterGradient& matrix = matrices[i];
     if (matrix.wanted) gradients[i] = Tensor::empty({matrix.n, cols}, DType::f32, e.device());
-    args.part[i] = {matrix.n, data_or_null<float>(gradients[i]), matrix.alpha};
+    args.part[i] = {matrix.n, data_or_null<float>(gradients[i]), ratio(matrix.factor)};
   }
   call(e.device(), &MixedKernels::weight_gradient, args);
   return gradients;
@@ -266,8 +266,8 @@ Attended attention(const Tensor& qkv, const AttentionShape& shape) {
 }
 
 Tensor attention_backward(const Tensor& qkv, const Attended& attended, const Tensor& d_out, const Tensor& cos,
-                          const Tensor& sin, const AttentionShape& shape, const Tensor& q_scale, float k_factor,
-                          float v_factor) {
+                          const Tensor& sin, const AttentionShape& shape, const Tensor& by, const Ratio& k_factor,
+                          const Ratio& v_factor) {
   const Tensor e = empty_bf16(qkv.size(0), qkv.size(1), qkv.device());
   const Heads in(qkv, shape), out(e, shape);
   call(qkv.device(), &MixedKernels::attention_backward,
@@ -292,10 +292,9 @@ Tensor attention_backward(const Tensor& qkv, const Attended& attended, const Ten
         .dk = out.k,
         .dv = out.v,
         .d_stride = out.stride,
-        .q_scale = q_scale.data<float>(),
-        .dq_factor = 1.0f,
-        .dk_factor = k_factor,
-        .dv_factor = v_factor});
+        .q_scale = by.data<float>(),
+        .dk_factor = ratio(k_factor),
+        .dv_factor = ratio(v_factor)});
   return e;
 }
 

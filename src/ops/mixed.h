@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "ops/late_ternary.h"
 #include "tern/ops.h"
 
 namespace tern::mixed {
@@ -42,7 +43,7 @@ struct HeadRotation {
 
 // y[i] = x · weights[i]ᵀ (+ residual), one product of up to kMostTernaryParts matrices; y[i] bf16 [rows, n], any row
 // stride; residual bf16 [rows, n] contiguous, or undefined, and then heads may be rotated.
-void ternary_linear(const QuantizedRows& x, std::span<const PackedTernary* const> weights, std::span<const Tensor> y,
+void ternary_linear(const QuantizedRows& x, std::span<const LateMatrix> weights, std::span<const Tensor> y,
                     const Tensor& residual = {}, const HeadRotation& rotation = {});
 
 // checked::embedding of an f32 table, in bf16 [rows, cols]; records itself.
@@ -51,10 +52,9 @@ Tensor embedding(const Tensor& table, const Tensor& ids);
 // undefined.
 Tensor rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& q_scale);
 
-// Divides by the scales of quantized rows, times a factor; without scales, it does nothing.
-struct RowFactor {
-  Tensor q_scale;  // f32 [rows]
-  float factor = 1.0f;
+// over / under of f32 [] each, which no host looks at; undefined for 1.
+struct Ratio {
+  Tensor over, under;
 };
 
 // A gradient that was divided by the scales of quantized rows, where it has any.
@@ -64,26 +64,27 @@ struct Divided {
 };
 
 // What an RMSNorm takes back, of MixedNormBackwardArgs: the gradient of its input from z, the product of a gradient
-// with codes, which is times weight_scale·q_scale; or, without q_scale, times weight_scale.
+// with codes, which is times weight_scale·q_scale, as far as they are defined.
 struct NormGradient {
   Tensor x, gate;          // as in norm_quantize
   Tensor weight, inv_rms;  // the same
   Tensor z;                // bf16 [rows, cols]
-  Tensor q_scale;
-  float weight_scale;
+  Tensor q_scale;          // f32 [rows]
+  Tensor weight_scale;     // f32 []
 };
 
-// dh (+ what `add` was before its division), times `scaled`: bf16 [rows, cols]. d_weight f32 [cols].
+// dh (+ what `add` was before its division), divided by the scales `by` f32 [rows], if defined: bf16 [rows, cols].
+// d_weight f32 [cols].
 struct PulledNorm {
   Tensor d, d_weight;
 };
-PulledNorm pull_back(const NormGradient& norm, const Divided& add, const RowFactor& scaled = {});
-// With a gate: the gradients of gate and x, side by side in bf16 [rows, 2·cols], times `scaled`, x's times x_factor,
+PulledNorm pull_back(const NormGradient& norm, const Divided& add, const Tensor& by = {});
+// With a gate: the gradients of gate and x, side by side in bf16 [rows, 2·cols], divided by `by`, x's times x_factor,
 // too.
 struct PulledGate {
   Tensor e, d_weight;
 };
-PulledGate pull_back_gate(const NormGradient& norm, const RowFactor& scaled, float x_factor);
+PulledGate pull_back_gate(const NormGradient& norm, const Tensor& by, const Ratio& x_factor);
 
 // y *= the only element of f32 `factor`, in place; y f32 or bf16, contiguous.
 void scale_in_place(const Tensor& y, const Tensor& factor);
@@ -94,10 +95,10 @@ Tensor codes_in_bf16(std::span<const Tensor> matrices);
 // `accumulate`, which is for f32.
 void product_into(const Tensor& c, const Tensor& a, const Tensor& b, float alpha = 1.0f, bool accumulate = false);
 
-// A matrix whose master's gradient is wanted, or not: eᵀ·q times alpha, e its n columns.
+// A matrix whose master's gradient is wanted, or not: eᵀ·q times a factor, e its n columns.
 struct MasterGradient {
   int64_t n;
-  float alpha;
+  Ratio factor;
   bool wanted;
 };
 // f32 [n, cols] for each matrix, undefined where it is not wanted; e bf16 has the columns of all side by side, q of x
@@ -115,11 +116,11 @@ struct Attended {
 };
 // q, k, v are columns of `qkv` bf16 [rows, (heads + 2·kv_heads)·dim], of which q and k are rotated.
 Attended attention(const Tensor& qkv, const AttentionShape& shape);
-// The gradients of qkv before the rotation, side by side as there, times `scaled`: q's, k's by k_factor, v's by
-// v_factor.
+// The gradients of qkv before the rotation, side by side as there, divided by the scales `by` f32 [rows]; k's times
+// k_factor, v's times v_factor.
 Tensor attention_backward(const Tensor& qkv, const Attended& attended, const Tensor& d_out, const Tensor& cos,
-                          const Tensor& sin, const AttentionShape& shape, const Tensor& q_scale, float k_factor,
-                          float v_factor);
+                          const Tensor& sin, const AttentionShape& shape, const Tensor& by, const Ratio& k_factor,
+                          const Ratio& v_factor);
 
 // Whether linear_cross_entropy is for these: both require gradients, and are of types and extents that it takes.
 bool takes_head_loss(const Tensor& hidden, const Tensor& weight);

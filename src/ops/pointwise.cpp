@@ -50,14 +50,14 @@ DType check_pair(const char* name, const Tensor& a, const Tensor& b) {
 Tensor model_binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, Side to_a, Side to_b) {
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   const Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  const auto loop = make_loop<3>(shape, {&a, &b, &y});
-  call(a.device(), &Kernels::binary,
-       {.op = op,
-        .dtype = a.dtype(),
-        .shape = loop.shape,
-        .a = {a.raw(), loop.strides[0]},
-        .b = {b.raw(), loop.strides[1]},
-        .y = y.raw()});
+  BinaryArgs args;
+  args.op = op;
+  args.dtype = a.dtype();
+  args.a.data = a.raw();
+  args.b.data = b.raw();
+  args.y = y.raw();
+  set_loop(args.shape, shape, {{a, args.a.strides}, {b, args.b.strides}});
+  call(a.device(), &Kernels::binary, args);
   record_binary(name, a, b, y, to_a, to_b);
   return y;
 }
@@ -81,7 +81,8 @@ ArrayBinaryOp of_arrays(BinaryOp op) {
 
 // Sums and products of bool are those of its logic, as NumPy and PyTorch have it.
 ArrayBinaryOp of_bools(const char* name, BinaryOp op) {
-  check_as<WrongType>(op != BinaryOp::sub && op != BinaryOp::div, name, "expected numbers, got two tensors of dtype bool");
+  check_as<WrongType>(op != BinaryOp::sub && op != BinaryOp::div, name,
+                      "expected numbers, got two tensors of dtype bool");
   return op == BinaryOp::add || op == BinaryOp::maximum ? ArrayBinaryOp::bitwise_or : ArrayBinaryOp::bitwise_and;
 }
 
@@ -104,14 +105,14 @@ Tensor binary(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, S
 Tensor model_compare(const char* name, CompareOp op, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
   const Tensor y = Tensor::empty(shape, DType::boolean, a.device());
-  const auto loop = make_loop<3>(shape, {&a, &b, &y});
-  call(a.device(), &Kernels::compare,
-       {.op = op,
-        .dtype = a.dtype(),
-        .shape = loop.shape,
-        .a = {a.raw(), loop.strides[0]},
-        .b = {b.raw(), loop.strides[1]},
-        .y = static_cast<uint8_t*>(y.raw())});
+  CompareArgs args;
+  args.op = op;
+  args.dtype = a.dtype();
+  args.a.data = a.raw();
+  args.b.data = b.raw();
+  args.y = static_cast<uint8_t*>(y.raw());
+  set_loop(args.shape, shape, {{a, args.a.strides}, {b, args.b.strides}});
+  call(a.device(), &Kernels::compare, args);
   return y;
 }
 
@@ -317,15 +318,19 @@ namespace {
 Tensor chosen_elements(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   const Tensor y = Tensor::empty(shape, a.dtype(), a.device());
-  const auto loop = make_loop<4>(shape, {&condition, &a, &b, &y});
-  const StridedInput from{condition.raw(), loop.strides[0]}, yes{a.raw(), loop.strides[1]},
-      no{b.raw(), loop.strides[2]};
+  ArraySelectArgs args;
+  args.dtype = a.dtype();
+  args.condition.data = condition.raw();
+  args.a.data = a.raw();
+  args.b.data = b.raw();
+  args.y = y.raw();
+  set_loop(args.shape, shape,
+           {{condition, args.condition.strides}, {a, args.a.strides}, {b, args.b.strides}, {y, args.y_strides}});
   if (is_arithmetic(a.dtype()) && !is_half(a.dtype())) {
-    call(a.device(), &Kernels::select, {a.dtype(), loop.shape, from, yes, no, y.raw()});
+    call(a.device(), &Kernels::select, {args.dtype, args.shape, args.condition, args.a, args.b, args.y});
   } else {
     check_arrays("where", a, {a.dtype()});
-    call(a.device(), &ArrayPointwiseKernels::array_select,
-         {a.dtype(), loop.shape, from, yes, no, y.raw(), loop.strides[3]});
+    call(a.device(), &ArrayPointwiseKernels::array_select, args);
   }
   return y;
 }

@@ -32,9 +32,9 @@ Shape resolved(const Shape& shape, int64_t count) {
             count, shape);
     }
   }
-  if (open_axis >= 0 && known != 0 && count % known == 0) out[open_axis] = count / known;
-  check((open_axis < 0 ? known : out[open_axis] * known) == count && out[std::max(open_axis, 0)] != -1, "reshape",
-        "expected a shape of {} elements, got {}", count, shape);
+  const bool fits = open_axis < 0 ? known == count : known != 0 && count % known == 0;
+  check(fits, "reshape", "expected a shape of {} elements, got {}", count, shape);
+  if (open_axis >= 0) out[open_axis] = count / known;
   return out;
 }
 

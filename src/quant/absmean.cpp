@@ -18,8 +18,6 @@ std::vector<float> absmean_scales(std::span<const Tensor> matrices) {
   return scales;
 }
 
-std::shared_ptr<LateTernary> absmean_late(std::span<const Tensor> matrices) {
-  return LateTernary::quantize(matrices, kSmallestScale);
-}
+void absmean_late(LateTernary& to, std::span<const Tensor> matrices) { to.quantize(matrices, kSmallestScale); }
 
 }  // namespace tern

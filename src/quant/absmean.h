@@ -2,7 +2,6 @@
 // The absmean scheme of b1.58.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -15,6 +14,6 @@ namespace tern {
 // -1, 1) with ties to even and the division done as a multiplication by 1/scale (arXiv 2402.17764, equations 1 to 3,
 // with the clamp of Microsoft's and Hugging Face's code in place of the paper's + ε).
 std::vector<float> absmean_scales(std::span<const Tensor> matrices);
-std::shared_ptr<LateTernary> absmean_late(std::span<const Tensor> matrices);
+void absmean_late(LateTernary& to, std::span<const Tensor> matrices);
 
 }  // namespace tern

@@ -19,8 +19,8 @@ struct WeightScheme {
   // Their codes by their scales, and what the device makes of them. Waits for nothing. The gradient of every scheme
   // here is the straight-through estimator, which ops.h's ternary_linear_ste applies.
   std::vector<QuantizedTernary> (*codes)(std::span<const Tensor> matrices, std::span<const float> scales);
-  // The same codes, before the scales are known. Null where the device has no way to do that.
-  std::shared_ptr<LateTernary> (*late)(std::span<const Tensor> matrices);
+  // The same codes, before the scales are known: of matrices of the shapes that `to` was made for.
+  void (*late)(LateTernary& to, std::span<const Tensor> matrices);
 
   TernaryCodes quantize(const Tensor& w) const {
     const float scale = scales({&w, 1})[0];

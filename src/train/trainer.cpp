@@ -13,7 +13,6 @@
 
 #include "base/check.h"
 #include "distributed/collectives.h"
-#include "tern/autograd.h"
 #include "tern/ops.h"
 #include "tern/train.h"
 #include "train/dataset.h"
@@ -23,6 +22,7 @@
 #include "train/run_files.h"
 #include "train/run_state.h"
 #include "train/shared_input.h"
+#include "train/training_pass.h"
 
 namespace tern {
 namespace {
@@ -112,6 +112,8 @@ class Trainer {
         saved ? Model::load(files_->path(saved->step), device_) : Model::create(config_.model, device_, config_.seed);
     share_parameters(model_, group_);
     optimizer_ = make_optimizer(model_.parameters(), group_);
+    // A group's gradients are taken away while backward runs.
+    pass_.emplace(model_, LossOptions{.recompute = config_.recompute}, group_.size() == 1);
     if (told.empty()) return;
     const RunState from = run_state_from_json(nlohmann::json::parse(told), "the checkpoint of rank 0");
     optimizer_->load(saved ? files_->path(from.step) + kOptimizerFile : "", from.step);
@@ -129,13 +131,13 @@ class Trainer {
     std::vector<Tensor> losses;
     for (int64_t begin = own.begin; begin < own.end; begin += config_.batch_size) {
       const int64_t count = std::min(config_.batch_size, own.end - begin);
-      const Tensor loss = model_.loss(make_batch(data_.train, sampler_, begin, count, config_.sequence_length),
-                                      {.recompute = config_.recompute});
-      losses.push_back(reshape(loss.detach(), {1}));
+      // Gradients are summed: of each micro-batch its part of the mean over all sequences.
+      const Tensor loss = pass_->forward(make_batch(data_.train, sampler_, begin, count, config_.sequence_length),
+                                         static_cast<double>(count) / static_cast<double>(samples()));
+      losses.push_back(reshape(loss, {1}));
       clock_.end_part(report, &StepReport::forward_seconds);
       if (begin + count == own.end) optimizer_->begin_last_backward();
-      // Gradients are summed: of each micro-batch its part of the mean over all sequences.
-      backward(count == samples() ? loss : mul(loss, static_cast<double>(count) / static_cast<double>(samples())));
+      pass_->backward();
       clock_.end_part(report, &StepReport::backward_seconds);
     }
     update(report, own, losses);
@@ -244,6 +246,7 @@ class Trainer {
   RunState state_;  // of the steps done so far
   Model model_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::optional<TrainingPass> pass_;
   PartClock clock_{device_};
   Pace pace_;
 };

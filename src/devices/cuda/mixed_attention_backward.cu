@@ -12,6 +12,7 @@
 
 #include "devices/cuda/mixed_attention.cuh"
 #include "devices/cuda/mixed_entries.h"
+#include "devices/cuda/mixed_ratio.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -403,8 +404,8 @@ class GroupQueries {
     finish();
     scale_all<kPanels>(args.scale, sums_);
     rotate_back<kPanels>(turns, static_cast<int>(args.dim), sums_);
-    keep_rows<kPanels>(sums_, args, args.dq, item.entry * args.tokens + token, count, item.head * args.dim,
-                       args.dq_factor, q_scale_);
+    keep_rows<kPanels>(sums_, args, args.dq, item.entry * args.tokens + token, count, item.head * args.dim, 1.0f,
+                       q_scale_);
   }
 
   QueryShared<Shape>& shared_;
@@ -661,11 +662,11 @@ class GroupKeys {
     finish();
     shared_.own_empty[own_turn_.at].arrive();
     if constexpr (!kDeferred) load_scales(item);
-    keep_rows<kPanels>(value_sums_, args, args.dv, first, count, column, args.dv_factor, q_scale_);
+    keep_rows<kPanels>(value_sums_, args, args.dv, first, count, column, number_of(args.dv_factor), q_scale_);
     if constexpr (!kDeferred) turns.load(args, token, count);
     scale_all<kPanels>(args.scale, key_sums_);
     rotate_back<kPanels>(turns, static_cast<int>(args.dim), key_sums_);
-    keep_rows<kPanels>(key_sums_, args, args.dk, first, count, column, args.dk_factor, q_scale_);
+    keep_rows<kPanels>(key_sums_, args, args.dk, first, count, column, number_of(args.dk_factor), q_scale_);
   }
 
   KeyShared<Shape>& shared_;
@@ -683,8 +684,8 @@ class GroupKeys {
 
 // ---------------------------------------------------------------- kernels
 
-// By one thread: barriers of rings that a thread fills, with others the own tiles, and kGroups groups empty. At those of
-// what threads read and write themselves each one arrives, elsewhere one of a warp.
+// By one thread: barriers of rings that a thread fills, with others the own tiles, and kGroups groups empty. At those
+// of what threads read and write themselves each one arrives, elsewhere one of a warp.
 template <class Shape, class Shared>
 __device__ void init_rings(Shared& shared, int own_bringers, int emptiers_of_group) {
   const auto init = [](auto& full, auto& empty, int bringers, int emptiers) {

@@ -26,8 +26,9 @@ void multiply_through_bf16(const Exec& exec, const MixedGradientArgs& args) {
                           .c = part.c,
                           .c_dtype = DType::f32,
                           .c_row_stride = args.cols,
-                          .alpha = part.alpha,
+                          .alpha = 1.0f,
                           .accumulate = false});
+      mixed_scale(exec, {part.n * args.cols, DType::f32, part.c, part.factor});
     }
     e += part.n;
   }

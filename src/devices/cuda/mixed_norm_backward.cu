@@ -2,6 +2,7 @@
 // The gradient of a normalization, of rows of bf16. Threads keep the sums of their columns over all rows that they
 // take; those of a block are added in shared memory, those of all blocks by a second kernel, always in the same order.
 #include "devices/cuda/mixed_entries.h"
+#include "devices/cuda/mixed_ratio.cuh"
 #include "devices/cuda/row_groups.cuh"
 
 namespace tern::cuda {
@@ -18,12 +19,12 @@ struct RowFactors {
     inv = args.inv_rms[row];
     if (args.q_scale) z = args.q_scale[row];
     if (args.add_q_scale) add = args.add_q_scale[row];
-    if (args.e_of.q_scale) e = args.e_of.q_scale[row];
+    if (args.e_q_scale) e = args.e_q_scale[row];
   }
-  // Apart from the loads, so that these can be under way meanwhile.
+  // Apart from the loads of the row's numbers, so that these can be under way meanwhile.
   __device__ void divide(const MixedNormBackwardArgs& args) {
-    z = args.weight_scale * z;
-    if (args.e_of.q_scale) e = args.e_of.factor / e;
+    z = number_at(args.weight_scale) * z;
+    if (args.e_q_scale) e = 1.0f / e;
   }
 };
 
@@ -123,7 +124,7 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
       if constexpr (kGated) {
         const Octet x = reader.octet(kX, i, at), gate = reader.octet(kGate, i, at);
         const auto d_gate = [by](float d, float v, float g) { return d * v * (2.0f * relu(g)) * by.e; };
-        const float x_factor = by.e * args.x_factor;
+        const float x_factor = by.e * number_of(args.x_factor);
         const auto d_x = [x_factor](float d, float g) {
           const float r = relu(g);
           return d * (r * r) * x_factor;

@@ -2,6 +2,7 @@
 // Rows of a table in bf16, numbers times one that is on the device, and int8 codes as bf16.
 #include "devices/cuda/divisor.cuh"
 #include "devices/cuda/mixed_entries.h"
+#include "devices/cuda/mixed_ratio.cuh"
 #include "devices/cuda/row_groups.cuh"
 
 namespace tern::cuda {
@@ -72,7 +73,7 @@ template <class T>
 __global__ void __launch_bounds__(kPackThreads) scale_all(const __grid_constant__ MixedScaleArgs args) {
   let_next_start();
   wait_for_inputs();
-  const float factor = *args.factor;
+  const float factor = number_of(args.factor);
   if (factor == 1.0f) return;
   constexpr int kWidth = kPackWidth<T>;
   for (int64_t i = thread_of_grid() * kWidth; i < args.count; i += threads_of_grid() * kWidth) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ternary products of mixed-precision training: results in bf16 with an optional residual, written by the product
-// itself where it has many rows on Hopper, else rounded in a pass over f32 results. Heads that it cannot rotate are
+// itself where it has many rows on Hopper, else made of its integer sums in a pass. Heads that it cannot rotate are
 // rotated in a pass over them.
 #include <algorithm>
 
@@ -19,9 +19,9 @@ namespace {
 
 constexpr const char* kName = "mixed_ternary_matmul";
 constexpr int kPack = 8;             // bf16 of 16 bytes, to which all rows lie
-constexpr int64_t kMostRows = 4096;  // of f32 results at a time
+constexpr int64_t kMostRows = 4096;  // of sums at a time
 
-// What both ways multiply, without a place for results.
+// What both ways multiply, without a place for results and the scales of the weights.
 TernaryMatmulArgs product_of(const MixedTernaryArgs& args) {
   TernaryMatmulArgs product = {};
   product.rows = args.rows;
@@ -35,25 +35,28 @@ TernaryMatmulArgs product_of(const MixedTernaryArgs& args) {
     const MixedTernaryPart& part = args.part[i];
     product.part[i].packed = part.packed;
     product.part[i].n = part.n;
-    product.part[i].weight_scale = part.weight_scale;
   }
   return product;
 }
 
-// x [rows, n], to y.
+// acc [rows, n], to y.
 struct Rounding {
   int64_t packs;
   Divisor packs_of_row;
-  const float* x;
+  const int32_t* acc;
+  const float *q_scale, *weight_scale;
   const bf16* residual;
   bf16* y;
   int64_t y_stride;
 };
 
 __global__ void __launch_bounds__(kPackThreads) round_rows(const __grid_constant__ Rounding rounding) {
+  const float weight_scale = *rounding.weight_scale;
   for (int64_t i = thread_of_grid(); i < rounding.packs; i += threads_of_grid()) {
     const int64_t row = rounding.packs_of_row.quotient(i), column = (i - row * rounding.packs_of_row.divisor()) * kPack;
-    auto x = load_pack<kPack>(rounding.x + i * kPack);
+    const float factor = weight_scale / rounding.q_scale[row];
+    auto x = map_pack<kPack>([factor](int32_t acc) { return static_cast<float>(acc) * factor; },
+                             load_pack<kPack>(rounding.acc + i * kPack));
     if (rounding.residual) {
       const auto residual = load_pack<kPack>(rounding.residual + i * kPack);
 #pragma unroll
@@ -64,17 +67,17 @@ __global__ void __launch_bounds__(kPackThreads) round_rows(const __grid_constant
   }
 }
 
-// Of `rows` rows from `first` on, whose f32 results are in `room`.
-void multiply_through_f32(const Exec& exec, const MixedTernaryArgs& args, TernaryMatmulArgs product, int64_t first,
-                          int64_t rows, float* room) {
+// Of `rows` rows from `first` on, whose sums are in `room`.
+void multiply_through_sums(const Exec& exec, const MixedTernaryArgs& args, TernaryMatmulArgs product, int64_t first,
+                           int64_t rows, int32_t* room) {
   product.rows = rows;
   product.q += first * args.q_stride;
   product.q_scale += first;
   product.sums += first;
-  float* y = room;
+  int32_t* acc = room;
   for (int i = 0; i < args.parts; ++i) {
-    product.part[i].y = y;
-    y += rows * product.part[i].n;
+    product.part[i].acc = acc;
+    acc += rows * product.part[i].n;
   }
   kTernary.ternary_matmul(exec, product);
   for (int i = 0; i < args.parts; ++i) {
@@ -82,7 +85,9 @@ void multiply_through_f32(const Exec& exec, const MixedTernaryArgs& args, Ternar
     if (part.n == 0) continue;
     const Rounding rounding = {.packs = rows * part.n / kPack,
                                .packs_of_row = Divisor(part.n / kPack),
-                               .x = product.part[i].y,
+                               .acc = product.part[i].acc,
+                               .q_scale = product.q_scale,
+                               .weight_scale = part.weight_scale,
                                .residual = part.residual ? part.residual + first * part.n : nullptr,
                                .y = part.y + first * part.y_stride,
                                .y_stride = part.y_stride};
@@ -91,14 +96,14 @@ void multiply_through_f32(const Exec& exec, const MixedTernaryArgs& args, Ternar
   }
 }
 
-void multiply_through_f32(const Exec& exec, const MixedTernaryArgs& args, const TernaryMatmulArgs& product) {
+void multiply_through_sums(const Exec& exec, const MixedTernaryArgs& args, const TernaryMatmulArgs& product) {
   int64_t columns = 0;
   for (int i = 0; i < args.parts; ++i) columns += args.part[i].n;
   const int64_t rows_at_once = std::min(args.rows, kMostRows);
-  const Room room(exec, static_cast<size_t>(rows_at_once * columns) * sizeof(float), kName);
+  const Room room(exec, static_cast<size_t>(rows_at_once * columns) * sizeof(int32_t), kName);
   if (!room) return;
   for (int64_t first = 0; first < args.rows; first += rows_at_once) {
-    multiply_through_f32(exec, args, product, first, std::min(rows_at_once, args.rows - first), room.as<float>());
+    multiply_through_sums(exec, args, product, first, std::min(rows_at_once, args.rows - first), room.as<int32_t>());
   }
 }
 
@@ -145,7 +150,7 @@ void mixed_ternary_matmul(const Exec& exec, const MixedTernaryArgs& args) noexce
   const TernaryMatmulArgs product = product_of(args);
   if (args.rows == 0 || column_blocks(product, kTileRows) == 0) return;
   const bool is_done = is_hopper(exec) && args.k > 0 && ternary_wgmma_to_bf16(exec, product, args);
-  if (!is_done) multiply_through_f32(exec, args, product);
+  if (!is_done) multiply_through_sums(exec, args, product);
   if (!is_done || !ternary_wgmma_rotates(args.rotation)) rotate_parts(exec, args);
 }
 

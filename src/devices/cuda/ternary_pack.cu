@@ -224,14 +224,19 @@ constexpr int64_t tiles_of(const TernaryQuantizeMatrix& matrix) {
   return row_tiles(matrix.rows) * column_tiles(matrix.cols);
 }
 
-// Where the scales of a list's matrices are on the device: MixedQuantizeArgs.
+// What gives the scales of a list's matrices on the device: MixedQuantizeArgs.
 struct LateScales {
   const double* abs_sum;  // or null
   float least;
+  float* scale;
 
-  __device__ float inverse(const TernaryQuantizeMatrix& matrix, int at) const {
+  // `keeps`: writes the scale, too.
+  __device__ float inverse(const TernaryQuantizeMatrix& matrix, int at, bool keeps) const {
     if (abs_sum == nullptr) return matrix.inverse_scale;
-    return 1.0f / fmaxf(static_cast<float>(abs_sum[at] / static_cast<double>(matrix.rows * matrix.cols)), least);
+    const float mean = static_cast<float>(abs_sum[at] / static_cast<double>(matrix.rows * matrix.cols));
+    const float value = mean < least ? least : mean;  // NaN stays
+    if (keeps) scale[at] = value;
+    return 1.0f / value;
   }
 };
 
@@ -241,7 +246,8 @@ __global__ void __launch_bounds__(kThreads)
     const int at = list.item_of(piece);
     const TernaryQuantizeMatrix& matrix = list.item[at];
     const int64_t tile = (piece - list.begin[at]) * kTilesOfPiece + threadIdx.x / kWarp;
-    if (tile < tiles_of(matrix)) quantize_tile(matrix, {scales.inverse(matrix, at)}, tile);
+    const float inverse = scales.inverse(matrix, at, tile == 0 && threadIdx.x == 0);
+    if (tile < tiles_of(matrix)) quantize_tile(matrix, {inverse}, tile);
   }
   __threadfence();  // as in pack_codes
 }
@@ -251,7 +257,8 @@ void quantize(const Exec& exec, const char* name, const TernaryQuantizeArgs& arg
   const auto pieces_of = [](const TernaryQuantizeMatrix& matrix) { return ceil_div(tiles_of(matrix), kTilesOfPiece); };
   for_lists(args.matrices, matrix_of, pieces_of, [&](const PieceList<TernaryQuantizeMatrix>& list, int64_t first) {
     if (list.pieces() == 0) return;
-    const LateScales of_list = {scales.abs_sum ? scales.abs_sum + first : nullptr, scales.least};
+    LateScales of_list = scales;
+    if (scales.abs_sum) of_list.abs_sum += first, of_list.scale += first;
     quantize_all<<<blocks_for(list.pieces(), 1), kThreads, 0, stream_of(exec)>>>(list, of_list);
     launched(exec, name);
   });
@@ -282,7 +289,7 @@ void ternary_quantize(const Exec& exec, const TernaryQuantizeArgs& args) noexcep
 }
 
 void mixed_quantize(const Exec& exec, const MixedQuantizeArgs& args) noexcept {
-  quantize(exec, "mixed_quantize", args.to, {args.abs_sum, args.least_scale});
+  quantize(exec, "mixed_quantize", args.to, {args.abs_sum, args.least_scale, args.scale});
 }
 
 }  // namespace tern::cuda

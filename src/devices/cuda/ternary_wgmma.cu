@@ -372,6 +372,7 @@ struct PlainOutput {
 
   __device__ PlainOutput(const To&, Memory&, unsigned) {}
   __device__ static void init(Memory&) {}
+  __device__ float weight_scale(const TurnTile& tile) const { return tile.part.weight_scale; }
   __device__ void begin(const TurnTile&) {}
   __device__ void prepare(const TurnTile&, int, float, Prepared&) {}
   __device__ void end() {}
@@ -400,6 +401,7 @@ class GateOutput {
   __device__ GateOutput(const To& to, Memory& memory, unsigned group) : to_(to), factors_(memory.up_factors[group]) {}
 
   __device__ static void init(Memory&) {}
+  __device__ float weight_scale(const TurnTile& tile) const { return tile.part.weight_scale; }
   __device__ void begin(const TurnTile&) {}
   __device__ void prepare(const TurnTile&, int row, float q_scale, Prepared&) {
     factors_[row] = to_.up_scale / q_scale;
@@ -443,6 +445,7 @@ class Bf16Output {
   struct To {
     CUtensorMap y[kMostTernaryParts], residual[kMostTernaryParts];
     bool adds[kMostTernaryParts], rotates[kMostTernaryParts];
+    const float* weight_scale[kMostTernaryParts];
     MixedRotation rotation;
   };
   struct Memory {
@@ -463,6 +466,8 @@ class Bf16Output {
   __device__ static void init(Memory& memory) {
     for (Barrier& each : memory.residual) each.init(1);
   }
+
+  __device__ float weight_scale(const TurnTile& tile) const { return *to_.weight_scale[tile.part_at]; }
 
   // Before the products of the tile.
   __device__ void begin(const TurnTile& tile) {
@@ -685,6 +690,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
     const int row = static_cast<int>(threadIdx.x) % kGroupThreads;
     const float q_scale = row < rows ? args.q_scale[first_row + row] : 1.0f;
     const int32_t q_sum = row < rows ? args.sums[first_row + row] : 0;
+    const float weight_scale = output.weight_scale(tile);
     output.begin(tile);
     // The first tile of all is before none.
     shared.before[group].wait((tiles++ + kGroups - 1 - group) % 2);
@@ -694,7 +700,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
       if (lane_of_thread() == 0) shared.before[kGroups - 1 - group].arrive();
     });
     turn.advance(static_cast<unsigned>(kGroups * steps));
-    ends[row] = {output_factor(place.part, q_scale), q_sum};
+    ends[row] = {weight_scale / q_scale, q_sum};
     typename Output::Prepared prepared;
     output.prepare(tile, row, q_scale, prepared);
     sync_groups<1>(1 + group);
@@ -830,6 +836,7 @@ typename Bf16Output<Shape, kRotates>::To make_bf16_maps(const Exec& exec, const 
     to.adds[i] = part.residual != nullptr;
     if (to.adds[i]) to.residual[i] = map_of(part.residual, part, part.n);
     to.rotates[i] = kRotates && part.rotated;
+    to.weight_scale[i] = part.weight_scale;
   }
   to.rotation = args.rotation;
   return to;

@@ -15,6 +15,7 @@
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/mbarrier.cuh"
+#include "devices/cuda/mixed_ratio.cuh"
 #include "devices/cuda/tensor_map.h"
 #include "devices/cuda/weight_gradient.h"
 #include "devices/cuda/wgmma.cuh"
@@ -239,8 +240,9 @@ __device__ void put_quad(const MixedGradientArgs& args, const Segment& at, int64
   const MixedGradientPart& part = args.part[p];
   if (part.c == nullptr) return;
   auto* const to = reinterpret_cast<float2*>(part.c + row * args.cols + column);
-  to[0] = make_float2(part.alpha * sums.x, part.alpha * sums.z);
-  to[args.cols / 2] = make_float2(part.alpha * sums.y, part.alpha * sums.w);
+  const float factor = number_of(part.factor);
+  to[0] = make_float2(factor * sums.x, factor * sums.z);
+  to[args.cols / 2] = make_float2(factor * sums.y, factor * sums.w);
 }
 
 // A block's part: of the item that its share begins in the middle of, or of that which it begins itself.

@@ -28,8 +28,8 @@ struct Heads {
 };
 constexpr int64_t kTokens[] = {1, 2, 63, 64, 65, 127, 129, 130, 257};
 constexpr int64_t kDims[] = {16, 32, 48, 64, 80, 96, 112, 128};
-constexpr std::array<float, 3> kFactors = {1.5f, 0.75f, 3.0f};  // of dq, dk, dv
-constexpr int64_t kPadding = 8;                                 // of rows, which nothing may write to
+constexpr std::array<float, 3> kScales = {1.5f, 0.75f, 3.0f};  // what dq, dk, dv are times, over that of dq
+constexpr int64_t kPadding = 8;                                // of rows, which nothing may write to
 
 // Rows of q, k and v side by side, q and k as rotated, and what else attention takes.
 struct Problem {
@@ -90,6 +90,7 @@ class MixedAttention : public testing::MixedTest {
     const OnDevice<bf16> rows(p.rows), d_out(p.d_out), out(static_cast<int64_t>(p.d_out.size())),
         gradients(static_cast<int64_t>(p.rows.size()));
     const OnDevice<float> cos(p.cos), sin(p.sin), q_scale(p.q_scale), lse(n.batch * n.heads * n.tokens);
+    const OnDevice<float> scales(Floats(kScales.begin(), kScales.end()));
     bf16 *const k = rows.data() + p.key_column(), *const v = rows.data() + p.value_column();
     run(&MixedKernels::attention, {n.batch, n.heads, n.kv_heads, n.tokens, n.dim, rows.data(), k, v, p.stride, p.stride,
                                    p.stride, p.scale, out.data(), lse.data()});
@@ -115,9 +116,8 @@ class MixedAttention : public testing::MixedTest {
                                             gradients.data() + p.value_column(),
                                             p.stride,
                                             q_scale.data(),
-                                            kFactors[0],
-                                            kFactors[1],
-                                            kFactors[2]});
+                                            {scales.data() + 1, scales.data()},
+                                            {scales.data() + 2, scales.data()}});
     EXPECT_TRUE(same_bytes(rows.values(), p.rows));
     return {out.values(), gradients.values(), lse.values()};
   }
@@ -203,7 +203,7 @@ class MixedAttention : public testing::MixedTest {
         const int64_t head = column / n.dim, i = column % p.half;
         const auto at = static_cast<size_t>(row * p.stride + column);
         const size_t kind = head < n.heads ? 0 : head < n.heads + n.kv_heads ? 1 : 2;
-        const double factor = static_cast<double>(kFactors[kind]) / number(p.q_scale[static_cast<size_t>(row)]);
+        const double factor = number(kScales[kind]) / number(kScales[0]) / number(p.q_scale[static_cast<size_t>(row)]);
         double value = turned.values[at], tolerance = turned.tolerances[at];
         if (kind < 2) {
           const auto turn = static_cast<size_t>(row % n.tokens * p.half + i);

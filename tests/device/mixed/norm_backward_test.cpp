@@ -27,7 +27,8 @@ struct Rows {
   int64_t rows, cols;
 };
 
-constexpr float kWeightScale = 0.37f, kFactor = 1.7f, kXFactor = 2.3f;
+// kXFactor is one over the other.
+constexpr float kWeightScale = 0.37f, kXScale = 1.7f, kXFactor = kXScale / kWeightScale;
 
 // Operands; `gate`, `add` or the scales of z, add or e are empty where there are none.
 struct Operands {
@@ -73,7 +74,7 @@ void pull_back(const Rows& n, const Operands& o, Exact& exact, Exact& magnitude)
   for (size_t row = 0; row < static_cast<size_t>(n.rows); ++row) {
     const double inv = number(o.inv_rms[row]);
     const auto of_row = [row](const Floats& scales) { return scales.empty() ? 1.0 : number(scales[row]); };
-    const double e_factor = o.e_scale.empty() ? 1 : number(kFactor) / number(o.e_scale[row]);
+    const double e_factor = o.e_scale.empty() ? 1 : 1 / number(o.e_scale[row]);
     Doubles h(cols), g(cols);
     double sum = 0, sum_of_magnitudes = 0;
     for (size_t j = 0; j < cols; ++j) {
@@ -123,6 +124,7 @@ class MixedNormBackward : public testing::MixedTest {
         e_x(n.rows * e_stride);
     const OnDevice<float> weight(o.weight), inv_rms(o.inv_rms), q_scale(o.q_scale), add_scale(o.add_scale),
         e_scale(o.e_scale), d_weight(n.cols);
+    const OnDevice<float> weight_scale(Floats{kWeightScale}), x_scale(Floats{kXScale});
     const OnDevice<bf16>& to = wanted.in_place ? add : d;
     const auto given = [](const Floats& scales, const OnDevice<float>& on_device) {
       return scales.empty() ? nullptr : on_device.data();
@@ -136,15 +138,15 @@ class MixedNormBackward : public testing::MixedTest {
                                        z.data(),
                                        o.z_stride,
                                        given(o.q_scale, q_scale),
-                                       kWeightScale,
+                                       weight_scale.data(),
                                        o.add.empty() ? nullptr : add.data(),
                                        given(o.add_scale, add_scale),
                                        gated ? nullptr : to.data(),
                                        gated ? e_gate.data() : nullptr,
                                        gated ? e_x.data() : nullptr,
                                        e_stride,
-                                       kXFactor,
-                                       {given(o.e_scale, e_scale), kFactor},
+                                       {x_scale.data(), weight_scale.data()},
+                                       given(o.e_scale, e_scale),
                                        wanted.d_weight ? d_weight.data() : nullptr});
     Results results;
     if (!gated) results.d = to.values();

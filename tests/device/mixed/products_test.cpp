@@ -138,6 +138,9 @@ TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
     std::list<Matrix<int8_t>> codes;
     std::list<Matrix<bf16>> residuals, results;
     std::list<OnDevice<uint8_t>> packed;
+    std::vector<float> weight_scales;
+    for (int p = 0; p < args.parts; ++p) weight_scales.push_back(0.02f * static_cast<float>(p + 1));
+    const OnDevice<float> weight_scales_there(weight_scales);
     const Backend& backend = mixed_device().backend();
     const Kernels& kernels = backend.kernels();
     for (int p = 0; p < args.parts; ++p) {
@@ -153,7 +156,7 @@ TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
       }
       args.part[p] = {.packed = packed.back().data(),
                       .n = n,
-                      .weight_scale = 0.02f * static_cast<float>(p + 1),
+                      .weight_scale = weight_scales_there.data() + p,
                       .y = results.back().data(),
                       .y_stride = n + c.gap,
                       .residual = c.adds && p % 2 == 0 ? residuals.back().data() : nullptr,
@@ -168,7 +171,7 @@ TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
       const std::vector<bf16> got = part_results->now();
       int64_t wrong = 0;
       for (int64_t r = 0; r < c.rows; ++r) {
-        const float factor = args.part[p].weight_scale / scale[static_cast<size_t>(r)];
+        const float factor = weight_scales[static_cast<size_t>(p)] / scale[static_cast<size_t>(r)];
         std::vector<bf16> want;
         for (int64_t j = 0; j < part_results->stride; ++j) {
           want.push_back(part_results->at(r, j));  // untouched between the rows
@@ -325,7 +328,7 @@ const GradientCase kGradientCases[] = {
     {0, 16, {8}, -1, 0},
 };
 
-// As for the others, without what is added to: |error| < (rows + 3)·2^-23·Σ|e||q|.
+// As for the others, without what is added to, and with a quotient: |error| < (rows + 4)·2^-23·Σ|e||q|.
 TEST_F(MixedProducts, OfGradientsAndCodesAreAsGoodAsF32Sums) {
   for (const GradientCase& c : kGradientCases) {
     SCOPED_TRACE(::testing::Message() << c.rows << " rows, " << c.cols << " columns, " << c.parts.size() << " parts");
@@ -335,6 +338,9 @@ TEST_F(MixedProducts, OfGradientsAndCodesAreAsGoodAsF32Sums) {
     const Matrix<int8_t> q(c.rows, c.cols, quantized_stride(c.cols),
                            [&] { return static_cast<int8_t>(integer(-128, 127)); });
     std::list<OnDevice<float>> results;
+    std::vector<float> scales;
+    for (size_t p = 0; p < c.parts.size(); ++p) scales.push_back(0.5f + 0.3f * static_cast<float>(p));
+    const OnDevice<float> scales_there(scales);
     MixedGradientArgs args = {.rows = c.rows,
                               .cols = c.cols,
                               .q_stride = q.stride,
@@ -346,7 +352,8 @@ TEST_F(MixedProducts, OfGradientsAndCodesAreAsGoodAsF32Sums) {
     for (int p = 0; p < args.parts; ++p) {
       const int64_t n = c.parts[static_cast<size_t>(p)];
       results.emplace_back(n * c.cols);
-      args.part[p] = {n, p == c.unwanted ? nullptr : results.back().data(), 0.5f + 0.3f * static_cast<float>(p)};
+      args.part[p] = {
+          n, p == c.unwanted ? nullptr : results.back().data(), {scales_there.data(), scales_there.data() + p}};
     }
     run(&MixedKernels::weight_gradient, args);
 
@@ -363,9 +370,9 @@ TEST_F(MixedProducts, OfGradientsAndCodesAreAsGoodAsF32Sums) {
             sum += product;
             magnitude += std::abs(product);
           }
-          const double alpha = double(args.part[p].alpha);
-          const double allowed = static_cast<double>(c.rows + 3) * std::ldexp(magnitude * alpha, -23) + 1e-30;
-          const double share = std::abs(double(got[static_cast<size_t>(i * c.cols + j)]) - sum * alpha) / allowed;
+          const double factor = double(scales[0]) / double(scales[static_cast<size_t>(p)]);
+          const double allowed = static_cast<double>(c.rows + 4) * std::ldexp(magnitude * factor, -23) + 1e-30;
+          const double share = std::abs(double(got[static_cast<size_t>(i * c.cols + j)]) - sum * factor) / allowed;
           worst = share > worst || std::isnan(share) ? share : worst;
         }
       }

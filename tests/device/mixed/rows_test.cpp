@@ -66,7 +66,7 @@ void expect_scaled(const std::vector<T>& x, DType dtype, float factor) {
   const OnDevice<T> y(x);
   const OnDevice<float> on_device(Floats{factor});
   const Backend& backend = testing::mixed_device().backend();
-  backend.kernels().mixed->scale(backend.exec(), {std::ssize(x), dtype, y.data(), on_device.data()});
+  backend.kernels().mixed->scale(backend.exec(), {std::ssize(x), dtype, y.data(), {on_device.data(), nullptr}});
   std::vector<T> expected;
   for (const T value : x) expected.push_back(T(static_cast<float>(value) * factor));
   EXPECT_TRUE(same_bytes(y.values(), expected)) << x.size() << " times " << factor;
@@ -132,13 +132,17 @@ TEST_F(MixedRows, OfMatricesBecomeCodesByTheirMeans) {
   }
   const OnDevice<double> sums(std::ssize(matrices));
   kernels.abs_sum(backend.exec(), {std::ssize(matrices), to_sum.data(), sums.data()});
-  run(&MixedKernels::quantize, {{TernaryLayout::two_bit, std::ssize(matrices), to_round.data()}, sums.data(), kLeast});
+  const OnDevice<float> scales(std::ssize(matrices));
+  run(&MixedKernels::quantize,
+      {{TernaryLayout::two_bit, std::ssize(matrices), to_round.data()}, sums.data(), kLeast, scales.data()});
   const std::vector<double> sum = sums.values();
+  const Floats got_scales = scales.values();
   auto code = codes.begin(), again = unpacked.begin();
   auto bytes = packed.begin();
   for (size_t i = 0; i < values.size(); ++i, ++code, ++again, ++bytes) {
     const Rows n = matrices[i];
     const float scale = std::max(static_cast<float>(sum[i] / static_cast<double>(n.rows * n.cols)), kLeast);
+    EXPECT_EQ(got_scales[i], scale) << n.rows << " x " << n.cols;
     std::vector<int8_t> expected;
     for (const float w : values[i]) {
       expected.push_back(static_cast<int8_t>(std::clamp(std::nearbyint(w * (1.0f / scale)), -1.0f, 1.0f)));

@@ -6,13 +6,15 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t unit) { return ceil_div(a, unit) * unit; }
 
 // Items of one range when `count` items of about `cost` element operations each are to be split: everything below twice
-// 16k operations, a quarter of a thread's share above; a multiple of `unit`.
+// 16k operations, a quarter of a thread's share above, at least 16k, and as many ranges for each thread; a multiple of
+// `unit`.
 int64_t grain_of(const Exec& exec, int64_t count, int64_t cost, int64_t unit) {
   constexpr int64_t kSmallest = 16384;
-  const int64_t share = count / (exec.threads * int64_t{4}) + 1;
   const int64_t least = kSmallest / (cost > 0 ? cost : 1) + 1;
-  const int64_t grain = exec.threads == 1 || count < 2 * least ? count : share > least ? share : least;
-  return grain < unit ? unit : round_up(grain, unit);
+  const int64_t most = count / least, threads = exec.threads;
+  if (threads == 1 || most < 2) return round_up(count > 0 ? count : 1, unit);
+  const int64_t ranges = smaller(most < threads ? most : most - most % threads, threads * 4);
+  return round_up(ceil_div(count, ranges), unit);
 }
 
 // Calls body(begin, end) on ranges of at most `grain` that cover [0, count), from the threads of exec. A single range
