@@ -31,28 +31,56 @@ ConvertRun plain_conversion() {
   return convert_run_of<To, From>([](From value) { return element_of<To>(value); });
 }
 
-// f16 with f32 by an instruction set's own: H is Halves, a template so that one without is not asked.
-template <class H>
-ConvertRun half_conversion(DType from, DType to) {
+// Fn(x, y, count) for contiguous elements, the plain conversion for others.
+template <class To, class From, class Fn>
+ConvertRun contiguous_run_of(Fn) {
+  return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count) {
+    if (x_stride != 1 || y_stride != 1) return plain_conversion<To, From>()(x, x_stride, y, y_stride, count);
+    Fn()(x, y, count);
+  };
+}
+
+template <class B>
+void bytes_run(const float* x, int8_t* y, int64_t count) {
+  const bool long_loop = is_long(count * static_cast<int64_t>(sizeof(float) + 1));
+  int64_t i = 0;
+  for (; i + B::kAtOnce <= count; i += B::kAtOnce) {
+    if (long_loop) {
+      read_ahead(x + i, B::kAtOnce);
+      read_ahead(y + i, B::kAtOnce);
+    }
+    B::narrow(x + i, y + i);
+  }
+  if (i < count) B::narrow_some(x + i, y + i, count - i);
+}
+
+// What an instruction set has of its own: H is Halves and B Bytes, templates so that one without is not asked.
+template <class H, class B>
+ConvertRun own_conversion(DType from, DType to) {
   if constexpr (H::kByInstruction) {
     if (from == DType::f16 && to == DType::f32) {
-      return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count) {
-        if (x_stride != 1 || y_stride != 1) return plain_conversion<float, F16>()(x, x_stride, y, y_stride, count);
+      return contiguous_run_of<float, F16>([](const void* x, void* y, int64_t count) {
         H::widen(static_cast<const uint16_t*>(x), static_cast<float*>(y), count);
-      };
+      });
     }
     if (from == DType::f32 && to == DType::f16) {
-      return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count) {
-        if (x_stride != 1 || y_stride != 1) return plain_conversion<F16, float>()(x, x_stride, y, y_stride, count);
+      return contiguous_run_of<F16, float>([](const void* x, void* y, int64_t count) {
         H::narrow(static_cast<const float*>(x), static_cast<uint16_t*>(y), count);
-      };
+      });
+    }
+  }
+  if constexpr (B::kByInstruction) {
+    if (from == DType::f32 && to == DType::i8) {
+      return contiguous_run_of<int8_t, float>([](const void* x, void* y, int64_t count) {
+        bytes_run<B>(static_cast<const float*>(x), static_cast<int8_t*>(y), count);
+      });
     }
   }
   return nullptr;
 }
 
 ConvertRun conversion(DType from, DType to) {
-  ConvertRun run = half_conversion<Halves>(from, to);
+  ConvertRun run = own_conversion<Halves, Bytes>(from, to);
   if (run) return run;
   with_type(from, [&](auto x) { with_type(to, [&](auto y) { run = plain_conversion<decltype(y), decltype(x)>(); }); });
   return run;

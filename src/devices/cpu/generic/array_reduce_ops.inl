@@ -348,9 +348,7 @@ struct ExtremeIndex {
 
 template <class T>
 bool truth(T x) {
-  if constexpr (kSame<T, Bool>) {
-    return x.byte != 0;
-  } else if constexpr (kHalf<T>) {
+  if constexpr (kHalf<T>) {
     return (x.bits & 0x7fffu) != 0;
   } else if constexpr (kComplex<T>) {
     return (x.re != 0) | (x.im != 0);

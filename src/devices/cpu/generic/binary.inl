@@ -3,23 +3,8 @@
 
 template <class V, class Fn>
 void binary_map_f32(const Exec& exec, const BinaryArgs& args, const Fn& fn) {
-  const auto* a = static_cast<const float*>(args.a.data);
-  const auto* b = static_cast<const float*>(args.b.data);
-  auto* y = static_cast<float*>(args.y);
-  const int64_t a_stride = last_of(args.a.strides), b_stride = last_of(args.b.strides);
-  const bool long_loop = is_long(count_of(args.shape) * int64_t{3 * sizeof(float)});
-  for_runs(exec, args.shape, {&args.a.strides, &args.b.strides}, [&](int64_t at, int64_t count, const auto& walk) {
-    float* const out = y + at;  // by value, or each vector would read it again
-    with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [=](auto left, auto right) {
-      const auto ahead = [=](int64_t i) {
-        left.ahead(i);
-        right.ahead(i);
-        read_ahead(out + i, V::kLanes);
-      };
-      for_lanes_ahead(0, count, long_loop, ahead,
-                      [=](int64_t i, auto n) { store<V>(out + i, fn(left.at(i, n), right.at(i, n)), n); });
-    });
-  });
+  for_pairs<V>(exec, args.shape, args.a, args.b, static_cast<float*>(args.y),
+               [=](float* y, auto a, auto b, auto n) { store<V>(y, fn(a, b), n); });
 }
 
 template <class V>
@@ -105,24 +90,10 @@ void binary(const Exec& exec, const BinaryArgs& args) noexcept {
 
 template <class V, class Fn>
 void compare_map_f32(const Exec& exec, const CompareArgs& args, const Fn& fn) {
-  const auto* a = static_cast<const float*>(args.a.data);
-  const auto* b = static_cast<const float*>(args.b.data);
-  const int64_t a_stride = last_of(args.a.strides), b_stride = last_of(args.b.strides);
-  const bool long_loop = is_long(count_of(args.shape) * int64_t{2 * sizeof(float)});
-  for_runs(exec, args.shape, {&args.a.strides, &args.b.strides}, [&](int64_t at, int64_t count, const auto& walk) {
-    // By value: bytes may be written over anything, which would have to be read again.
-    uint8_t* const y = args.y + at;
-    with_runs<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, [=](auto left, auto right) {
-      const auto ahead = [=](int64_t i) {
-        left.ahead(i);
-        right.ahead(i);
-      };
-      for_lanes_ahead(0, count, long_loop, ahead, [=](int64_t i, auto n) {
-        uint8_t lanes[V::kLanes];
-        V::store_bool(lanes, fn(left.at(i, n), right.at(i, n)));
-        memcpy(y + i, lanes, static_cast<size_t>(n));
-      });
-    });
+  for_pairs<V>(exec, args.shape, args.a, args.b, args.y, [=](uint8_t* y, auto a, auto b, auto n) {
+    uint8_t lanes[V::kLanes];
+    V::store_bool(lanes, fn(a, b));
+    memcpy(y, lanes, static_cast<size_t>(n));
   });
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs of f32 (runs.inl) as vectors.
+// Runs of f32 (runs.inl) as vectors, alone and in pairs.
 
 // Three ways to read a run of f32: element i of the run is at p[i], at p[0], or at p[i·stride].
 template <class V>
 struct UnitRun {
+  static UnitRun from(const float* p, int64_t) { return {p}; }
   const float* p;
   template <class N>
   typename V::F at(int64_t i, N n) const {
@@ -13,6 +14,7 @@ struct UnitRun {
 };
 template <class V>
 struct SplatRun {
+  static SplatRun from(const float* p, int64_t) { return {V::set1(*p)}; }
   typename V::F value;
   template <class N>
   typename V::F at(int64_t, N) const {
@@ -22,6 +24,7 @@ struct SplatRun {
 };
 template <class V>
 struct StridedRun {
+  static StridedRun from(const float* p, int64_t stride) { return {p, stride}; }
   const float* p;
   int64_t stride;
   template <class N>
@@ -33,14 +36,47 @@ struct StridedRun {
   void ahead(int64_t) const {}
 };
 
-// Calls fn(a, b) with the cheapest readers for two runs.
+template <class R>
+struct RunKind {
+  using Run = R;
+};
+
+// Calls fn(a, b) with the kinds of the cheapest readers for two runs.
 template <class V, class Fn>
-void with_runs(const float* a, int64_t a_stride, const float* b, int64_t b_stride, const Fn& fn) {
-  using Unit = UnitRun<V>;
-  using Splat = SplatRun<V>;
-  using Strided = StridedRun<V>;
-  if (a_stride == 1 && b_stride == 1) return fn(Unit{a}, Unit{b});
-  if (a_stride == 1 && b_stride == 0) return fn(Unit{a}, Splat{V::set1(*b)});
-  if (a_stride == 0 && b_stride == 1) return fn(Splat{V::set1(*a)}, Unit{b});
-  return fn(Strided{a, a_stride}, Strided{b, b_stride});
+void with_runs(int64_t a_stride, int64_t b_stride, const Fn& fn) {
+  constexpr RunKind<UnitRun<V>> unit;
+  constexpr RunKind<SplatRun<V>> splat;
+  constexpr RunKind<StridedRun<V>> strided;
+  if (a_stride == 1 && b_stride == 1) return fn(unit, unit);
+  if (a_stride == 1 && b_stride == 0) return fn(unit, splat);
+  if (a_stride == 0 && b_stride == 1) return fn(splat, unit);
+  return fn(strided, strided);
+}
+
+// put(y + i, a[i …], b[i …], n) for all n <= 16 elements of a shape at a time, in the order of the contiguous y.
+template <class V, class T, class Put>
+void for_pairs(const Exec& exec, const Dims& shape, const StridedInput& a, const StridedInput& b, T* y,
+               const Put& put) {
+  const int64_t a_stride = last_of(a.strides), b_stride = last_of(b.strides);
+  const bool long_loop = is_long(count_of(shape) * static_cast<int64_t>(2 * sizeof(float) + sizeof(T)));
+  for_planes(exec, shape, {&a.strides, &b.strides}, [&](int64_t at, int64_t runs, int64_t count, const auto& walk) {
+    const float* a_run = static_cast<const float*>(a.data) + walk.offset(0);
+    const float* b_run = static_cast<const float*>(b.data) + walk.offset(1);
+    const int64_t a_next = walk.run_stride(0), b_next = walk.run_stride(1);
+    // All by value: bytes may be written over anything, which would have to be read again.
+    with_runs<V>(a_stride, b_stride, [=](auto a_kind, auto b_kind) {
+      for (int64_t r = 0; r < runs; ++r) {
+        const auto left = decltype(a_kind)::Run::from(a_run + r * a_next, a_stride);
+        const auto right = decltype(b_kind)::Run::from(b_run + r * b_next, b_stride);
+        T* const out = y + at + r * count;
+        const auto ahead = [=](int64_t i) {
+          left.ahead(i);
+          right.ahead(i);
+          read_ahead(out + i, V::kLanes);
+        };
+        for_lanes_ahead(0, count, long_loop, ahead,
+                        [=](int64_t i, auto n) { put(out + i, left.at(i, n), right.at(i, n), n); });
+      }
+    });
+  });
 }

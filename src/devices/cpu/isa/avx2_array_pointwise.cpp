@@ -13,6 +13,9 @@ namespace {
 struct Fusion {  // of a·b + c
   static constexpr bool kByInstruction = true;
 };
+struct Bytes {  // of f32
+  static constexpr bool kByInstruction = false;
+};
 
 // Each uses those above it.
 // clang-format off

@@ -9,19 +9,11 @@
 namespace tern::cpu {
 namespace {
 
-// No instructions for f16 (f16c_halves.inl has them).
+// No conversions but those that compilers find (f16c_halves.inl and avx512_bytes.inl have others).
 struct Halves {
   static constexpr bool kByInstruction = false;
 };
-
-// a·b + c, rounded once, is an instruction of AArch64's baseline.
-struct Fusion {
-#ifdef __aarch64__
-  static constexpr bool kByInstruction = true;
-#else
-  static constexpr bool kByInstruction = false;
-#endif
-};
+using Bytes = Halves;
 
 // Each uses those above it.
 // clang-format off
