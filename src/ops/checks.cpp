@@ -43,10 +43,11 @@ void check_one_dtype(const char* op, std::initializer_list<Input> inputs) {
 }  // namespace
 
 void check_inputs(const char* op, std::initializer_list<Input> inputs) {
+  const Input* const first = inputs.begin();
   for (const Input& input : inputs) {
     check(input.tensor.defined(), op, "expected {} to be defined, got an undefined tensor", input.name);
-    check(input.tensor.device() == inputs.begin()->tensor.device(), op, "expected {} on the device of {}, got another",
-          input.name, inputs.begin()->name);
+    check(&input == first || input.tensor.device() == first->tensor.device(), op,
+          "expected {} on the device of {}, got another", input.name, first->name);
   }
 }
 

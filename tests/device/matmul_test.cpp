@@ -136,6 +136,13 @@ TEST(Matmul, BlockEdges) {
   expect_chains({1, 3, 5, 0, true, true}, devices);
 }
 
+// Enough work for several threads, and nothing to split.
+TEST(Matmul, LongSumsOfOneTile) {
+  expect_chains({1, 1, 1, 600'000}, cpus());
+  expect_chains({1, 3, 5, 70'000}, cpus());
+  expect_chains({1, 5, 3, 70'000, true, true}, cpus());
+}
+
 TEST(Matmul, Empty) {
   for (const Device& device : cpus()) {
     SCOPED_TRACE(device.description());

@@ -176,8 +176,8 @@ class MatmulTile {
   static constexpr int64_t kColumns = 512;
   static constexpr int64_t kInPlace = 64 << 10;  // elements of B that are read where they are
   static constexpr int64_t kFewRows = 32;        // of a larger B: 16 and 64 cost 5 % more for 1 and 12 rows of A
-  // Products of numbers that are worth a thread's waking, about 15 µs of them.
-  static constexpr int64_t kLeastTask = 1 << 20;
+  // Products of numbers that are worth a thread's waking, about 3 µs of them.
+  static constexpr int64_t kLeastTask = 1 << 18;
 
   // Panels pay unless there is nothing to read, B stays in the second-level cache as it is, or is read but once or
   // twice.
@@ -287,15 +287,20 @@ void matmul(const Exec& exec, const MatmulArgs& args) noexcept {
   using Tile = MatmulTile<V>;
   if (args.m == 0 || args.n == 0) return;
   const bool in_place = Tile::in_place(args);
-  int64_t rows = round_up(args.m, V::kTileRows);
+  int64_t rows = args.m;
   int64_t columns = round_up(in_place ? args.n : smaller(args.n, Tile::kColumns), Tile::kWidth);
   const auto tasks = [&] { return args.batch * ceil_div(args.m, rows) * ceil_div(args.n, columns); };
-  // Columns first: tasks that share columns copy the same panels.
-  while (exec.threads > 1 && tasks() < 2 * exec.threads && rows * columns * args.k >= 2 * Tile::kLeastTask) {
-    if (columns > Tile::kColumns / 2 || (columns >= rows && columns > Tile::kWidth)) {
+  // Halved until there is a task for each thread, or two where that does not come out even. Columns first, since tasks
+  // that share columns copy the same panels; in place whatever has more tiles. Tiles are as high as rows come out even.
+  while (exec.threads > 1 && tasks() != exec.threads && tasks() < 2 * exec.threads &&
+         rows * columns * args.k >= 2 * Tile::kLeastTask) {
+    const int64_t down = ceil_div(rows, V::kTileRows), across = columns / Tile::kWidth;
+    if (down == 1 && across == 1) break;
+    const bool wide = in_place ? across > down : columns > Tile::kColumns / 2 || columns >= rows;
+    if (across > 1 && (wide || down == 1)) {
       columns = round_up(columns / 2, Tile::kWidth);
     } else {
-      rows = round_up(rows / 2, V::kTileRows);
+      rows = ceil_div(rows, 2);
     }
   }
   const int64_t across = ceil_div(args.n, columns), each = ceil_div(args.m, rows) * across;
