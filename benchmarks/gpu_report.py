@@ -31,6 +31,7 @@ SEEDS = "0,1,2,3,4,5"
 # Out-of-memory errors of the runtime are what some tests want, and the kernels of cuBLASLt (nvjet) are not ours.
 SANITIZERS = {"memcheck": ["--report-api-errors", "no"], "racecheck": ["--kernel-name-exclude", "kernel_substring=nvjet"]}
 TRAINING = {
+    "1.5M": ["--vocab", 2048, "--hidden", 128, "--layers", 6, "--heads", 2, "--kv-heads", 2, "--ffn", 384, "--batch", 16, "--tokens", 256],
     "17M": ["--vocab", 8192, "--hidden", 384, "--layers", 8, "--heads", 6, "--kv-heads", 6, "--ffn", 1024, "--batch", 64, "--tokens", 512],
     "110M": ["--vocab", 32768, "--hidden", 768, "--layers", 12, "--heads", 12, "--kv-heads", 12, "--ffn", 2048, "--batch", 32, "--tokens", 1024],
 }
@@ -131,7 +132,11 @@ def training_shape(name):
 
 def training(build, arguments):
     bench = program(build, "bench_train_step")
-    out = {name: json.loads(checked([bench, *training_shape(name), "--json", "--steps", 5 if arguments.quick else 20])) for name in TRAINING}
+    steps = ["--steps", 5 if arguments.quick else 20]
+    out = {name: json.loads(checked([bench, *training_shape(name), "--json", *steps])) for name in TRAINING}
+    for name in TRAINING:
+        launched = json.loads(checked([bench, *training_shape(name), "--json", *steps, "--no-recording"]))
+        out[name]["tokens_per_s without recordings"] = launched["tokens_per_s"]
     if arguments.torch_train:
         text = checked([sys.executable, arguments.torch_train])
         out["torch"] = {name: float(rate) for name, rate in re.findall(r"^(.+?) params \S+ tok/s (\S+)", text, re.MULTILINE)}
@@ -139,7 +144,9 @@ def training(build, arguments):
 
 
 def kernels(build, _):
-    return printed_json("kernel_table.py", "--marked", "--", program(build, "bench_train_step"), *training_shape("17M"), "--profile")
+    # Without recordings, since a profiler may look at a graph as a whole.
+    bench = program(build, "bench_train_step")
+    return {name: printed_json("kernel_table.py", "--marked", "--", bench, *training_shape(name), "--no-recording", "--profile") for name in ["17M", "110M"]}
 
 
 def loss(build, arguments):

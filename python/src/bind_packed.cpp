@@ -7,6 +7,7 @@
 
 #include <limits>
 
+#include "memory_fields.h"
 #include "module.h"
 #include "operand.h"
 #include "paths.h"
@@ -71,12 +72,7 @@ nb::dict report_of(const PackedTensor& x) {
   out["type"] = std::string(name_of(memory.type));
   out["shape"] = to_tuple(memory.shape);
   out["bits_per_value"] = memory.bits_per_value;
-  out["bytes"] = memory.bytes.bytes;
-  out["storage_bytes"] = memory.bytes.storage_bytes;
-  out["offset"] = memory.bytes.offset;
-  out["sharers"] = memory.bytes.sharers;
-  out["owned"] = memory.bytes.owned;
-  out["label"] = memory.bytes.label;
+  put_memory_fields(out, memory.bytes);
   return out;
 }
 

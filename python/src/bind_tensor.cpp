@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "index.h"
+#include "memory_fields.h"
 #include "module.h"
 #include "nested.h"
 #include "number.h"
@@ -60,6 +61,17 @@ Tensor astype(const Tensor& x, DType dtype, bool copy) {
   return without_gil({&x}, [&] { return x.dtype() != dtype ? cast(x, dtype) : copy ? clone(x) : x; });
 }
 
+nb::dict report_of(const Tensor& x) {
+  const TensorMemory memory = memory_report(x);
+  nb::dict out;
+  out["dtype"] = memory.dtype;
+  out["shape"] = memory.shape;
+  out["strides"] = memory.strides;
+  out["contiguous"] = memory.contiguous;
+  put_memory_fields(out, memory);
+  return out;
+}
+
 void bind_description(TensorClass& tensor) {
   tensor.def_prop_ro("dtype", &Tensor::dtype)
       .def_prop_ro("device", [](const Tensor& self) { return self.device(); })
@@ -78,6 +90,8 @@ void bind_description(TensorClass& tensor) {
           "The last two axes swapped, as a view.")
       .def("is_contiguous", &Tensor::is_contiguous)
       .def("shares_storage_with", &Tensor::shares_storage_with, nb::arg())
+      .def("memory_report", &report_of, nb::sig("def memory_report(self) -> dict[str, typing.Any]"),
+           "Where the elements lie, how many bytes they have, and how many tensors share the block.")
       .def_prop_ro(
           "data_ptr", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.raw()); },
           "The address of the first element.");

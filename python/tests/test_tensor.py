@@ -186,3 +186,16 @@ def test_devices():
     assert "cpu" in tern.Device.names() and "scalar" in tern.Device.cpu_isas()
     best = tern.Device("cpu", isa=tern.Device.cpu_isas()[-1])
     assert best.name == "cpu" and best.isa == tern.Device.cpu_isas()[-1]
+
+
+def test_memory_report():
+    x = tern.zeros((4, 6), dtype=tern.float64)
+    whole = x.memory_report()
+    assert whole == {"dtype": tern.float64, "shape": (4, 6), "strides": (6, 1), "contiguous": True, "bytes": 192, "storage_bytes": 192,
+                     "offset": 0, "sharers": 1, "owned": True, "label": ""}
+    part = x[1:, ::2].memory_report()
+    assert (part["shape"], part["strides"], part["contiguous"]) == ((3, 3), (6, 2), False)
+    assert (part["bytes"], part["storage_bytes"], part["offset"], part["sharers"]) == (72, 192, 48, 2)
+    assert x.memory_report()["sharers"] == 1
+    memory = np.zeros(5, dtype=np.float32)
+    assert not tern.asarray(memory, copy=False).memory_report()["owned"]

@@ -2,8 +2,12 @@
 // Packed tensors in safetensors files.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,6 +15,7 @@
 #include "support/reference_packed.h"
 #include "support/temporary_directory.h"
 #include "support/test_device.h"
+#include "tern/error.h"
 #include "tern/io.h"
 
 namespace tern {
@@ -128,6 +133,50 @@ TEST(StoredTensors, RefuseMetadataThatDoNotFit) {
   EXPECT_TRUE(fails_with("expected zeros behind the 9 values of a row of u3", [&] {
     load_with("w", "u3 [3, 9]", Tensor::from(std::vector<uint8_t>(12, 243), {3, 4}, device));
   }));
+}
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Damaged files are refused, or give tensors all of whose elements can be read: a sanitizer sees what cannot.
+TEST(StoredTensors, DamagedFilesAreRefusedOrWhole) {
+  const Device device = testing::test_device();
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/damaged.safetensors";
+  StoredTensors content;
+  for (const PackedFacts& facts : kPackedFacts) {
+    content.packed.emplace_back(facts.name, packed_of(facts, {2, 3, 17}, device));
+  }
+  save_stored(path, content);
+  const std::string whole = bytes_of(path);
+  size_t header = 0;
+  for (int i = 7; i >= 0; --i) header = header << 8 | static_cast<unsigned char>(whole[static_cast<size_t>(i)]);
+  constexpr std::string_view kText = "0123456789[], \":{}ternaryuis-";
+  std::mt19937 random(7);
+  int read = 0, refused = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string damaged = whole;
+    for (size_t i = random() % 3 + 1; i > 0; --i) {
+      const bool in_header = random() % 8 != 0;
+      const size_t at = in_header ? 8 + random() % header : random() % whole.size();
+      damaged[at] = in_header ? kText[random() % kText.size()] : static_cast<char>(random() % 256);
+    }
+    if (round % 16 == 0) damaged.resize(random() % whole.size());
+    std::ofstream(path, std::ios::binary) << damaged;
+    try {
+      for (const auto& [name, tensor] : load_stored(path, device).packed) {
+        EXPECT_EQ(tensor.bytes().shape(), packed_bytes_shape(tensor.shape(), tensor.type()));
+        EXPECT_EQ(std::ssize(tensor.bytes().to_vector<uint8_t>()), tensor.bytes().numel());
+      }
+      ++read;
+    } catch (const Error&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(read, 100);
+  EXPECT_GT(refused, 1000);
 }
 
 TEST(StoredTensors, RefuseWhatCannotBeSaved) {

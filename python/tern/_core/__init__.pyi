@@ -237,6 +237,11 @@ class Tensor:
 
     def shares_storage_with(self, arg: Tensor, /) -> bool: ...
 
+    def memory_report(self) -> dict[str, Any]:
+        """
+        Where the elements lie, how many bytes they have, and how many tensors share the block.
+        """
+
     @property
     def data_ptr(self) -> int:
         """The address of the first element."""
