@@ -84,10 +84,11 @@ void reduce_columns_f32(const float* x, int64_t extent, int64_t stride, float* y
   kLast[before](x + j, extent, stride, y + j, count - j - before * V::kLanes);
 }
 
-// Calls run(outer, i, n) for the runs of n outputs [outer, i …) that make up all outputs, in parallel.
+// Calls run(outer, i, n) for the runs of n outputs [outer, i …) that make up all outputs, in parallel, `unit` outputs or a
+// multiple at a time.
 template <class Run>
-void for_outputs(const Exec& exec, const ReduceArgs& args, const Run& run) {
-  parallel_for(exec, args.outer * args.inner, args.extent, 1, [&](int64_t begin, int64_t end) {
+void for_outputs(const Exec& exec, const ReduceArgs& args, int64_t unit, const Run& run) {
+  parallel_for(exec, args.outer * args.inner, args.extent, unit, [&](int64_t begin, int64_t end) {
     while (begin < end) {
       const int64_t o = begin / args.inner, i = begin % args.inner;
       const int64_t n = smaller(args.inner - i, end - begin);
@@ -106,7 +107,13 @@ void reduce_f32(const Exec& exec, const ReduceArgs& args) {
       reduce_rows_f32<V, R>(x + begin * args.extent, args.extent, y + begin, end - begin);
     });
   }
-  for_outputs(exec, args, [&](int64_t o, int64_t i, int64_t n) {
+  // Whoever reads a part of every row reads its lines of cache whole. (50 columns of 20,000 rows with two threads: 423 us
+  // in eight ranges of seven columns.)
+  constexpr int64_t kLine = 16;
+  const int64_t outputs = args.outer * args.inner;
+  if (outputs == 0) return;
+  const int64_t unit = smaller(4 * kLine, round_up(ceil_div(outputs, exec.threads), kLine));
+  for_outputs(exec, args, unit, [&](int64_t o, int64_t i, int64_t n) {
     reduce_columns_f32<V, R>(x + o * args.extent * args.inner + i, args.extent, args.inner, y + o * args.inner + i, n);
   });
 }
@@ -116,7 +123,7 @@ template <class T, class Y, class Fn>
 void reduce_each(const Exec& exec, const ReduceArgs& args, const Fn& fn) {
   const auto* x = static_cast<const T*>(args.x);
   auto* y = static_cast<Y*>(args.y);
-  for_outputs(exec, args, [&](int64_t o, int64_t i, int64_t n) {
+  for_outputs(exec, args, 1, [&](int64_t o, int64_t i, int64_t n) {
     for (int64_t j = i; j < i + n; ++j) y[o * args.inner + j] = fn(x + o * args.extent * args.inner + j, args.inner);
   });
 }
