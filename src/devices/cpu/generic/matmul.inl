@@ -290,13 +290,13 @@ void matmul(const Exec& exec, const MatmulArgs& args) noexcept {
   int64_t rows = args.m;
   int64_t columns = round_up(in_place ? args.n : smaller(args.n, Tile::kColumns), Tile::kWidth);
   const auto tasks = [&] { return args.batch * ceil_div(args.m, rows) * ceil_div(args.n, columns); };
-  // Halved until there is a task for each thread, or two where that does not come out even. Columns first, since tasks
-  // that share columns copy the same panels; in place whatever has more tiles. Tiles are as high as rows come out even.
-  while (exec.threads > 1 && tasks() != exec.threads && tasks() < 2 * exec.threads &&
-         rows * columns * args.k >= 2 * Tile::kLeastTask) {
+  // Halved until threads have as many tasks each, or there are so many that one more does not matter. Columns first, since
+  // tasks that share columns copy the same panels; in place whatever has more tiles, and of panels rows where there are
+  // many more of them. Tiles are as high as rows come out even.
+  while (tasks() % exec.threads != 0 && tasks() < 8 * exec.threads && rows * columns * args.k >= 2 * Tile::kLeastTask) {
     const int64_t down = ceil_div(rows, V::kTileRows), across = columns / Tile::kWidth;
     if (down == 1 && across == 1) break;
-    const bool wide = in_place ? across > down : columns > Tile::kColumns / 2 || columns >= rows;
+    const bool wide = in_place ? across > down : 2 * columns > rows;
     if (across > 1 && (wide || down == 1)) {
       columns = round_up(columns / 2, Tile::kWidth);
     } else {
