@@ -121,8 +121,8 @@ def running(build, arguments):
     common = [tern, "bench", "--device", "cuda", "--shape", "2b-4t", "--json", "--no-kernels", "--repetitions", 2 if arguments.quick else 5]
     return {
         "one sequence": json.loads(checked([*common, "--head", "screened", "--decode", 256])),
-        "batches": json.loads(checked([*common, "--head", "int8", "--batch", "64,256", "--decode", 64])),
-        "prefill": json.loads(checked([*common, "--head", "int8", "--prompt", 2048, "--prompt-batch", 8, "--chunk", 16384])),
+        "batches": json.loads(checked([*common, "--head", "screened", "--batch", "64,256", "--decode", 64])),
+        "prefill": json.loads(checked([*common, "--head", "screened", "--prompt", 2048, "--prompt-batch", 8, "--chunk", 16384])),
     }
 
 

@@ -20,10 +20,10 @@ namespace tern {
 namespace {
 
 // What a thread allocates less what it releases is added to the pool's count when it has come to this.
-constexpr ptrdiff_t kMostUncounted = ptrdiff_t{64} << 10;
+constexpr ptrdiff_t kMostUncounted = ptrdiff_t{128} << 10;
 
-// Of what is free so much may stay resident.
-constexpr size_t kMostFree = size_t{64} << 20;
+// Of what is free so much may stay resident: results of 10^7 doubles, whose pages would be cleared anew for each.
+constexpr size_t kMostFree = size_t{128} << 20;
 
 struct LastCache {
   const void* state;

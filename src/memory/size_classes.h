@@ -11,8 +11,8 @@
 namespace tern {
 
 // 64, 128, … 512, then eight steps to each doubling: at most an eighth of a block is wasted.
-inline constexpr int kSizeClasses = 56;
-inline constexpr size_t kMostSmallBytes = size_t{32} << 10;
+inline constexpr int kSizeClasses = 60;
+inline constexpr size_t kMostSmallBytes = size_t{48} << 10;
 
 namespace size_classes {
 
@@ -52,9 +52,9 @@ constexpr size_t span_bytes(int index) {
   return std::bit_ceil(std::max(size_t{kClassBytes[static_cast<size_t>(index)]} * 8, size_t{16} << 10));
 }
 
-// As many blocks go between a thread and the others at a time: 32 KiB or 32.
+// As many blocks go between a thread and the others at a time: 32 KiB, but 1 to 32 blocks.
 constexpr int batch_of(int index) {
-  return static_cast<int>(std::min<size_t>(32, (size_t{32} << 10) / kClassBytes[static_cast<size_t>(index)]));
+  return static_cast<int>(std::clamp<size_t>((size_t{32} << 10) / kClassBytes[static_cast<size_t>(index)], 1, 32));
 }
 
 }  // namespace tern

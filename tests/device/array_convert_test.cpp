@@ -67,6 +67,7 @@ TEST(ArrayConvert, SaturatesByName) {
 TEST(ArrayConvert, SplitsAmongThreads) {
   for (const Device& device : testing::cpus()) {
     expect_conversion(device, DType::f32, DType::i8, {{100003}, {1}, {1}}, false);
+    expect_conversion(device, DType::f32, DType::i32, {{100003}, {1}, {1}}, false);
     expect_conversion(device, DType::f64, DType::f16, {{100003}, {1}, {1}}, false);
     expect_conversion(device, DType::u64, DType::bf16, {{7, 15013}, {15013, 1}, {1, 7}}, false);
   }

@@ -40,22 +40,29 @@ ConvertRun contiguous_run_of(Fn) {
   };
 }
 
-template <class B>
-void bytes_run(const float* x, int8_t* y, int64_t count) {
-  const bool long_loop = is_long(count * static_cast<int64_t>(sizeof(float) + 1));
+template <class C, class To>
+void truncation_run(const float* x, To* y, int64_t count) {
+  const bool long_loop = is_long(count * static_cast<int64_t>(sizeof(float) + sizeof(To)));
   int64_t i = 0;
-  for (; i + B::kAtOnce <= count; i += B::kAtOnce) {
+  for (; i + C::kAtOnce <= count; i += C::kAtOnce) {
     if (long_loop) {
-      read_ahead(x + i, B::kAtOnce);
-      read_ahead(y + i, B::kAtOnce);
+      read_ahead(x + i, C::kAtOnce);
+      read_ahead(y + i, C::kAtOnce);
     }
-    B::narrow(x + i, y + i);
+    C::run(x + i, y + i);
   }
-  if (i < count) B::narrow_some(x + i, y + i, count - i);
+  if (i < count) C::run_some(x + i, y + i, count - i);
 }
 
-// What an instruction set has of its own: H is Halves and B Bytes, templates so that one without is not asked.
-template <class H, class B>
+template <class C, class To>
+ConvertRun truncation_run_of() {
+  return contiguous_run_of<To, float>([](const void* x, void* y, int64_t count) {
+    truncation_run<C>(static_cast<const float*>(x), static_cast<To*>(y), count);
+  });
+}
+
+// What an instruction set has of its own: H is Halves and C Truncation, templates so that one without is not asked.
+template <class H, class C>
 ConvertRun own_conversion(DType from, DType to) {
   if constexpr (H::kByInstruction) {
     if (from == DType::f16 && to == DType::f32) {
@@ -69,18 +76,15 @@ ConvertRun own_conversion(DType from, DType to) {
       });
     }
   }
-  if constexpr (B::kByInstruction) {
-    if (from == DType::f32 && to == DType::i8) {
-      return contiguous_run_of<int8_t, float>([](const void* x, void* y, int64_t count) {
-        bytes_run<B>(static_cast<const float*>(x), static_cast<int8_t*>(y), count);
-      });
-    }
+  if constexpr (C::kByInstruction) {
+    if (from == DType::f32 && to == DType::i8) return truncation_run_of<C, int8_t>();
+    if (from == DType::f32 && to == DType::i32) return truncation_run_of<C, int32_t>();
   }
   return nullptr;
 }
 
 ConvertRun conversion(DType from, DType to) {
-  ConvertRun run = own_conversion<Halves, Bytes>(from, to);
+  ConvertRun run = own_conversion<Halves, Truncation>(from, to);
   if (run) return run;
   with_type(from, [&](auto x) { with_type(to, [&](auto y) { run = plain_conversion<decltype(y), decltype(x)>(); }); });
   return run;

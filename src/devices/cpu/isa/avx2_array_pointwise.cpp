@@ -13,7 +13,7 @@ namespace {
 struct Fusion {  // of a·b + c
   static constexpr bool kByInstruction = true;
 };
-struct Bytes {  // of f32
+struct Truncation {  // of f32
   static constexpr bool kByInstruction = false;
 };
 

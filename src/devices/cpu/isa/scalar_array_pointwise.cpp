@@ -9,11 +9,11 @@
 namespace tern::cpu {
 namespace {
 
-// No conversions but those that compilers find (f16c_halves.inl and avx512_bytes.inl have others).
+// No conversions but those that compilers find (f16c_halves.inl and avx512_truncation.inl have others).
 struct Halves {
   static constexpr bool kByInstruction = false;
 };
-using Bytes = Halves;
+using Truncation = Halves;
 
 // Each uses those above it.
 // clang-format off
