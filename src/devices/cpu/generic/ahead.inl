@@ -9,10 +9,10 @@ constexpr int64_t kAheadBytes = 512, kLongBytes = 40 << 10;
 // Whether a loop over so many bytes, read and written, is to read ahead.
 constexpr bool is_long(int64_t bytes) { return bytes > kLongBytes; }
 
-// The cache lines that `count` elements from `p` on will have when the loop has gone on by kAheadBytes.
+// The cache lines that `count` elements from `p` on will have when the loop has gone on by `distance` bytes.
 template <class T>
-[[gnu::always_inline]] inline void read_ahead(const T* p, int64_t count) {
-  const char* line = reinterpret_cast<const char*>(p) + kAheadBytes;
+[[gnu::always_inline]] inline void read_ahead(const T* p, int64_t count, int64_t distance = kAheadBytes) {
+  const char* line = reinterpret_cast<const char*>(p) + distance;
   const int64_t bytes = count * static_cast<int64_t>(sizeof(T));
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(line + i);
   asm volatile("");  // g++ takes a function that only prefetches for one without effect, and leaves out its calls

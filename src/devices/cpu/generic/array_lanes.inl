@@ -21,6 +21,10 @@ inline void load_vector(Vector<double>& to, const float* x) {
   to = __builtin_convertvector(half, Vector<double>);
 }
 
+// How far loops that only read, read ahead: the sum of 100,000 f64 takes 8.0 us instead of 11.1, as with 4 KiB, and 9.0
+// with 512 bytes or 1 KiB. Within the first-level cache it takes no time.
+constexpr int64_t kLanesAheadBytes = 2048;
+
 // n elements taken by R into four vectors of R::Real, folded by halves until kKeep lanes are left, which go to `out`.
 template <class R, int64_t kKeep, class In>
 void reduce_lanes(const In* x, int64_t n, typename R::Real* out) {
@@ -36,7 +40,10 @@ void reduce_lanes(const In* x, int64_t n, typename R::Real* out) {
     }
   };
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) take(x + i);
+  for (; i + kLanes <= n; i += kLanes) {
+    read_ahead(x + i, kLanes, kLanesAheadBytes);
+    take(x + i);
+  }
   if (i < n) {
     In tail[kLanes];
     for (In& value : tail) value = static_cast<In>(R::kStart);

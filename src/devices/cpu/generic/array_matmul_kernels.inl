@@ -5,6 +5,7 @@
 // clang-format off
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/array_types.inl"
+#include "devices/cpu/generic/ahead.inl"
 #include "devices/cpu/generic/array_lanes.inl"
 #include "devices/cpu/generic/array_matmul.inl"
 // clang-format on

@@ -6,6 +6,7 @@
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/array_types.inl"
 #include "devices/cpu/generic/array_limits.inl"
+#include "devices/cpu/generic/ahead.inl"
 #include "devices/cpu/generic/array_lanes.inl"
 #include "devices/cpu/generic/array_reduce_ops.inl"
 #include "devices/cpu/generic/array_reduce.inl"
