@@ -15,13 +15,18 @@ namespace {
 // A loop has two, if its micro-batches are alike, and some more for what is left at an end.
 constexpr size_t kMostKinds = 16;
 
+std::vector<Parameter> trained(std::vector<Parameter> parameters) {
+  std::erase_if(parameters, [](const Parameter& parameter) { return !parameter.value.requires_grad(); });
+  return parameters;
+}
+
 }  // namespace
 
 TrainingPass::TrainingPass(const Model& model, const LossOptions& options, bool records)
     : model_(model),
       options_(options),
-      parameters_(model.parameters()),
-      records_(records && model.trains_by_kernels_alone()) {}
+      parameters_(trained(model.parameters())),
+      records_(records && !parameters_.empty() && model.trains_by_kernels_alone()) {}
 
 TrainingPass::~TrainingPass() {
   if (has_own_gradients()) set_gradients(std::vector<Tensor>(parameters_.size()));
@@ -108,7 +113,7 @@ bool TrainingPass::has_own_gradients() const {
   if (own_ == nullptr || own_->gradients.size() != parameters_.size()) return false;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor grad = parameters_[i].value.grad();
-    if (!grad.defined() || !own_->gradients[i].defined() || grad.raw() != own_->gradients[i].raw()) return false;
+    if (!grad.defined() || grad.raw() != own_->gradients[i].raw()) return false;
   }
   return true;
 }

@@ -19,7 +19,8 @@ namespace tern {
 // that the next pass overwrites: they have to be used and dropped before, or added to by it.
 class TrainingPass {
  public:
-  // Of a model with masters, whose optimizer leaves parameters where they are. `records` false: never. Then gradients
+  // Of a model with masters, whose optimizer leaves parameters where they are, and of which the same ones require a
+  // gradient from now on. `records` false: never. Then gradients
   // may be taken away while backward() runs, as by a group of processes.
   TrainingPass(const Model& model, const LossOptions& options, bool records = true);
   // The gradients that are still there go, too.
@@ -62,7 +63,7 @@ class TrainingPass {
 
   const Model model_;
   const LossOptions options_;
-  const std::vector<Parameter> parameters_;
+  const std::vector<Parameter> parameters_;  // those that require a gradient
   bool records_;
   int64_t replays_ = 0;
   std::map<Kind, Recorded> recorded_;

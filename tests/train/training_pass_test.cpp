@@ -151,6 +151,34 @@ TEST(TrainingPass, AddsToGradientsThatItDidNotMake) {
   EXPECT_EQ(run(true), run(false));
 }
 
+// The first parameter among them.
+TEST(TrainingPass, LeavesParametersThatRequireNoGradient) {
+  const auto run = [](bool recorded) {
+    const Model model = Model::create(config(), device(), 3);
+    for (const size_t frozen : {size_t{0}, size_t{4}}) {
+      Tensor value = model.parameters()[frozen].value;
+      value.set_requires_grad(false);
+    }
+    TrainingPass pass(model, {});
+    std::vector<std::vector<float>> numbers;
+    for (int64_t i = 0; i < 6; ++i) {
+      if (recorded) {
+        pass.forward(batch_of(2, 6, i));
+        pass.backward();
+      } else {
+        backward(model.loss(batch_of(2, 6, i)));
+      }
+      for (const Parameter& parameter : model.parameters()) {
+        Tensor value = parameter.value;
+        numbers.push_back(value.grad().defined() ? value.grad().to_vector<float>() : std::vector<float>());
+        if (i % 2 == 1) value.set_grad({});
+      }
+    }
+    return numbers;
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
 TEST(TrainingPass, TakesItsGradientsAlong) {
   const Model model = Model::create(config(), device(), 3);
   {
