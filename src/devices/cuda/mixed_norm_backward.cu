@@ -117,6 +117,7 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
     const float c = group.sum(sum_of(products)) * by.inv * by.inv * per_col;
     __syncwarp();  // the row is read from shared memory again: there are no registers for it
     if (!is_row) continue;
+    const float x_factor = kGated ? by.e * number_of(args.x_factor) : 1.0f;
     for_octets<kHeld>(group, octets, [&](int i, int at) {
       if (at >= octets) return;
       const Octet dh = map_pack<kOctet>([c, by](float slope, float w, float v) { return by.inv * (slope * w - v * c); },
@@ -124,7 +125,6 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
       if constexpr (kGated) {
         const Octet x = reader.octet(kX, i, at), gate = reader.octet(kGate, i, at);
         const auto d_gate = [by](float d, float v, float g) { return d * v * (2.0f * relu(g)) * by.e; };
-        const float x_factor = by.e * number_of(args.x_factor);
         const auto d_x = [x_factor](float d, float g) {
           const float r = relu(g);
           return d * (r * r) * x_factor;
