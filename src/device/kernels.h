@@ -780,6 +780,7 @@ struct ProbeKernels {
 
 struct MixedKernels;  // mixed_kernels.h
 struct ArrayKernels;  // array_kernels.h
+struct LinalgKernels;  // linalg_kernels.h
 
 struct Kernels : PointwiseKernels,
                  RowKernels,
@@ -792,6 +793,7 @@ struct Kernels : PointwiseKernels,
   const char* name;                    // "avx2"
   const MixedKernels* mixed = nullptr;  // null on a device without
   const ArrayKernels* array = nullptr;  // the same
+  const LinalgKernels* linalg = nullptr;  // the same
 };
 
 // True when every entry is set. Each device asserts it at compile time for the tables that it has.

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <vector>
 
 #include "linalg/gaps.h"
 #include "linalg/inputs.h"
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
 #include "linalg/routines.h"
 #include "ops/gradients.h"
 #include "tern/linalg.h"
@@ -36,12 +38,12 @@ Tensor vectors_gradient(const Tensor& w, const Tensor& v, const Tensor& dv) {
   return symmetric_part(tern::matmul(v, tern::matmul(inner, transpose(v))));
 }
 
-// Of Hermitian x, the values and, in row-major order, conjugated and transposed, the vectors.
+// Of Hermitian x; vectors are undefined unless asked for.
 Eigen hermitian(const char* op, const Tensor& x, bool vectors) {
+  if (on_device::holds(x)) return on_device::eigh(op, x.detach(), vectors);
   const Matrices of(x.shape());
   const int n = of.rows;
-  const Eigen out = {Tensor::empty(leading(x.shape(), 1), real_dtype(x.dtype()), x.device()),
-                     column_major(x, x.dtype())};
+  Eigen out = {Tensor::empty(leading(x.shape(), 1), real_dtype(x.dtype()), x.device()), column_major(x, x.dtype())};
   for_element_type(x.dtype(), [&]<class T>() {
     for_matrices(x.device(), of.count, (vectors ? 9 : 2) * cube(n), [&](int64_t begin, int64_t end) {
       HermitianEigen<T> eigen(vectors, 'L', n);
@@ -52,6 +54,7 @@ Eigen hermitian(const char* op, const Tensor& x, bool vectors) {
       }
     });
   });
+  out.vectors = vectors ? from_column_major(out.vectors) : Tensor();
   return out;
 }
 
@@ -82,8 +85,36 @@ void normalize(C* v, int64_t n) {
 
 DType complex_dtype(DType dtype) { return is_double(dtype) ? DType::c128 : DType::c64; }
 
+// What is left on the host of a device's geev becomes tensors on the device.
+template <class T>
+Eigen general_on_device(const char* op, const Tensor& x, bool vectors) {
+  using C = std::complex<Real<T>>;
+  const on_device::PackedEigen<T> found = on_device::eig<T>(op, x, vectors);
+  const int64_t n = x.size(-1), size = n * n, count = leading(x.shape(), 2).numel();
+  std::vector<C> values(static_cast<size_t>(count * n)), all(vectors ? static_cast<size_t>(count * size) : 0);
+  for (int64_t i = 0; i < count; ++i) {
+    if constexpr (is_complex_type<T>) {
+      std::copy_n(found.values.data() + i * n, n, values.data() + i * n);
+      if (vectors) std::copy_n(found.vectors.data() + i * size, size, all.data() + i * size);
+    } else {
+      const T* const re = found.values.data() + 2 * i * n;
+      const T* const im = re + n;
+      for (int64_t j = 0; j < n; ++j) values[static_cast<size_t>(i * n + j)] = {re[j], im[j]};
+      if (vectors) unpack_pairs(im, found.vectors.data() + i * size, n, all.data() + i * size);
+    }
+    for (int64_t j = 0; vectors && j < n; ++j) normalize(all.data() + i * size + j * n, n);
+  }
+  Eigen out = {Tensor::from(values, leading(x.shape(), 1), x.device()), {}};
+  if (vectors) out.vectors = from_column_major(Tensor::from(all, x.shape(), x.device()));
+  return out;
+}
+
 Eigen general(const char* op, const Tensor& x, bool vectors) {
   check_square(op, {"x", x});
+  if (on_device::holds(x)) {
+    const Tensor computed = cast(x.detach(), computed_dtype(x.dtype()));
+    return for_element_type(computed.dtype(), [&]<class T>() { return general_on_device<T>(op, computed, vectors); });
+  }
   const Matrices of(x.shape());
   const int n = of.rows;
   const DType dtype = computed_dtype(x.dtype()), result = complex_dtype(dtype);
@@ -113,8 +144,7 @@ Eigen general(const char* op, const Tensor& x, bool vectors) {
 Eigen eigh(const Tensor& given) {
   check_square("eigh", {"x", given});
   const Tensor x = promoted(given);
-  Eigen out = hermitian("eigh", x, true);
-  out.vectors = from_column_major(out.vectors);
+  const Eigen out = hermitian("eigh", x, true);
   if (needs_grad(x)) {
     record(out.values, "eigh", {x},
            [v = saved(out.vectors)](const Tensor& dw) { return Gradients{values_gradient(v, dw)}; });

@@ -7,8 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "linalg/exponential.h"
 #include "linalg/inputs.h"
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
 #include "linalg/routines.h"
 #include "ops/copy.h"
 #include "ops/gradients.h"
@@ -24,27 +26,12 @@ constexpr double kB3[] = {120, 60, 12, 1};
 constexpr double kB5[] = {30240, 15120, 3360, 420, 30, 1};
 constexpr double kB7[] = {17297280, 8648640, 1995840, 277200, 25200, 1512, 56, 1};
 constexpr double kB9[] = {17643225600, 8821612800, 2075673600, 302702400, 30270240, 2162160, 110880, 3960, 90, 1};
-constexpr double kB13[] = {64764752532480000,
-                           32382376266240000,
-                           7771770303897600,
-                           1187353796428800,
-                           129060195264000,
-                           10559470521600,
-                           670442572800,
-                           33522128640,
-                           1323241920,
-                           40840800,
-                           960960,
-                           16380,
-                           182,
-                           1};
 struct Approximant {
   std::span<const double> b;
   double theta;
 };
 constexpr Approximant kLow[] = {
     {kB3, 1.495585217958292e-2}, {kB5, 2.539398330063230e-1}, {kB7, 9.504178996162932e-1}, {kB9, 2.097847961257068e0}};
-constexpr double kTheta13 = 5.371920351148152e0;
 
 // Work memory for matrices of one order. The exponential of the transpose is the transpose of the exponential, so the
 // order of elements does not matter.
@@ -152,6 +139,25 @@ class Exponential {
   std::vector<Integer> pivots_;
 };
 
+// In place of x in double, `wide`.
+Tensor exponential_by_lapack(const Tensor& x, const Tensor& wide) {
+  const Matrices of(x.shape());
+  for_element_type(wide.dtype(), [&]<class T>() {
+    const double work = 8.0 * of.rows * of.rows * of.rows;
+    for_matrices(x.device(), of.count, work, [&](int64_t begin, int64_t end) {
+      if constexpr (std::is_same_v<Real<T>, double>) {
+        Exponential<T> exponential(of.rows);
+        for (int64_t i = begin; i < end; ++i) {
+          T* const a = wide.data<T>() + i * of.size();
+          check_finite("expm", {"x", x}, a, of.size(), i);
+          exponential(a);
+        }
+      }
+    });
+  });
+  return wide;
+}
+
 // The derivative of the exponential at xᵀ in the direction of dy: the corner of e^[xᵀ dy; 0 xᵀ] (Higham, "Functions of
 // Matrices", 2008, (3.16); the adjoint of the derivative at x is the derivative at xᵀ).
 Tensor exponential_gradient(const Tensor& x, const Tensor& dy) {
@@ -167,22 +173,9 @@ Tensor exponential_gradient(const Tensor& x, const Tensor& dy) {
 Tensor expm(const Tensor& given) {
   check_square("expm", {"x", given});
   const Tensor x = promoted(given);
-  const Matrices of(x.shape());
-  const Tensor wide = row_major(x, is_complex(x.dtype()) ? DType::c128 : DType::f64);
-  for_element_type(wide.dtype(), [&]<class T>() {
-    const double work = 8.0 * of.rows * of.rows * of.rows;
-    for_matrices(x.device(), of.count, work, [&](int64_t begin, int64_t end) {
-      if constexpr (std::is_same_v<Real<T>, double>) {
-        Exponential<T> exponential(of.rows);
-        for (int64_t i = begin; i < end; ++i) {
-          T* const a = wide.data<T>() + i * of.size();
-          check_finite("expm", {"x", x}, a, of.size(), i);
-          exponential(a);
-        }
-      }
-    });
-  });
-  const Tensor y = wide.dtype() == x.dtype() ? wide : converted(wide, x.dtype());
+  const Tensor wide = row_major(x.detach(), is_complex(x.dtype()) ? DType::c128 : DType::f64);
+  const Tensor exponential = on_device::holds(x) ? on_device::expm(wide) : exponential_by_lapack(x, wide);
+  const Tensor y = wide.dtype() == x.dtype() ? exponential : converted(exponential, x.dtype());
   if (needs_grad(x)) {
     record(y, "expm", {x}, [x = saved(x)](const Tensor& dy) { return Gradients{exponential_gradient(x, dy)}; });
   }

@@ -8,6 +8,7 @@
 #include "linalg/inputs.h"
 #include "linalg/masks.h"
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
 #include "linalg/routines.h"
 #include "ops/gradients.h"
 #include "tern/linalg.h"
@@ -129,11 +130,45 @@ void qr_of(const Tensor& from, const Tensor& work, const Tensor& q, const Tensor
   });
 }
 
+Qr qr_by_lapack(const Tensor& x, QrMode mode) {
+  const Matrices of(x.shape());
+  const int m = of.rows, n = of.columns;
+  const int64_t middle = mode == QrMode::complete ? m : of.smaller();
+  const Tensor work = row_major(x, x.dtype());
+  Qr out;
+  if (mode != QrMode::r) out.q = Tensor::empty(with_axes(of.batch, {m, middle}), x.dtype(), x.device());
+  out.r = Tensor::empty(with_axes(of.batch, {middle, n}), x.dtype(), x.device());
+  for_element_type(x.dtype(), [&]<class T>() { qr_of<T>(x, work, out.q, out.r); });
+  return out;
+}
+
+Tensor cholesky_by_lapack(const Tensor& x, bool upper) {
+  const Matrices of(x.shape());
+  const Tensor l = row_major(x, x.dtype());
+  for_element_type(x.dtype(), [&]<class T>() {
+    for_matrices(x.device(), of.count, cubic(of.rows, of.rows, of.rows) / 3, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        T* const a = l.data<T>() + i * of.size();
+        check_finite("cholesky", {"x", x}, a, of.size(), i);
+        // Column-major u with uᴴ·u = xᵀ is row-major uᵀ with uᵀ·(uᵀ)ᴴ = x.
+        const Integer failed = factor_cholesky('U', of.rows, a);
+        if (failed != 0) {
+          fail_numerically("cholesky", "positive definite matrices", {"x", x}, i,
+                           fmt::format("is not: its leading minor of order {} is not positive", failed));
+        }
+        finish_cholesky(a, of.rows, upper);
+      }
+    });
+  });
+  return l;
+}
+
 }  // namespace
 
 Lu lu(const Tensor& x) {
   check_matrices("lu", {"x", x});
   const DType dtype = computed_dtype(x.dtype());
+  if (on_device::holds(x)) return on_device::lu(cast(x.detach(), dtype));
   const Matrices of(x.shape());
   const int m = of.rows, n = of.columns, k = of.smaller();
   const Tensor work = column_major(x, dtype);
@@ -159,23 +194,7 @@ Lu lu(const Tensor& x) {
 Tensor cholesky(const Tensor& given, bool upper) {
   check_square("cholesky", {"x", given});
   const Tensor x = promoted(given);
-  const Matrices of(x.shape());
-  const Tensor l = row_major(x, x.dtype());
-  for_element_type(x.dtype(), [&]<class T>() {
-    for_matrices(x.device(), of.count, cubic(of.rows, of.rows, of.rows) / 3, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        T* const a = l.data<T>() + i * of.size();
-        check_finite("cholesky", {"x", x}, a, of.size(), i);
-        // Column-major u with uᴴ·u = xᵀ is row-major uᵀ with uᵀ·(uᵀ)ᴴ = x.
-        const Integer failed = factor_cholesky('U', of.rows, a);
-        if (failed != 0) {
-          fail_numerically("cholesky", "positive definite matrices", {"x", x}, i,
-                           fmt::format("is not: its leading minor of order {} is not positive", failed));
-        }
-        finish_cholesky(a, of.rows, upper);
-      }
-    });
-  });
+  const Tensor l = on_device::holds(x) ? on_device::cholesky(x.detach(), upper) : cholesky_by_lapack(x, upper);
   if (needs_grad(x)) {
     record(l, "cholesky", {x}, [factor = saved(l), upper](const Tensor& d) {
       return Gradients{upper ? cholesky_gradient(transpose(factor), transpose(d)) : cholesky_gradient(factor, d)};
@@ -187,14 +206,7 @@ Tensor cholesky(const Tensor& given, bool upper) {
 Qr qr(const Tensor& given, QrMode mode) {
   check_matrices("qr", {"x", given});
   const Tensor x = promoted(given);
-  const Matrices of(x.shape());
-  const int m = of.rows, n = of.columns;
-  const int64_t middle = mode == QrMode::complete ? m : of.smaller();
-  const Tensor work = row_major(x, x.dtype());
-  Qr out;
-  if (mode != QrMode::r) out.q = Tensor::empty(with_axes(of.batch, {m, middle}), x.dtype(), x.device());
-  out.r = Tensor::empty(with_axes(of.batch, {middle, n}), x.dtype(), x.device());
-  for_element_type(x.dtype(), [&]<class T>() { qr_of<T>(x, work, out.q, out.r); });
+  const Qr out = on_device::holds(x) ? on_device::qr(x.detach(), mode) : qr_by_lapack(x, mode);
   if (mode == QrMode::reduced) record_qr(x, out);
   return out;
 }

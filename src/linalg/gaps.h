@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "tern/tensor.h"
 
@@ -14,18 +15,18 @@ inline Tensor inverse_gaps(const Tensor& values, bool squared) {
   const int64_t n = values.shape().back();
   Shape shape = values.shape();
   shape.push_back(n);
-  const Tensor out = Tensor::empty(shape, DType::f32, values.device());
-  const float* w = values.data<float>();
-  float* to = out.data<float>();
+  const std::vector<float> w = values.to_vector<float>();
+  std::vector<float> out;
+  out.reserve(static_cast<size_t>(shape.numel()));
   for (int64_t row = 0; row < values.numel(); ++row) {
-    const float* const all = w + row / n * n;
+    const float* const all = w.data() + row / n * n;
     const auto at = [&](float value) { return squared ? double{value} * double{value} : double{value}; };
     for (int64_t j = 0; j < n; ++j) {
-      const double gap = at(all[j]) - at(w[row]);
-      *to++ = gap == 0 ? 0.0f : static_cast<float>(1 / gap);
+      const double gap = at(all[j]) - at(w[static_cast<size_t>(row)]);
+      out.push_back(gap == 0 ? 0.0f : static_cast<float>(1 / gap));
     }
   }
-  return out;
+  return Tensor::from(out, shape, values.device());
 }
 
 }  // namespace tern::linalg

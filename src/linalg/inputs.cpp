@@ -7,6 +7,7 @@
 #include <string>
 
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
 
 namespace tern::linalg {
 namespace {
@@ -44,16 +45,21 @@ DType real_dtype(DType dtype) { return is_double(dtype) ? DType::f64 : DType::f3
 
 Tensor promoted(const Tensor& x) { return cast(x, computed_dtype(x.dtype())); }
 
+void check_device(const char* op, const Input& x) {
+  check(x.tensor.device().name() == "cpu" || on_device::holds(x.tensor), op,
+        "expected {} on a device with factorizations, as a CPU is, got it on {}", x.name, x.tensor.device().name());
+}
+
 void check_vectors(const char* op, const Input& x) {
   check_inputs(op, {x});
   check_rank_at_least(op, x, 1);
-  check(x.tensor.device().name() == "cpu", op, "expected {} on a CPU, got it on {}", x.name, x.tensor.device().name());
+  check_device(op, x);
 }
 
 void check_matrices(const char* op, const Input& x) {
   check_inputs(op, {x});
   check_rank_at_least(op, x, 2);
-  check(x.tensor.device().name() == "cpu", op, "expected {} on a CPU, got it on {}", x.name, x.tensor.device().name());
+  check_device(op, x);
   const Shape& shape = x.tensor.shape();
   check(shape.back() <= kMostExtent && shape.back(1) <= kMostExtent, op,
         "expected {} to have matrices of at most {} rows and columns, got shape {}", x.name, kMostExtent, shape);
@@ -74,6 +80,10 @@ template <class T>
 void check_finite(const char* op, const Input& x, const T* values, int64_t count, int64_t index) {
   const auto* const numbers = reinterpret_cast<const Real<T>*>(values);
   if (all_finite(numbers, count * static_cast<int64_t>(sizeof(T) / sizeof(Real<T>)))) return;
+  fail_not_finite(op, x, index);
+}
+
+void fail_not_finite(const char* op, const Input& x, int64_t index) {
   fail_numerically(op, "finite numbers", x, index, "has a NaN or an infinity");
 }
 

@@ -7,6 +7,7 @@
 
 #include "linalg/inputs.h"
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
 #include "linalg/routines.h"
 #include "tern/linalg.h"
 #include "tern/ops.h"
@@ -76,6 +77,10 @@ LeastSquares of_matrices(const Tensor& a, const Tensor& b, std::optional<double>
   const int64_t columns = b.size(-1);
   const Shape batch = broadcast_shapes("lstsq", left.batch, leading(b.shape(), 2));
   const DType dtype = a.dtype(), real = real_dtype(dtype);
+  const double epsilon =
+      is_double(dtype) ? std::numeric_limits<double>::epsilon() : double{std::numeric_limits<float>::epsilon()};
+  const double least = rtol.value_or(epsilon * left.larger());
+  if (on_device::holds(a)) return on_device::lstsq(a.detach(), b.detach(), batch, least);
   const Tensor as = column_major(expand(a.detach(), with_axes(batch, {m, n})), dtype);
   const Tensor bs = column_major(expand(b.detach(), with_axes(batch, {m, columns})), dtype);
   const Tensor xs = Tensor::empty(with_axes(batch, {columns, n}), dtype, a.device());
@@ -86,7 +91,6 @@ LeastSquares of_matrices(const Tensor& a, const Tensor& b, std::optional<double>
   const double work = 12.0 * left.larger() * left.smaller() * left.smaller();
   for_element_type(dtype, [&]<class T>() {
     using R = Real<T>;
-    const double least = rtol.value_or(static_cast<double>(std::numeric_limits<R>::epsilon()) * left.larger());
     for_matrices(a.device(), batch.numel(), work, [&](int64_t begin, int64_t end) {
       System<T> system(m, n, static_cast<int>(columns), least);
       for (int64_t i = begin; i < end; ++i) {

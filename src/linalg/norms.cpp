@@ -10,6 +10,7 @@
 
 #include "linalg/inputs.h"
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
 #include "ops/copy.h"
 #include "ops/gradients.h"
 #include "tern/linalg.h"
@@ -164,20 +165,28 @@ void row_gradient(double ord, const float* x, int64_t count, float norm, float d
   }
 }
 
+Tensor norms_of_rows(const Tensor& x, double ord) {
+  if (on_device::holds(x)) return on_device::row_norms(x, ord);
+  const Tensor out = Tensor::empty({x.size(0)}, real_dtype(x.dtype()), x.device());
+  for_element_type(x.dtype(), [&]<class T>() { norms_of_rows<T>(x, ord, out); });
+  return out;
+}
+
 // x [rows, count] of a dtype that is computed.
 Tensor row_norms(const Tensor& x, double ord) {
   const Tensor from = dense(x.detach());
-  const Tensor out = Tensor::empty({x.size(0)}, real_dtype(x.dtype()), x.device());
-  for_element_type(x.dtype(), [&]<class T>() { norms_of_rows<T>(from, ord, out); });
+  const Tensor out = norms_of_rows(from, ord);
   if (needs_grad(x)) {
     record(out, "vector_norm", {x}, [from = saved(from), y = saved(out), ord](const Tensor& given) {
-      const Tensor dy = dense(given), dx = Tensor::empty(from.shape(), DType::f32, from.device());
+      const std::vector<float> elements = from.to_vector<float>(), norms = y.to_vector<float>(),
+                               dy = dense(given).to_vector<float>();
+      std::vector<float> dx(elements.size());
       const int64_t count = from.size(1);
       for (int64_t i = 0; i < from.size(0); ++i) {
-        row_gradient(ord, from.data<float>() + i * count, count, y.data<float>()[i], dy.data<float>()[i],
-                     dx.data<float>() + i * count);
+        const auto row = static_cast<size_t>(i);
+        row_gradient(ord, elements.data() + i * count, count, norms[row], dy[row], dx.data() + i * count);
       }
-      return Gradients{dx};
+      return Gradients{Tensor::from(dx, from.shape(), from.device())};
     });
   }
   return out;
@@ -253,7 +262,7 @@ MatrixNorm matrix_norm_from_number(double ord) {
 
 Tensor vector_norm(const Tensor& given, double ord, std::span<const int> axes, bool keep) {
   check_inputs("vector_norm", {{"x", given}});
-  check(given.device().name() == "cpu", "vector_norm", "expected x on a CPU, got it on {}", given.device().name());
+  check_device("vector_norm", {"x", given});
   check(!std::isnan(ord), "vector_norm", "expected ord to be a number, got NaN");
   const Tensor x = promoted(given);
   const Arrangement to = arranged("vector_norm", x, axes, keep);

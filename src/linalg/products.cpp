@@ -9,9 +9,11 @@
 
 #include "linalg/inputs.h"
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
 #include "linalg/routines.h"
 #include "ops/copy.h"
 #include "ops/view.h"
+#include "tern/elementwise.h"
 #include "tern/linalg.h"
 #include "tern/ops.h"
 
@@ -32,7 +34,7 @@ Tensor diagonal_view(const Tensor& x, int64_t offset) {
 }  // namespace
 
 Tensor product(const Tensor& a, const Tensor& b) {
-  if (a.dtype() == DType::f32) return tern::matmul(a, b);
+  if (a.dtype() == DType::f32 || on_device::holds(a)) return tern::matmul(a, b);
   const Shape a_batch = leading(a.shape(), 2), b_batch = leading(b.shape(), 2);
   const Shape batch = broadcast_shapes("matmul", a_batch, b_batch);
   const std::vector<int64_t> of_a = broadcast_indices(a_batch, batch), of_b = broadcast_indices(b_batch, batch);
@@ -52,6 +54,8 @@ Tensor product(const Tensor& a, const Tensor& b) {
   });
   return c;
 }
+
+Tensor adjoint(const Tensor& x) { return transpose(is_complex(x.dtype()) ? conj(x) : x); }
 
 Tensor identity(const Shape& batch, int64_t n, DType dtype, const Device& device) {
   const Tensor out = Tensor::zeros(with_axes(batch, {n, n}), dtype, device);

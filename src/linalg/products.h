@@ -9,6 +9,9 @@ namespace tern::linalg {
 // a·b of matrices of one dtype, whose batches broadcast; differentiable in f32, where it is matmul().
 Tensor product(const Tensor& a, const Tensor& b);
 
+// xᴴ of the last two axes; a view of real x.
+Tensor adjoint(const Tensor& x);
+
 // The identity [n, n] for each matrix of the batch.
 Tensor identity(const Shape& batch, int64_t n, DType dtype, const Device& device);
 

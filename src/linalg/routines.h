@@ -216,6 +216,21 @@ class HermitianEigen {
   std::vector<Integer> integers_;
 };
 
+// Complex vectors from those of a real matrix, both one after the other: of a conjugate pair of values, LAPACK stores
+// the real parts of the first's vector, then the imaginary ones. `imaginary` has the values' imaginary parts.
+template <class R>
+void unpack_pairs(const R* imaginary, const R* packed, int64_t n, std::complex<R>* vectors) {
+  for (int64_t j = 0; j < n; ++j) {
+    const bool pair = imaginary[j] > 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const R re = packed[j * n + i], im = pair ? packed[(j + 1) * n + i] : R(0);
+      vectors[j * n + i] = {re, im};
+      if (pair) vectors[(j + 1) * n + i] = {re, -im};
+    }
+    j += pair ? 1 : 0;
+  }
+}
+
 // Eigenvalues of any square matrices, and with `vectors` their right eigenvectors, as complex numbers. a is lost.
 template <class T>
 class GeneralEigen {
@@ -240,7 +255,7 @@ class GeneralEigen {
     const Integer info = call(a, values, vectors, work_.data(), size_);
     if constexpr (!is_complex_type<T>) {
       for (Integer i = 0; i < n_; ++i) values[i] = {real(i), imaginary(i)};
-      if (vectors != nullptr) unpack(vectors);
+      if (vectors != nullptr) unpack_pairs(reals_.data() + n_, vectors_.data(), int64_t{n_}, vectors);
     }
     return info;
   }
@@ -261,20 +276,6 @@ class GeneralEigen {
                        work, &size, &info, 1, 1);
     }
     return info;
-  }
-
-  // Of a conjugate pair of values, LAPACK stores the real parts of the first's vector, then the imaginary ones.
-  void unpack(Complex* vectors) const {
-    const auto n = static_cast<size_t>(n_);
-    for (size_t j = 0; j < n; ++j) {
-      const bool pair = imaginary(static_cast<Integer>(j)) > 0;
-      for (size_t i = 0; i < n; ++i) {
-        const T re = vectors_[j * n + i], im = pair ? vectors_[(j + 1) * n + i] : T(0);
-        vectors[j * n + i] = {re, im};
-        if (pair) vectors[(j + 1) * n + i] = {re, -im};
-      }
-      j += pair ? 1 : 0;
-    }
   }
 
   char job_;

@@ -10,7 +10,10 @@
 #include "linalg/inputs.h"
 #include "linalg/inverse.h"
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
+#include "linalg/products.h"
 #include "linalg/routines.h"
+#include "linalg/singular_weights.h"
 #include "ops/copy.h"
 #include "ops/gradients.h"
 #include "tern/linalg.h"
@@ -113,32 +116,10 @@ std::vector<double> tolerances(const char* op, const Tensor& x, const Tensor& rt
 Svd singular_or_hermitian(const Tensor& x, bool hermitian) {
   if (!hermitian) return svd(x, false);
   const Eigen eigen = eigh(x);
-  const Svd out = {eigen.vectors, clone(eigen.values), Tensor::empty(x.shape(), eigen.vectors.dtype(), x.device())};
-  const Matrices of(x.shape());
-  for_element_type(out.u.dtype(), [&]<class T>() {
-    const int64_t n = of.rows;
-    for (int64_t i = 0; i < of.count; ++i) {
-      Real<T>* const s = out.s.data<Real<T>>() + i * n;
-      const T* const u = out.u.data<T>() + i * n * n;
-      T* const vh = out.vh.data<T>() + i * n * n;
-      for (int64_t j = 0; j < n; ++j) {
-        for (int64_t k = 0; k < n; ++k) {
-          T value = u[k * n + j];
-          if constexpr (is_complex_type<T>) value = std::conj(value);
-          vh[j * n + k] = s[j] < 0 ? -value : value;
-        }
-        s[j] = std::abs(s[j]);
-      }
-    }
-  });
-  return out;
-}
-
-template <class R>
-R largest_of(const R* s, int64_t count) {
-  R largest = 0;
-  for (int64_t i = 0; i < count; ++i) largest = std::max(largest, s[i]);
-  return largest;
+  const auto number = [&](double value) { return Tensor::full({}, value, eigen.values.dtype(), x.device()); };
+  const Tensor signs = where(less(eigen.values, number(0)), number(-1), number(1));
+  const Tensor vh = mul(adjoint(eigen.vectors), cast(unsqueeze(signs, -1), eigen.vectors.dtype()));
+  return {eigen.vectors, abs(eigen.values), vh};
 }
 
 // From singular values in descending order; infinite where the least is 0.
@@ -179,9 +160,14 @@ Svd svd(const Tensor& given, bool full_matrices) {
     copy_into(expand(Tensor::full({}, 1, DType::f32, x.device()), ones.shape()), ones);
     return out;
   };
-  const Svd out = {factor(of.rows, left), empty_values(x), factor(right, of.columns)};
+  Svd out = {factor(of.rows, left), empty_values(x), factor(right, of.columns)};
   if (!nothing) {
-    for_element_type(x.dtype(), [&]<class T>() { svd_of<T>("svd", x, full_matrices ? 'A' : 'S', out); });
+    const char job = full_matrices ? 'A' : 'S';
+    if (on_device::holds(x)) {
+      out = on_device::svd("svd", x.detach(), job);
+    } else {
+      for_element_type(x.dtype(), [&]<class T>() { svd_of<T>("svd", x, job, out); });
+    }
   }
   if (!full_matrices) record_svd(x, out);
   return out;
@@ -191,6 +177,7 @@ Tensor svdvals(const Tensor& given) {
   check_matrices("svdvals", {"x", given});
   if (needs_grad(given)) return svd(given, false).s;
   const Tensor x = promoted(given);
+  if (on_device::holds(x)) return on_device::svd("svdvals", x, 'N').s;
   const Svd out = {{}, empty_values(x), {}};
   for_element_type(x.dtype(), [&]<class T>() { svd_of<T>("svdvals", x, 'N', out); });
   return out.s;
@@ -201,25 +188,8 @@ Tensor pinv(const Tensor& x, const Tensor& rtol, bool hermitian) {
   if (hermitian) check_square("pinv", {"x", x});
   const std::vector<double> limits = tolerances("pinv", x, rtol);
   const Svd factors = singular_or_hermitian(x.detach(), hermitian);
-  const Matrices of(x.shape());
-  const int m = of.rows, n = of.columns, k = of.smaller();
-  const Tensor out = Tensor::zeros(with_axes(of.batch, {n, m}), factors.u.dtype(), x.device());
-  for_element_type(out.dtype(), [&]<class T>() {
-    for_matrices(x.device(), of.count, work_of(of, 1), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const Real<T>* const s = factors.s.data<Real<T>>() + i * k;
-        T* const u = factors.u.data<T>() + i * m * k;
-        const double least = limits[static_cast<size_t>(i)] * static_cast<double>(largest_of(s, k));
-        for (int64_t j = 0; j < k; ++j) {
-          const Real<T> weight = static_cast<double>(s[j]) > least ? 1 / s[j] : Real<T>(0);
-          for (int64_t row = 0; row < m; ++row) u[row * k + j] *= weight;
-        }
-        // vhᴴ·uᴴ in row-major order is conj(u)·conj(vh) in column-major order, where u lies as uᵀ and vh as vhᵀ.
-        multiply('C', 'C', m, n, k, u, factors.vh.data<T>() + i * k * n, out.data<T>() + i * n * m);
-      }
-    });
-  });
-  return out;
+  const Tensor weights = cast(unsqueeze(weigh(factors.s, limits).weights, -2), factors.u.dtype());
+  return product(adjoint(factors.vh), adjoint(mul(factors.u, weights)));
 }
 
 Tensor pinv(const Tensor& x, std::optional<double> rtol, bool hermitian) {
@@ -230,19 +200,7 @@ Tensor pinv(const Tensor& x, std::optional<double> rtol, bool hermitian) {
 Tensor matrix_rank(const Tensor& x, const Tensor& rtol, bool hermitian) {
   check_matrices("matrix_rank", {"x", x});
   const std::vector<double> limits = tolerances("matrix_rank", x, rtol);
-  const Tensor values = hermitian ? eigvalsh(x.detach()) : svdvals(x.detach());
-  const Tensor out = Tensor::empty(leading(x.shape(), 2), DType::i64, x.device());
-  const int64_t k = values.size(-1);
-  for_element_type(values.dtype(), [&]<class T>() {
-    for (int64_t i = 0; i < out.numel(); ++i) {
-      std::vector<Real<T>> s(static_cast<size_t>(k));
-      for (int64_t j = 0; j < k; ++j) s[static_cast<size_t>(j)] = std::abs(values.data<Real<T>>()[i * k + j]);
-      const double least = limits[static_cast<size_t>(i)] * static_cast<double>(largest_of(s.data(), k));
-      out.data<int64_t>()[i] =
-          std::ranges::count_if(s, [&](Real<T> value) { return static_cast<double>(value) > least; });
-    }
-  });
-  return out;
+  return weigh(hermitian ? eigvalsh(x.detach()) : svdvals(x.detach()), limits).rank;
 }
 
 Tensor matrix_rank(const Tensor& x, std::optional<double> rtol, bool hermitian) {
@@ -260,19 +218,23 @@ Tensor cond(const Tensor& given, MatrixNorm ord) {
   const Tensor x = promoted(given.detach());
   const Matrices of(x.shape());
   check(of.smaller() > 0, "cond", "expected at least one row and column, got shape {}", x.shape());
-  const Tensor out = Tensor::empty(of.batch, real_dtype(x.dtype()), x.device());
   const Tensor s = by_values ? svdvals(x) : Tensor();
   const Tensor forth = by_values ? Tensor() : matrix_norm(x, ord);
   const Tensor back = by_values ? Tensor() : matrix_norm(inverse_or_infinity("cond", x), ord);
-  for_element_type(out.dtype(), [&]<class T>() {
+  return for_element_type(real_dtype(x.dtype()), [&]<class T>() {
     using R = Real<T>;
+    const auto numbers = [](const Tensor& of_matrices) {
+      return of_matrices.defined() ? of_matrices.to_vector<R>() : std::vector<R>();
+    };
+    const std::vector<R> values = numbers(s), norms = numbers(forth), inverse_norms = numbers(back);
     const int64_t k = of.smaller();
-    for (int64_t i = 0; i < of.count; ++i) {
-      out.data<R>()[i] = by_values ? cond_of_values(s.data<R>() + i * k, k, ord)
-                                   : cond_of_norms(forth.data<R>()[i], back.data<R>()[i]);
+    std::vector<R> out;
+    for (size_t i = 0; i < static_cast<size_t>(of.count); ++i) {
+      out.push_back(by_values ? cond_of_values(values.data() + static_cast<int64_t>(i) * k, k, ord)
+                              : cond_of_norms(norms[i], inverse_norms[i]));
     }
+    return Tensor::from(out, of.batch, x.device());
   });
-  return out;
 }
 
 }  // namespace tern::linalg

@@ -10,8 +10,10 @@
 #include "linalg/inverse.h"
 #include "linalg/masks.h"
 #include "linalg/matrices.h"
+#include "linalg/on_device.h"
 #include "linalg/routines.h"
 #include "linalg/scaled_product.h"
+#include "ops/copy.h"
 #include "ops/dims.h"
 #include "ops/gradients.h"
 #include "tern/linalg.h"
@@ -84,11 +86,10 @@ void record_solution(const char* op, const Tensor& a, const Tensor& b, const Ten
          });
 }
 
-Tensor solve_matrices(const Tensor& a, const Tensor& b) {
-  const Shape batch = broadcast_batch("solve", a, b);
+Tensor solved_by_lapack(const Tensor& a, const Tensor& b, const Shape& batch) {
   // Row-major a is aᵀ to LAPACK, so its factors solve a·x = b when they are asked for the transposed system.
   const Tensor lu = row_major(a, a.dtype());
-  const Tensor x = for_element_type(a.dtype(), [&]<class T>() {
+  return for_element_type(a.dtype(), [&]<class T>() {
     const Matrices of(a.shape());
     std::vector<Integer> pivots(static_cast<size_t>(of.count * of.rows));
     factor_all<T>("solve", a, lu, pivots.data());
@@ -97,28 +98,43 @@ Tensor solve_matrices(const Tensor& a, const Tensor& b) {
       solve_factored('T', of.rows, columns, lu.data<T>() + i * of.size(), pivots.data() + i * of.rows, right);
     });
   });
+}
+
+Tensor solve_matrices(const Tensor& a, const Tensor& b) {
+  const Shape batch = broadcast_batch("solve", a, b);
+  const Tensor x =
+      on_device::holds(a) ? on_device::solve(a.detach(), b.detach(), batch) : solved_by_lapack(a, b, batch);
   record_solution("solve", a, b, x, [](const Tensor& at, const Tensor& dx) { return solve(at, dx); });
   return x;
 }
 
-Tensor triangular_matrices(const Tensor& a, const Tensor& b, bool upper) {
-  const Shape batch = broadcast_batch("solve_triangular", a, b);
+void check_diagonal(const Tensor& a) {
+  for_element_type(a.dtype(), [&]<class T>() {
+    const std::vector<T> elements = dense(diagonal(a.detach())).to_vector<T>();
+    const auto zero = std::ranges::find(elements, T(0));
+    if (zero == elements.end()) return;
+    const int64_t at = zero - elements.begin(), n = a.size(-1);
+    fail_numerically("solve_triangular", "invertible matrices", {"a", a}, at / n,
+                     fmt::format("is singular: element {} of its diagonal is 0", at % n));
+  });
+}
+
+Tensor triangular_by_lapack(const Tensor& a, const Tensor& b, const Shape& batch, bool upper) {
   const Tensor rows = row_major(a, a.dtype());
-  const Tensor x = for_element_type(a.dtype(), [&]<class T>() {
+  return for_element_type(a.dtype(), [&]<class T>() {
     const Matrices of(a.shape());
-    for (int64_t i = 0; i < of.count; ++i) {
-      const T* const matrix = rows.data<T>() + i * of.size();
-      for (int64_t j = 0; j < of.rows; ++j) {
-        if (matrix[j * of.rows + j] != T(0)) continue;
-        fail_numerically("solve_triangular", "invertible matrices", {"a", a}, i,
-                         fmt::format("is singular: element {} of its diagonal is 0", j));
-      }
-    }
     const auto columns = static_cast<Integer>(b.size(-1));
     return solve_all<T>(b, a.dtype(), of.batch, batch, [&](int64_t i, T* right) {
       solve_triangle(upper ? 'L' : 'U', 'T', of.rows, columns, rows.data<T>() + i * of.size(), right);
     });
   });
+}
+
+Tensor triangular_matrices(const Tensor& a, const Tensor& b, bool upper) {
+  const Shape batch = broadcast_batch("solve_triangular", a, b);
+  check_diagonal(a);
+  const Tensor x = on_device::holds(a) ? on_device::solve_triangular(a.detach(), b.detach(), batch, upper)
+                                       : triangular_by_lapack(a, b, batch, upper);
   if (needs_grad(a, b)) {
     // As of solve, and what is not read has no gradient.
     record(x, "solve_triangular", {a, b},
@@ -143,20 +159,31 @@ Tensor for_right_sides(const Tensor& a, const Tensor& b, F&& f) {
   return squeeze(f(left, unsqueeze(right, -1)), -1);
 }
 
-// The determinant from LU factors: the product of the pivots, negated by each exchange of rows.
-template <class T>
-ScaledProduct<T> product_of_pivots(const T* lu, const Integer* pivots, int64_t n) {
+// The determinant from LU factors: the product of the pivots, which are `step` elements apart, negated by each exchange
+// of rows.
+template <class T, class Row>
+ScaledProduct<T> product_of_pivots(const T* diagonal, int64_t step, const Row* pivots, int64_t n) {
   ScaledProduct<T> out;
   for (int64_t i = 0; i < n; ++i) {
-    out.multiply(lu[i * n + i]);
+    out.multiply(diagonal[i * step]);
     if (pivots[i] != i + 1) out.negate();
   }
   return out;
 }
 
+template <class T, class Take>
+void determinants_on_device(const char* op, const Tensor& x, const Take& take) {
+  const on_device::Pivots<T> pivots = on_device::pivots_of<T>(op, x.detach());
+  const int64_t n = x.size(-1);
+  for (int64_t i = 0; i < leading(x.shape(), 2).numel(); ++i) {
+    take(i, product_of_pivots(pivots.diagonal.data() + i * n, 1, pivots.rows.data() + i * n, n));
+  }
+}
+
 // Calls take(index, product of the pivots) for each matrix.
 template <class T, class Take>
 void determinants(const char* op, const Tensor& x, const Take& take) {
+  if (on_device::holds(x)) return determinants_on_device<T>(op, x, take);
   const Tensor work = row_major(x, x.dtype());  // its transpose has the same determinant
   const Matrices of(x.shape());
   for_matrices(x.device(), of.count, cube(of.rows) / 3, [&](int64_t begin, int64_t end) {
@@ -165,7 +192,7 @@ void determinants(const char* op, const Tensor& x, const Take& take) {
       T* const a = work.data<T>() + i * of.size();
       check_finite(op, {"x", x}, a, of.size(), i);
       factor_lu(of.rows, of.rows, a, pivots.data());
-      take(i, product_of_pivots(a, pivots.data(), of.rows));
+      take(i, product_of_pivots(a, of.rows + 1, pivots.data(), of.rows));
     }
   });
 }
@@ -176,18 +203,20 @@ Tensor transposed_adjugate(const Tensor& x) {
   const Svd factors = svd(x, false);
   const int64_t n = x.size(-1), count = leading(x.shape(), 2).numel();
   const Tensor orientation = det(tern::matmul(factors.u, factors.vh));
-  const Tensor weight = Tensor::empty(factors.s.shape(), DType::f32, x.device());
+  const std::vector<float> values = factors.s.to_vector<float>(), orientations = orientation.to_vector<float>();
+  std::vector<float> weights;
   for (int64_t i = 0; i < count; ++i) {
-    const float* const s = factors.s.data<float>() + i * n;
-    const float sign = orientation.data<float>()[i] < 0 ? -1.0f : 1.0f;
+    const float* const s = values.data() + i * n;
+    const float sign = orientations[static_cast<size_t>(i)] < 0 ? -1.0f : 1.0f;
     for (int64_t j = 0; j < n; ++j) {
       ScaledProduct<float> others;
       for (int64_t k = 0; k < n; ++k) {
         if (k != j) others.multiply(s[k]);
       }
-      weight.data<float>()[i * n + j] = sign * others.value();
+      weights.push_back(sign * others.value());
     }
   }
+  const Tensor weight = Tensor::from(weights, factors.s.shape(), x.device());
   return tern::matmul(mul(factors.u, unsqueeze(weight, -2)), factors.vh);
 }
 
@@ -224,6 +253,7 @@ Tensor per_matrix(const Tensor& dy) { return unsqueeze(unsqueeze(dy, -1), -1); }
 LuFactors lu_factor(const Tensor& x) {
   check_square("lu_factor", {"x", x});
   const DType dtype = computed_dtype(x.dtype());
+  if (on_device::holds(x)) return on_device::lu_factor(cast(x.detach(), dtype));
   const Tensor work = column_major(x, dtype);
   const Tensor pivots = Tensor::empty(leading(work.shape(), 1), DType::i32, x.device());
   for_element_type(dtype, [&]<class T>() { factor_all<T>("lu_factor", x, work, pivots.data<int32_t>()); });
@@ -243,13 +273,14 @@ Tensor lu_solve(const LuFactors& factors, const Tensor& b) {
       check(pivot >= 0 && pivot < n, "lu_solve", "expected pivots in [0, {}), got {}", n, pivot);
       ++pivot;
     }
+    const Shape batch = broadcast_batch("lu_solve", lu, right);
+    if (on_device::holds(lu)) return on_device::lu_solve(lu.detach(), pivots, right.detach(), batch);
     const Tensor work = column_major(lu, lu.dtype());
     return for_element_type(lu.dtype(), [&]<class T>() {
       const auto columns = static_cast<Integer>(right.size(-1));
-      return solve_all<T>(right, lu.dtype(), leading(lu.shape(), 2), broadcast_batch("lu_solve", lu, right),
-                          [&](int64_t i, T* x) {
-                            solve_factored('N', n, columns, work.data<T>() + i * n * n, pivots.data() + i * n, x);
-                          });
+      return solve_all<T>(right, lu.dtype(), leading(lu.shape(), 2), batch, [&](int64_t i, T* x) {
+        solve_factored('N', n, columns, work.data<T>() + i * n * n, pivots.data() + i * n, x);
+      });
     });
   });
 }
@@ -268,10 +299,11 @@ Tensor solve_triangular(const Tensor& a, const Tensor& b, bool upper) {
 Tensor inv(const Tensor& given) {
   check_square("inv", {"x", given});
   const Tensor x = promoted(given);
-  const Tensor y = inverses("inv", x, [&](int64_t index, Integer pivot) {
-    fail_numerically("inv", "invertible matrices", {"x", x}, index,
-                     fmt::format("is singular: its pivot {} is 0", pivot));
-  });
+  const Tensor y = on_device::holds(x) ? on_device::inverses("inv", x.detach(), false)
+                                       : inverses("inv", x, [&](int64_t index, Integer pivot) {
+                                           fail_numerically("inv", "invertible matrices", {"x", x}, index,
+                                                            fmt::format("is singular: its pivot {} is 0", pivot));
+                                         });
   if (needs_grad(x)) {
     // dx = -yᵀ·dy·yᵀ (Giles 2008, 2.2.3).
     record(y, "inv", {x}, [y = saved(y)](const Tensor& dy) {
@@ -282,6 +314,7 @@ Tensor inv(const Tensor& given) {
 }
 
 Tensor inverse_or_infinity(const char* op, const Tensor& x) {
+  if (on_device::holds(x)) return on_device::inverses(op, x.detach(), true);
   std::vector<char> singular(static_cast<size_t>(leading(x.shape(), 2).numel()));
   const Tensor y = inverses(op, x, [&](int64_t index, Integer) { singular[static_cast<size_t>(index)] = 1; });
   const Matrices of(x.shape());
@@ -297,9 +330,13 @@ Tensor inverse_or_infinity(const char* op, const Tensor& x) {
 Tensor det(const Tensor& given) {
   check_square("det", {"x", given});
   const Tensor x = promoted(given);
-  const Tensor out = Tensor::empty(leading(x.shape(), 2), x.dtype(), x.device());
-  for_element_type(x.dtype(), [&]<class T>() {
-    determinants<T>("det", x, [&](int64_t i, const ScaledProduct<T>& product) { out.data<T>()[i] = product.value(); });
+  const Shape batch = leading(x.shape(), 2);
+  const Tensor out = for_element_type(x.dtype(), [&]<class T>() {
+    std::vector<T> values(static_cast<size_t>(batch.numel()));
+    determinants<T>("det", x, [&](int64_t i, const ScaledProduct<T>& product) {
+      values[static_cast<size_t>(i)] = product.value();
+    });
+    return Tensor::from(values, batch, x.device());
   });
   if (needs_grad(x)) {
     record(out, "det", {x},
@@ -312,13 +349,14 @@ Slogdet slogdet(const Tensor& given) {
   check_square("slogdet", {"x", given});
   const Tensor x = promoted(given);
   const Shape batch = leading(x.shape(), 2);
-  const Slogdet out = {Tensor::empty(batch, x.dtype(), x.device()),
-                       Tensor::empty(batch, real_dtype(x.dtype()), x.device())};
-  for_element_type(x.dtype(), [&]<class T>() {
+  const Slogdet out = for_element_type(x.dtype(), [&]<class T>() {
+    std::vector<T> signs(static_cast<size_t>(batch.numel()));
+    std::vector<Real<T>> logarithms(signs.size());
     determinants<T>("slogdet", x, [&](int64_t i, const ScaledProduct<T>& product) {
-      out.sign.data<T>()[i] = product.sign();
-      out.logabsdet.data<Real<T>>()[i] = product.log_modulus();
+      signs[static_cast<size_t>(i)] = product.sign();
+      logarithms[static_cast<size_t>(i)] = product.log_modulus();
     });
+    return Slogdet{Tensor::from(signs, batch, x.device()), Tensor::from(logarithms, batch, x.device())};
   });
   if (needs_grad(x)) {
     // d log|det x| = x⁻ᵀ (Giles 2008, 2.2.4, divided by the determinant).

@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "linalg/linalg_device.h"
 #include "linalg/residuals.h"
 #include "support/fails_with.h"
 
@@ -17,7 +18,7 @@ using namespace testing;
 using linalg::MatrixNorm;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = linalg_device();
   return device;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "linalg/jacobi.h"
+#include "linalg/linalg_device.h"
 #include "linalg/matrix_market.h"
 #include "linalg/residuals.h"
 
@@ -13,7 +14,7 @@ namespace {
 using namespace testing;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = linalg_device();
   return device;
 }
 

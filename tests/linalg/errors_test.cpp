@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 
+#include "linalg/linalg_device.h"
 #include "support/fails_with.h"
 #include "tern/linalg.h"
 #include "tern/ops.h"
@@ -14,10 +15,11 @@ namespace tern {
 namespace {
 
 using testing::fails_with;
+using testing::linalg_device;
 using Function = std::function<void(const Tensor&)>;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = linalg_device();
   return device;
 }
 

@@ -2,6 +2,7 @@
 // Factorizations and what rests on them, by LAPACK's residuals on every kind of matrix in every precision.
 #include <gtest/gtest.h>
 
+#include "linalg/linalg_device.h"
 #include "linalg/residuals.h"
 #include "support/test_device.h"
 
@@ -12,7 +13,7 @@ using namespace testing;
 using linalg::QrMode;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = linalg_device();
   return device;
 }
 

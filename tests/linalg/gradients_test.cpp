@@ -7,6 +7,7 @@
 #include <string>
 
 #include "linalg/cases.h"
+#include "linalg/linalg_device.h"
 #include "support/fails_with.h"
 #include "tern/linalg.h"
 #include "tern/ops.h"
@@ -19,7 +20,7 @@ using linalg::MatrixNorm;
 using Tensors = std::vector<Tensor>;
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = linalg_device();
   return device;
 }
 

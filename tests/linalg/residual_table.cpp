@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "linalg/linalg_device.h"
 #include "linalg/matrix_market.h"
 #include "linalg/residuals.h"
 
@@ -14,7 +15,7 @@ namespace tern::testing {
 namespace {
 
 const Device& cpu() {
-  static const Device device = Device::open("cpu");
+  static const Device device = linalg_device();
   return device;
 }
 

@@ -7,12 +7,12 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "device/backend.h"
 #include "support/test_device.h"
+#include "support/wrapped_cpu.h"
 
 namespace tern::testing {
 
@@ -172,32 +172,12 @@ inline void drawn_scores(const Exec&, const DrawnScoresArgs& args) noexcept {
   }
 }
 
-class SearchingBackend final : public Backend {
+class SearchingBackend final : public WrappedCpu {
  public:
-  explicit SearchingBackend(Device cpu) : cpu_(std::move(cpu)), table_(cpu_.backend().kernels()) {
-    plain_kernels() = &cpu_.backend().kernels();
-    static_cast<ScoreKernels&>(table_) = {leading_scores, linear_pairs, surviving_scores, best_scores, drawn_scores};
-    kernels_ = &table_;
-    exec_ = cpu_.backend().exec();
+  explicit SearchingBackend(const Device& cpu) : WrappedCpu(cpu, "searches") {
+    plain_kernels() = &cpu.backend().kernels();
+    static_cast<ScoreKernels&>(table()) = {leading_scores, linear_pairs, surviving_scores, best_scores, drawn_scores};
   }
-
-  std::string_view name() const override { return cpu_.name(); }
-  std::string description() const override { return cpu_.description() + " that searches"; }
-  std::string_view isa() const override { return cpu_.isa(); }
-  int threads() const override { return cpu_.threads(); }
-  void* allocate(size_t bytes) override { return cpu_.memory().allocate(bytes); }
-  void release(void* data, size_t bytes) noexcept override { cpu_.memory().release(data, bytes); }
-  MemoryStatistics statistics() const override { return cpu_.memory_statistics(); }
-  void trim() override { cpu_.trim_memory(); }
-  void zero(void* to, size_t bytes) override { cpu_.memory().zero(to, bytes); }
-  void copy_to_device(void* to, const void* from, size_t bytes) override {
-    cpu_.memory().copy_to_device(to, from, bytes);
-  }
-  void copy_to_host(void* to, const void* from, size_t bytes) override { cpu_.memory().copy_to_host(to, from, bytes); }
-
- private:
-  Device cpu_;
-  Kernels table_;
 };
 
 }  // namespace searching
