@@ -5,7 +5,7 @@
 //   four elements a block, one word each: uniform in f32, exponential in f32, integers of a range up to 2^32;
 //   two a block, two words each (the first the upper half): uniform in f64, exponential in f64, chance, other integers;
 //   normals come in pairs, made of two numbers: two pairs a block in f32, one in f64.
-// Logarithms, sines and cosines are our own series in double, of + - * / alone (generic/array_random.inl).
+// Logarithms, sines and cosines are our own series in double, of + - * / alone (base/random_numbers.h).
 #pragma once
 
 #include "device/kernels.h"

@@ -25,10 +25,9 @@ using Tensors = std::vector<Tensor>;
 
 constexpr DType kFloats[] = {DType::f32, DType::f64, DType::f16, DType::bf16};
 
-class CastGradient : public testing::ArrayTest {};
 
 // A conversion rounds, which has no derivative to speak of: the gradient is that of no conversion at all.
-TEST_F(CastGradient, IsPassedOnBetweenAllFloats) {
+TEST(CastGradient, IsPassedOnBetweenAllFloats) {
   const Tensor weight = Tensor::from({3.0f, -1.0f, 0.125f}, {3}, cpu());
   for (const DType from : {DType::f32, DType::f16, DType::bf16}) {
     for (const DType through : kFloats) {
@@ -46,7 +45,7 @@ TEST_F(CastGradient, IsPassedOnBetweenAllFloats) {
 }
 
 // f32 functions with a piece of f64 in them that only moves and adds: against differences.
-TEST_F(CastGradient, OfWhatF64MovesAndAdds) {
+TEST(CastGradient, OfWhatF64MovesAndAdds) {
   const Tensor x = Tensor::from({0.5f, -1.25f, 2.0f, 0.75f, -0.5f, 1.5f}, {2, 3}, cpu());
   const auto agrees = [&](const std::function<Tensor(const Tensor&)>& f) {
     return gradients_agree([&](const Tensors& in) { return square(cast(f(cast(in[0], DType::f64)), DType::f32)); },
@@ -62,7 +61,7 @@ TEST_F(CastGradient, OfWhatF64MovesAndAdds) {
       [](const Tensors& in) { return square(cast(sum(in[0], {}, false, DType::f64), DType::f32)); }, {x}));
 }
 
-TEST_F(CastGradient, IsRefusedByWhatComputesInF64) {
+TEST(CastGradient, IsRefusedByWhatComputesInF64) {
   const Tensor x = cast(Tensor::from({4.0f, 1.0f, 1.0f, 3.0f}, {2, 2}, cpu()).set_requires_grad(), DType::f64);
   const Tensor plain = x.detach();
   const std::pair<const char*, std::function<Tensor()>> computations[] = {
@@ -89,7 +88,7 @@ TEST_F(CastGradient, IsRefusedByWhatComputesInF64) {
   EXPECT_NO_THROW(exp(x.detach()));
 }
 
-TEST_F(CastGradient, OfF64IsF32) {
+TEST(CastGradient, OfF64IsF32) {
   const Tensor y = cast(Tensor::from({1.0f}, {1}, cpu()).set_requires_grad(), DType::f64);
   EXPECT_TRUE(fails_with("[backward] expected a gradient f32 [1] on the output's device, got f64 [1]",
                          [&] { backward(y, Tensor::full({1}, 1, DType::f64, cpu())); }));

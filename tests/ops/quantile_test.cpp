@@ -22,7 +22,6 @@ using Axes = std::vector<int>;
 using Doubles = std::vector<double>;
 using Method = QuantileMethod;
 
-class Quantile : public testing::ArrayTest {};
 
 // The paper's Q(p): x[j] and x[j + 1] of the elements numbered from 1, with j = floor(n·p + m) and weight g or, for the
 // discontinuous kinds, 0, 1/2 or 1.
@@ -41,7 +40,7 @@ double by_the_paper(Doubles x, double p, int kind) {
   return element(j) * (1 - weight) + element(j + 1) * weight;
 }
 
-TEST_F(Quantile, EveryKindOfThePaper) {
+TEST(Quantile, EveryKindOfThePaper) {
   constexpr Method kinds[] = {Method::inverted_cdf,
                               Method::averaged_inverted_cdf,
                               Method::closest_observation,
@@ -66,7 +65,7 @@ TEST_F(Quantile, EveryKindOfThePaper) {
   }
 }
 
-TEST_F(Quantile, VariantsOfLinear) {
+TEST(Quantile, VariantsOfLinear) {
   const Tensor x = Tensor::from<float>({4, 1, 3, 2}, {4}, cpu());
   EXPECT_EQ(quantile(x, 0.4, {}, false, Method::lower).item(), 2);
   EXPECT_EQ(quantile(x, 0.4, {}, false, Method::higher).item(), 3);
@@ -77,7 +76,7 @@ TEST_F(Quantile, VariantsOfLinear) {
   EXPECT_EQ(median(x).item(), 2.5);
 }
 
-TEST_F(Quantile, AxesAndSeveral) {
+TEST(Quantile, AxesAndSeveral) {
   const Tensor x = Tensor::from<float>({1, 9, 2, 8, 3, 7}, {3, 2}, cpu());
   EXPECT_EQ(median(x, Axes{0}).to_vector<float>(), (std::vector<float>{2, 8}));
   EXPECT_EQ(median(x, Axes{1}, true).shape(), (Shape{3, 1}));
@@ -94,7 +93,7 @@ TEST_F(Quantile, AxesAndSeveral) {
   }
 }
 
-TEST_F(Quantile, NanAndInfinity) {
+TEST(Quantile, NanAndInfinity) {
   const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
   const std::vector<float> y =
       median(Tensor::from<float>({1, nan, inf, inf, -inf, 2}, {3, 2}, cpu()), Axes{1}).to_vector<float>();
@@ -103,14 +102,14 @@ TEST_F(Quantile, NanAndInfinity) {
   EXPECT_EQ(y[2], -inf);
 }
 
-TEST_F(Quantile, Errors) {
+TEST(Quantile, Errors) {
   EXPECT_TRUE(fails_with("[quantile] expected q in [0, 1], got 1.5",
                          [] { quantile(Tensor::zeros({2}, DType::f32, cpu()), 1.5); }));
   EXPECT_TRUE(
       fails_with("[quantile] expected at least one element", [] { median(Tensor::zeros({0}, DType::f32, cpu())); }));
 }
 
-TEST_F(Quantile, Gradients) {
+TEST(Quantile, Gradients) {
   const Tensor x = Tensor::from<float>({0.5f, -1, 2, 0.25f, 3, -2, 1, 0}, {2, 4}, cpu());
   EXPECT_TRUE(gradients_agree([](const auto& t) { return median(t[0], Axes{1}); }, {x}));
   EXPECT_TRUE(gradients_agree([](const auto& t) { return quantile(t[0], 0.3); }, {x}));

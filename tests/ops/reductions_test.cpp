@@ -28,7 +28,6 @@ using testing::real_dtypes;
 
 using Axes = std::vector<int>;
 
-class Reductions : public testing::ArrayTest {};
 
 const std::vector<Shape>& shapes() {
   static const std::vector<Shape> list = {{}, {1}, {7}, {3, 5}, {2, 1, 17}, {5, 3, 2, 4}, {0}, {3, 0}, {0, 2, 3}};
@@ -85,7 +84,7 @@ bool comparable(const Numbers& x) {
   return true;
 }
 
-TEST_F(Reductions, SumAndProdOfEveryDtype) {
+TEST(Reductions, SumAndProdOfEveryDtype) {
   for (const DType dtype : real_dtypes()) {
     for_cases(dtype, [&](const Tensor& x, const Axes& axes, const auto& groups) {
       const Tensor s = sum(x, axes);
@@ -104,7 +103,7 @@ TEST_F(Reductions, SumAndProdOfEveryDtype) {
   }
 }
 
-TEST_F(Reductions, ExtremesOfEveryDtype) {
+TEST(Reductions, ExtremesOfEveryDtype) {
   for (const DType dtype : real_dtypes()) {
     for_cases(dtype, [&](const Tensor& x, const Axes& axes, const auto& groups) {
       if (!groups.empty() && groups[0].empty()) {
@@ -126,7 +125,7 @@ TEST_F(Reductions, ExtremesOfEveryDtype) {
   }
 }
 
-TEST_F(Reductions, TruthOfEveryDtype) {
+TEST(Reductions, TruthOfEveryDtype) {
   std::vector<DType> dtypes = real_dtypes();
   dtypes.push_back(DType::c64);
   dtypes.push_back(DType::c128);
@@ -143,7 +142,7 @@ TEST_F(Reductions, TruthOfEveryDtype) {
   }
 }
 
-TEST_F(Reductions, TruthOfWhatIsNoNumber) {
+TEST(Reductions, TruthOfWhatIsNoNumber) {
   using C = std::complex<double>;
   const Tensor x = Tensor::from<double>({kNan, -0.0, kInf, 0.0}, {4}, cpu());
   const Tensor z = Tensor::from<C>({C(0, 1), C(0, -0.0), C(kNan, 0)}, {3}, cpu());
@@ -154,7 +153,7 @@ TEST_F(Reductions, TruthOfWhatIsNoNumber) {
   EXPECT_EQ(any(slice(x, 0, 1, 4, 2)).item(), 0);
 }
 
-TEST_F(Reductions, MeansOfEveryDtype) {
+TEST(Reductions, MeansOfEveryDtype) {
   for (const DType dtype : real_dtypes()) {
     for_cases(dtype, [&](const Tensor& x, const Axes& axes, const auto& groups) {
       const Tensor y = mean(x, axes);
@@ -179,7 +178,7 @@ TEST_F(Reductions, MeansOfEveryDtype) {
   }
 }
 
-TEST_F(Reductions, IntegersWrapAndConvertFirst) {
+TEST(Reductions, IntegersWrapAndConvertFirst) {
   const Tensor bytes = Tensor::from<uint8_t>({200, 100, 3}, {3}, cpu());
   EXPECT_EQ(sum(bytes).dtype(), DType::u64);
   EXPECT_EQ(sum(bytes).item(), 303);
@@ -194,7 +193,7 @@ TEST_F(Reductions, IntegersWrapAndConvertFirst) {
   EXPECT_EQ(mean(Tensor::from<int64_t>({-3, -4}, {2}, cpu())).item(), -3.5);
 }
 
-TEST_F(Reductions, ComplexSumsAndProducts) {
+TEST(Reductions, ComplexSumsAndProducts) {
   using C = std::complex<double>;
   for (const int64_t n : {0, 1, 2, 15, 16, 17, 1000, 1025, 70001}) {
     std::vector<C> values;
@@ -222,7 +221,7 @@ TEST_F(Reductions, ComplexSumsAndProducts) {
 }
 
 // A NaN anywhere, of vectors and of columns, and where an extreme is the end of the range.
-TEST_F(Reductions, NanWinsAndEndsCount) {
+TEST(Reductions, NanWinsAndEndsCount) {
   for (const int64_t n : {1, 5, 31, 32, 33, 1023, 1025, 4099}) {
     for (const int64_t at : {int64_t{0}, n / 2, n - 1}) {
       for (const Shape& shape : {Shape{n, 1}, Shape{n, 3}}) {
@@ -243,7 +242,7 @@ TEST_F(Reductions, NanWinsAndEndsCount) {
   }
 }
 
-TEST_F(Reductions, LargeOnesAreShared) {
+TEST(Reductions, LargeOnesAreShared) {
   std::vector<double> values(300007);
   for (size_t i = 0; i < values.size(); ++i) values[i] = double(i * 37 % 1001) - 400;
   values[123456] = 5000;
@@ -260,7 +259,7 @@ TEST_F(Reductions, LargeOnesAreShared) {
 }
 
 // Squares of distances of up to 120 small numbers, in f64: what is left is the rounding to the dtype, twice in halves.
-TEST_F(Reductions, VariancesOfEveryDtype) {
+TEST(Reductions, VariancesOfEveryDtype) {
   for (const DType dtype : real_dtypes()) {
     for_cases(dtype, [&](const Tensor& x, const Axes& axes, const auto& groups) {
       const double epsilon = dtype == DType::bf16  ? 0x1p-8
@@ -289,7 +288,7 @@ TEST_F(Reductions, VariancesOfEveryDtype) {
 }
 
 // Where the numbers are far from 0, and the textbook's difference of squares would leave nothing.
-TEST_F(Reductions, VarianceFarFromZero) {
+TEST(Reductions, VarianceFarFromZero) {
   std::vector<double> values(10001);
   for (size_t i = 0; i < values.size(); ++i) values[i] = 1e9 + double(i % 3);
   EXPECT_NEAR(var(Tensor::from(values, {10001}, cpu())).item(), 2.0 / 3, 1e-4);
@@ -297,7 +296,7 @@ TEST_F(Reductions, VarianceFarFromZero) {
   EXPECT_EQ(var(narrow).item(), 0);  // all the same in f32
 }
 
-TEST_F(Reductions, StdAndLogsumexp) {
+TEST(Reductions, StdAndLogsumexp) {
   const Tensor x = Tensor::from<float>({1, 2, 3, 4}, {2, 2}, cpu());
   EXPECT_FLOAT_EQ(static_cast<float>(std(x).item()), std::sqrt(1.25f));
   EXPECT_EQ(std(x, Axes{1}, 1, true).shape(), (Shape{2, 1}));
@@ -314,7 +313,7 @@ TEST_F(Reductions, StdAndLogsumexp) {
             (std::vector<float>{-inf, -inf}));
 }
 
-TEST_F(Reductions, RunningSumsAndProductsOfEveryDtype) {
+TEST(Reductions, RunningSumsAndProductsOfEveryDtype) {
   for (const DType dtype : real_dtypes()) {
     for_cases(dtype, [&](const Tensor& x, const Axes& axes, const auto& groups) {
       if (axes.size() != 1) return;
@@ -348,7 +347,7 @@ TEST_F(Reductions, RunningSumsAndProductsOfEveryDtype) {
             (std::vector<uint8_t>{200, 44}));
 }
 
-TEST_F(Reductions, Differences) {
+TEST(Reductions, Differences) {
   const Tensor x = Tensor::from<int32_t>({1, 4, 9, 16, 30, 2}, {2, 3}, cpu());
   EXPECT_EQ(diff(x).to_vector<int32_t>(), (std::vector<int32_t>{3, 5, 14, -28}));
   EXPECT_EQ(diff(x, 0).to_vector<int32_t>(), (std::vector<int32_t>{15, 26, -7}));
@@ -360,7 +359,7 @@ TEST_F(Reductions, Differences) {
   EXPECT_TRUE(fails_with("[diff] expected n of 0 or more, got -1", [&] { diff(x, 0, -1); }));
 }
 
-TEST_F(Reductions, Errors) {
+TEST(Reductions, Errors) {
   const Tensor z = Tensor::zeros({2}, DType::c64, cpu());
   EXPECT_TRUE(fails_with("[max] expected x of a real dtype or bool, got c64", [&] { max(z); }));
   EXPECT_TRUE(fails_with("[argmin] expected x of a real dtype or bool, got c64", [&] { argmin(z, 0); }));
@@ -376,7 +375,7 @@ Tensor uneven(const Shape& shape) {
   return Tensor::from(values, shape, cpu());
 }
 
-TEST_F(Reductions, Gradients) {
+TEST(Reductions, Gradients) {
   EXPECT_TRUE(gradients_agree([](const auto& x) { return max(x[0], Axes{0, 2}); }, {uneven({2, 1, 3})}));
   EXPECT_TRUE(gradients_agree([](const auto& x) { return min(x[0]); }, {uneven({5})}));
   EXPECT_TRUE(gradients_agree([](const auto& x) { return prod(x[0], Axes{1}); }, {uneven({3, 4})}));
@@ -393,7 +392,7 @@ TEST_F(Reductions, Gradients) {
 }
 
 // One zero, two, and one at either end: where a quotient would be 0 / 0.
-TEST_F(Reductions, GradientsOfProductsWithZeros) {
+TEST(Reductions, GradientsOfProductsWithZeros) {
   for (const std::vector<float>& row : {std::vector<float>{2, 0, 3, -1}, {0, 2, 0, 3}, {2, 3, 5, 0}, {0, 0, 1, 2}}) {
     const Tensor x = Tensor::from(row, {4}, cpu());
     EXPECT_TRUE(gradients_agree([](const auto& t) { return cumulative_prod(t[0], 0); }, {x}));
@@ -409,7 +408,7 @@ TEST_F(Reductions, GradientsOfProductsWithZeros) {
   }
 }
 
-TEST_F(Reductions, GradientsOfHalvesAndConversions) {
+TEST(Reductions, GradientsOfHalvesAndConversions) {
   const Tensor x = cast(Tensor::from<float>({1, 2, 4}, {3}, cpu()), DType::bf16).set_requires_grad();
   backward(cast(prod(x), DType::f32));
   EXPECT_EQ(x.grad().to_vector<float>(), (std::vector<float>{8, 4, 2}));

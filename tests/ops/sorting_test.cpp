@@ -29,7 +29,6 @@ using testing::real_dtypes;
 
 using Places = std::vector<int64_t>;
 
-class Sorting : public testing::ArrayTest {};
 
 // The order that sorting.h promises.
 bool comes_first(Exact a, Exact b, bool descending) {
@@ -84,7 +83,7 @@ void expect_same(const Numbers& got, const Numbers& want) {
   }
 }
 
-TEST_F(Sorting, RowsOfEveryDtype) {
+TEST(Sorting, RowsOfEveryDtype) {
   for (const DType dtype : real_dtypes()) {
     for (const Kind kind : {Kind::few, Kind::many, Kind::rising, Kind::falling, Kind::near}) {
       for (const int64_t n : {0, 1, 2, 3, 39, 40, 41, 127, 1000, 40013}) {
@@ -101,7 +100,7 @@ TEST_F(Sorting, RowsOfEveryDtype) {
   }
 }
 
-TEST_F(Sorting, LongRowsOnAnyNumberOfThreads) {
+TEST(Sorting, LongRowsOnAnyNumberOfThreads) {
   for (const DType dtype : {DType::f32, DType::f64, DType::i64, DType::u8}) {
     for (const Kind kind : {Kind::few, Kind::many, Kind::rising, Kind::near}) {
       const Numbers values = numbers(made(kind, 100003, dtype, 5, cpu()));
@@ -117,7 +116,7 @@ TEST_F(Sorting, LongRowsOnAnyNumberOfThreads) {
   ASSERT_EQ(argsort(x, 0, true).to_vector<int64_t>(), naive_order(numbers(x), true));
 }
 
-TEST_F(Sorting, AnyAxisAndLayout) {
+TEST(Sorting, AnyAxisAndLayout) {
   const Shape shape{3, 4, 5};
   const Tensor x = testing::small_numbers(shape, DType::i32, 3, cpu());
   for (const Tensor& layout : testing::layouts(x)) {
@@ -141,7 +140,7 @@ TEST_F(Sorting, AnyAxisAndLayout) {
   EXPECT_EQ(sort(Tensor::zeros({3, 0}, DType::f32, cpu()), 0).shape(), (Shape{3, 0}));
 }
 
-TEST_F(Sorting, NansAreLastAndZerosEqual) {
+TEST(Sorting, NansAreLastAndZerosEqual) {
   for (const DType dtype : {DType::f16, DType::bf16, DType::f32, DType::f64}) {
     const Tensor x =
         cast(Tensor::from<double>({kNan, 0.0, -0.0, kInf, -1, -kNan, 0.0, -kInf, -0.0}, {9}, cpu()), dtype);
@@ -158,21 +157,21 @@ TEST_F(Sorting, NansAreLastAndZerosEqual) {
   }
 }
 
-TEST_F(Sorting, ComplexNumbersByRealThenImaginary) {
+TEST(Sorting, ComplexNumbersByRealThenImaginary) {
   using C = std::complex<float>;
   const Tensor x = Tensor::from<C>({C(2, 1), C(1, 5), C(2, -1), C(1, 5), C(0, 9)}, {5}, cpu());
   EXPECT_EQ(argsort(x).to_vector<int64_t>(), (Places{4, 1, 3, 2, 0}));
   EXPECT_EQ(sort(x, 0, true).to_vector<C>(), (std::vector<C>{C(2, 1), C(2, -1), C(1, 5), C(1, 5), C(0, 9)}));
 }
 
-TEST_F(Sorting, TopK) {
+TEST(Sorting, TopK) {
   const Tensor x = Tensor::from<float>({3, 1, 4, 1, 5}, {5}, cpu());
   EXPECT_EQ(topk(x, 2).values.to_vector<float>(), (std::vector<float>{5, 4}));
   EXPECT_EQ(topk(x, 3, 0, false).indices.to_vector<int64_t>(), (Places{1, 3, 0}));
   EXPECT_TRUE(fails_with("[topk] expected k in [0, 5], got 6", [&] { topk(x, 6); }));
 }
 
-TEST_F(Sorting, SearchesEveryDtype) {
+TEST(Sorting, SearchesEveryDtype) {
   for (const DType dtype : real_dtypes()) {
     for (const int64_t n : {0, 1, 2, 3, 8, 100}) {
       const Tensor x = made(Kind::few, n, dtype, 4, cpu()), order = argsort(x, 0), sorted = sort(x, 0);
@@ -194,7 +193,7 @@ TEST_F(Sorting, SearchesEveryDtype) {
   EXPECT_EQ(searchsorted(ends, ends, SearchSide::right).to_vector<int64_t>(), (Places{1, 2, 3, 4}));
 }
 
-TEST_F(Sorting, FindsWhatIsNotZero) {
+TEST(Sorting, FindsWhatIsNotZero) {
   for (const DType dtype : real_dtypes()) {
     for (const Shape& shape :
          {Shape{0}, Shape{1}, Shape{9}, Shape{3, 0}, Shape{2, 3, 4}, Shape{10007}, Shape{101, 97}, Shape{5000, 1, 2}}) {
@@ -219,7 +218,7 @@ TEST_F(Sorting, FindsWhatIsNotZero) {
       fails_with("[nonzero] expected x with at least 1 axes", [] { nonzero(Tensor::zeros({}, DType::f32, cpu())); }));
 }
 
-TEST_F(Sorting, SetsOfEveryDtype) {
+TEST(Sorting, SetsOfEveryDtype) {
   for (const DType dtype : real_dtypes()) {
     for (const Shape& shape : {Shape{}, Shape{0}, Shape{7}, Shape{3, 4}, Shape{50000}}) {
       const Tensor x = testing::small_numbers(shape, dtype, 2, cpu());
@@ -245,7 +244,7 @@ TEST_F(Sorting, SetsOfEveryDtype) {
   }
 }
 
-TEST_F(Sorting, SetsOfWhatIsNoNumber) {
+TEST(Sorting, SetsOfWhatIsNoNumber) {
   const UniqueAll u = unique_all(Tensor::from<double>({kNan, -0.0, 1, kNan, 0.0}, {5}, cpu()));
   EXPECT_EQ(u.counts.to_vector<int64_t>(), (Places{2, 1, 1, 1}));
   EXPECT_EQ(u.indices.to_vector<int64_t>(), (Places{1, 2, 0, 3}));
@@ -257,7 +256,7 @@ TEST_F(Sorting, SetsOfWhatIsNoNumber) {
   EXPECT_EQ(unique_values(Tensor::from<C>({C(0, 2), C(0, 2)}, {2}, cpu())).to_vector<C>(), std::vector<C>{C(0, 2)});
 }
 
-TEST_F(Sorting, IsIn) {
+TEST(Sorting, IsIn) {
   const Tensor x = Tensor::from<int64_t>({1, 2, 3, 4}, {2, 2}, cpu()),
                set = Tensor::from<int64_t>({4, 9, 2}, {3}, cpu());
   EXPECT_EQ(numbers(isin(x, set)), (Numbers{0, 1, 0, 1}));
@@ -267,13 +266,13 @@ TEST_F(Sorting, IsIn) {
   EXPECT_EQ(numbers(isin(f, Tensor::from<float>({nan, 0}, {2}, cpu()))), (Numbers{0, 0, 1}));
 }
 
-TEST_F(Sorting, SearchesPromote) {
+TEST(Sorting, SearchesPromote) {
   const Tensor x = Tensor::from<int32_t>({1, 2, 3}, {3}, cpu());
   EXPECT_EQ(searchsorted(x, Tensor::from<double>({1.5, 3}, {2}, cpu())).to_vector<int64_t>(), (Places{1, 2}));
   EXPECT_EQ(numbers(isin(Tensor::from<double>({1.5, 3, kNan}, {3}, cpu()), x)), (Numbers{0, 1, 0}));
 }
 
-TEST_F(Sorting, Errors) {
+TEST(Sorting, Errors) {
   const Tensor x = Tensor::zeros({4}, DType::f32, cpu());
   EXPECT_TRUE(fails_with("[sort] expected an axis in [-1, 1), got 1", [&] { sort(x, 1); }));
   EXPECT_TRUE(fails_with("[searchsorted] expected sorted with 1 axes", [&] { searchsorted(reshape(x, {2, 2}), x); }));
@@ -284,7 +283,7 @@ TEST_F(Sorting, Errors) {
   }));
 }
 
-TEST_F(Sorting, Gradients) {
+TEST(Sorting, Gradients) {
   const Tensor x = Tensor::from<float>({0.5f, -1, 2, 0.25f, 3, -2, 1, 0}, {2, 4}, cpu());
   for (const int axis : {0, 1}) {
     EXPECT_TRUE(gradients_agree([&](const auto& t) { return sort(t[0], axis, axis == 1); }, {x}));

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tests of the ops that need kernels for arrays begin with.
+// What tests of the ops on arrays of any dtype begin with.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "device/backend.h"
 #include "support/test_device.h"
 
 namespace tern::testing {
@@ -14,18 +13,10 @@ namespace tern::testing {
 inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kInf = std::numeric_limits<double>::infinity();
 
-// The device of a program's tests.
+// The device of a program's tests, by default a CPU.
 inline const Device& cpu() {
   static const Device device = test_device();
   return device;
 }
-
-// Kernels for arrays are a CPU's so far: elsewhere there is nothing to test.
-class ArrayTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (cpu().backend().kernels().array == nullptr) GTEST_SKIP() << "no kernels for arrays";
-  }
-};
 
 }  // namespace tern::testing

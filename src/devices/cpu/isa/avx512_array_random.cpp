@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/philox.h"
+#include "base/random_numbers.h"
 #include "device/array_kernels.h"
 #include "devices/cpu/isa/array_tables.h"
 
