@@ -9,7 +9,9 @@
 //
 // Errors. Wrong shapes, dtypes and devices throw Error, as everywhere. Input for which there is no result (singular,
 // not positive definite, not finite, no convergence) throws LinalgError, which names the matrix of the batch, the first
-// of them. Tensors are on a CPU.
+// of them.
+//
+// Devices. Tensors on a GPU are factored there, by cuSOLVER, whose choice it is where a result is not unique.
 //
 // Gradients. Functions marked "differentiable" are so for f32 (and bf16 and f16, which are cast); docs/linalg.md cites
 // their formulas and states how exact results are.

@@ -21,6 +21,7 @@
 #include "devices/cuda/pinned_staging.h"
 #include "devices/cuda/recording.h"
 #include "devices/cuda/small_copies.h"
+#include "devices/cuda/solver.h"
 #include "devices/cuda/tables.h"
 
 namespace tern::cuda {
@@ -42,6 +43,8 @@ Kernels all_kernels(const MixedKernels* mixed, bool hopper) {
   static_cast<ProbeKernels&>(all) = kProbe;
   all.name = "cuda";
   all.mixed = mixed;
+  all.array = &kArrays;
+  all.linalg = &kLinalg;
   return all;
 }
 
@@ -199,6 +202,13 @@ class CudaBackend final : public Backend {
     return recorder_.is_recording() ? recorder_.recorded_stream() : stream_.get();
   }
   Bf16Products& bf16_products() noexcept { return *bf16_products_; }
+  void open_solver() {
+    std::call_once(solver_once_, [&] {
+      make_current(ordinal_);
+      solver_.emplace();
+    });
+  }
+  Solver& solver() noexcept { return *solver_; }
   int ordinal() const noexcept { return ordinal_; }
   int multiprocessors() const noexcept { return properties_.multiProcessorCount; }
   int major() const noexcept { return properties_.major; }
@@ -255,6 +265,8 @@ class CudaBackend final : public Backend {
   Recorder recorder_;
   const Kernels table_;
   std::optional<Bf16Products> bf16_products_;  // where the precision is bf16
+  std::once_flag solver_once_;
+  std::optional<Solver> solver_;  // from its first use on
   ThreadPool threads_;
   const std::string isa_;
   std::atomic<size_t> blocks_ = 0, allocations_ = 0;
@@ -270,6 +282,10 @@ cudaStream_t stream_of(const Exec& exec) noexcept {
 }
 
 Bf16Products& bf16_products(const Exec& exec) noexcept { return CudaBackend::of(exec).bf16_products(); }
+
+void open_solver(const Exec& exec) { CudaBackend::of(exec).open_solver(); }
+
+Solver& solver_of(const Exec& exec) noexcept { return CudaBackend::of(exec).solver(); }
 
 int multiprocessors(const Exec& exec) noexcept { return CudaBackend::of(exec).multiprocessors(); }
 

@@ -4,6 +4,7 @@
 
 #include "devices/cuda/convert.cuh"
 #include "devices/cuda/early_launch.cuh"
+#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/pointwise.h"
 #include "devices/cuda/strided.cuh"
 
@@ -97,21 +98,6 @@ void transpose(const Exec& exec, const CopyArgs& args, int axis) {
       static_cast<const T*>(args.x), static_cast<T*>(args.y));
 }
 
-// Calls fn(T{}) with an unsigned type of `size` bytes.
-template <class Fn>
-void with_bits(size_t size, const Fn& fn) {
-  switch (size) {
-    case 1:
-      return fn(uint8_t{});
-    case 2:
-      return fn(uint16_t{});
-    case 4:
-      return fn(uint32_t{});
-    default:
-      return fn(uint64_t{});
-  }
-}
-
 // Between equal types. What is small is sooner copied by a kernel.
 void move(const Exec& exec, const CopyArgs& args) {
   constexpr size_t kLeastBytes = 1 << 20;
@@ -121,8 +107,10 @@ void move(const Exec& exec, const CopyArgs& args) {
   }
   with_bits(size, [&](auto bits) {
     using T = decltype(bits);
-    const int axis = transposed_axis(args);
-    axis < 0 ? copy_typed<T, T>(exec, args) : transpose<T>(exec, args, axis);
+    if constexpr (sizeof(T) <= sizeof(uint64_t)) {
+      const int axis = transposed_axis(args);
+      axis < 0 ? copy_typed<T, T>(exec, args) : transpose<T>(exec, args, axis);
+    }
   });
 }
 

@@ -15,7 +15,7 @@ namespace {
 void* open_library() {
   std::string why;
   void* const library =
-      open_shared_library({fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR), TERN_CUBLAS_LIBRARY}, why);
+      open_shared_library({fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR), TERN_CUBLASLT_LIBRARY}, why);
   check(library != nullptr, "cuda",
         "expected cuBLASLt {}, which products in bf16 need, on this machine (LD_LIBRARY_PATH names more places to look "
         "in), got none: {}",

@@ -4,12 +4,12 @@
 // everywhere costs no more than many that are rare.
 #include <algorithm>
 #include <bit>
-#include <cub/device/device_radix_sort.cuh>
 
 #include "devices/cuda/convert.cuh"
 #include "devices/cuda/mixed_entries.h"
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/pointwise.h"
+#include "devices/cuda/sorted_keys.h"
 
 namespace tern::cuda {
 namespace {
@@ -22,13 +22,6 @@ constexpr int kSegment = 32;  // sorted rows
 constexpr int kIdBits = 40;
 // Rows that are sorted at a time: the library counts them in int.
 constexpr int64_t kMostSorted = int64_t{1} << 30;
-
-__global__ void number_rows(int count, const int64_t* ids, uint64_t* keys, int* rows) {
-  for (int64_t i = thread_of_grid(); i < count; i += threads_of_grid()) {
-    keys[i] = static_cast<uint64_t>(ids[i]);
-    rows[i] = static_cast<int>(i);
-  }
-}
 
 // Rows in the order of their ids, of equal ones in their own.
 struct Sorted {
@@ -137,24 +130,10 @@ void add_sorted(const Exec& exec, const Sorted& sorted, const Rows<T>& args) {
 
 template <class T>
 void add(const Exec& exec, const Rows<T>& args) {
-  const auto count = static_cast<int>(args.count);
-  const auto size = static_cast<size_t>(count);
-  const Room keys(exec, 2 * size * sizeof(uint64_t), kName), rows(exec, 2 * size * sizeof(int), kName);
-  if (!keys || !rows) return;
-  uint64_t *const ids = keys.as<uint64_t>(), *const sorted_ids = ids + size;
-  int *const order = rows.as<int>(), *const sorted_order = order + size;
-  const cudaStream_t stream = stream_of(exec);
-  number_rows<<<blocks_for(count, kThreads), kThreads, 0, stream>>>(count, args.ids, ids, order);
-  const auto sort = [&](void* room, size_t& bytes) {
-    return cub::DeviceRadixSort::SortPairs(room, bytes, ids, sorted_ids, order, sorted_order, count, 0, args.id_bits,
-                                           stream);
-  };
-  size_t bytes = 0;
-  keep_error(exec, sort(nullptr, bytes), kName);
-  const Room room(exec, bytes, kName);
-  if (!room) return;
-  keep_error(exec, sort(room.as<void>(), bytes), kName);
-  const Sorted sorted = {count, sorted_ids, sorted_order};
+  const SortedKeys keys(exec, reinterpret_cast<const uint64_t*>(args.ids), static_cast<int>(args.count), args.id_bits,
+                        kName);
+  if (!keys) return;
+  const Sorted sorted = {keys.count(), keys.keys(), keys.positions()};
   constexpr int kWidth = kPackWidth<float>;
   const bool packs = args.cols % kWidth == 0 && hold_packs<kWidth>(args.x, args.y);
   packs ? add_sorted<kWidth>(exec, sorted, args) : add_sorted<1>(exec, sorted, args);

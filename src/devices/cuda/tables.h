@@ -2,7 +2,9 @@
 // The families of the CUDA device's kernel table, each from a file of its own.
 #pragma once
 
+#include "device/array_kernels.h"
 #include "device/kernels.h"
+#include "device/linalg_kernels.h"
 #include "device/mixed_kernels.h"
 
 namespace tern::cuda {
@@ -16,5 +18,7 @@ extern const AttentionKernels kAttention;
 extern const ScoreKernels kScores;
 extern const ProbeKernels kProbe;
 extern const MixedKernels kMixed;
+extern const ArrayKernels kArrays;
+extern const LinalgKernels kLinalg;
 
 }  // namespace tern::cuda
