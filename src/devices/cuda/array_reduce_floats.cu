@@ -78,6 +78,7 @@ struct SumSquares : FloatResults<Plus, double> {
 void sum(const Exec& exec, const ArrayReduceArgs& args) {
   switch (args.dtype) {
     case DType::f32:
+      if (args.result == DType::f32) return reduce_as(exec, args, FoldReals<Plus, float, float>(args));
       return reduce_as(exec, args, FoldReals<Plus, float, double>(args));
     case DType::f64:
       return reduce_as(exec, args, FoldReals<Plus, double, double>(args));
