@@ -20,7 +20,8 @@ static constexpr uint32_t kPhiloxSteps[2] = {0x9E3779B9u, 0xBB67AE85u};  // of t
 
 // One round on the words of a counter, or of many counters at once.
 static constexpr void philox_round(uint32_t& c0, uint32_t& c1, uint32_t& c2, uint32_t& c3, uint32_t k0, uint32_t k1) {
-  const uint64_t product0 = uint64_t{kPhiloxFactors[0]} * c0, product1 = uint64_t{kPhiloxFactors[1]} * c2;
+  constexpr uint64_t kFactor0 = kPhiloxFactors[0], kFactor1 = kPhiloxFactors[1];
+  const uint64_t product0 = kFactor0 * c0, product1 = kFactor1 * c2;
   c0 = static_cast<uint32_t>(product1 >> 32) ^ c1 ^ k0;
   c1 = static_cast<uint32_t>(product1);
   c2 = static_cast<uint32_t>(product0 >> 32) ^ c3 ^ k1;
@@ -31,8 +32,9 @@ static constexpr PhiloxBlock philox(PhiloxBlock counter, uint64_t key) {
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < kPhiloxRounds; ++round) {
     philox_round(counter.word[0], counter.word[1], counter.word[2], counter.word[3], k0, k1);
-    k0 += kPhiloxSteps[0];
-    k1 += kPhiloxSteps[1];
+    constexpr uint32_t kStep0 = kPhiloxSteps[0], kStep1 = kPhiloxSteps[1];  // a GPU has no array of the host's
+    k0 += kStep0;
+    k1 += kStep1;
   }
   return counter;
 }
