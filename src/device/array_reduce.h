@@ -21,7 +21,7 @@ inline constexpr size_t kReducePartialBytes = 16;
 
 // Reduces the middle axis of contiguous x [outer, extent, inner] to y [outer, inner]. By op, for x of `dtype`:
 //   sum, prod      y of `result`: an integer or bool to i64 (signed and bool) or u64 (unsigned), wrapping; sums of them
-//                  to f64, too; i32 to i32; f64, c64, c128 and (prod) f32 to their own; f32 to f64, in f64
+//                  to f64, too; i32 to i32; floats and complex numbers to their own; f32 to f64, too, in f64
 //   max, min       y of x's dtype, real numbers but halves, or bool; NaN if any is NaN
 //   argmax, argmin y i64, the index of the first of equals; a NaN wins
 //   any, all       y bool, of x != 0; any dtype (NaN is not 0; a complex number is 0 where both parts are)

@@ -7,6 +7,7 @@
 
 #include "devices/cuda/array_reduce.cuh"
 #include "devices/cuda/array_reduce_parts.h"
+#include "devices/cuda/element_bits.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -103,16 +104,9 @@ template <class Fn>
 void with_ordered(DType dtype, const Fn& fn) {
   if (dtype == DType::f32) return fn(float{});
   if (dtype == DType::f64) return fn(double{});
-  switch (size_of(dtype)) {
-    case 1:
-      return fn(uint8_t{});
-    case 2:
-      return fn(uint16_t{});
-    case 4:
-      return fn(uint32_t{});
-    default:
-      return fn(uint64_t{});
-  }
+  with_bits(size_of(dtype), [&](auto bits) {
+    if constexpr (sizeof bits <= sizeof(uint64_t)) fn(bits);
+  });
 }
 
 }  // namespace

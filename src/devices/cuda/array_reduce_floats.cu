@@ -29,36 +29,22 @@ struct FloatResults {
   __device__ void put(int64_t i, A acc) const { y[i] = divided(acc, divisor); }
 };
 
-template <class Fn, class T, class A>
-struct FoldReals : FloatResults<Fn, A> {
+// kLanes of a block's elements are folded apart.
+template <class Fn, class T, class A, int kLaneCount = static_cast<int>(kLaneBytes / sizeof(A))>
+struct FoldFloats : FloatResults<Fn, A> {
   using In = T;
   using Results = FloatResults<Fn, A>;
   using Results::Results;
-  static constexpr int kLanes = kLaneBytes / sizeof(A);
+  static constexpr int kLanes = kLaneCount;
 
   __device__ A of(T x, int64_t, int64_t) const { return x; }
 };
 
 // A lane of complex numbers are two of their reals.
 template <class T>
-struct SumComplex : FloatResults<Plus, T> {
-  using In = T;
-  using Results = FloatResults<Plus, T>;
-  using Results::Results;
-  static constexpr int kLanes = kLaneBytes / sizeof(T);
-
-  __device__ T of(T x, int64_t, int64_t) const { return x; }
-};
-
+using SumComplex = FoldFloats<Plus, T, T>;
 template <class T>
-struct ProdComplex : FloatResults<Times, T> {
-  using In = T;
-  using Results = FloatResults<Times, T>;
-  using Results::Results;
-  static constexpr int kLanes = 1;
-
-  __device__ T of(T x, int64_t, int64_t) const { return x; }
-};
+using ProdComplex = FoldFloats<Times, T, T, 1>;
 
 template <class T>
 struct SumSquares : FloatResults<Plus, double> {
@@ -78,10 +64,10 @@ struct SumSquares : FloatResults<Plus, double> {
 void sum(const Exec& exec, const ArrayReduceArgs& args) {
   switch (args.dtype) {
     case DType::f32:
-      if (args.result == DType::f32) return reduce_as(exec, args, FoldReals<Plus, float, float>(args));
-      return reduce_as(exec, args, FoldReals<Plus, float, double>(args));
+      if (args.result == DType::f32) return reduce_as(exec, args, FoldFloats<Plus, float, float>(args));
+      return reduce_as(exec, args, FoldFloats<Plus, float, double>(args));
     case DType::f64:
-      return reduce_as(exec, args, FoldReals<Plus, double, double>(args));
+      return reduce_as(exec, args, FoldFloats<Plus, double, double>(args));
     case DType::c64:
       return reduce_as(exec, args, SumComplex<Complex<float>>(args));
     case DType::c128:
@@ -94,9 +80,9 @@ void sum(const Exec& exec, const ArrayReduceArgs& args) {
 void prod(const Exec& exec, const ArrayReduceArgs& args) {
   switch (args.dtype) {
     case DType::f32:
-      return reduce_as(exec, args, FoldReals<Times, float, float>(args));
+      return reduce_as(exec, args, FoldFloats<Times, float, float>(args));
     case DType::f64:
-      return reduce_as(exec, args, FoldReals<Times, double, double>(args));
+      return reduce_as(exec, args, FoldFloats<Times, double, double>(args));
     case DType::c64:
       return reduce_as(exec, args, ProdComplex<Complex<float>>(args));
     case DType::c128:
