@@ -131,7 +131,10 @@ Tensor take_along_axis(const Tensor& x, const Tensor& indices, int axis) {
   const IndexNames names = {"take_along_axis", "indices", at};
   const Shape shape = shape_along("take_along_axis", x, indices, at);
   const Tensor index = integer_index(names, indices);
-  return gathered("take_along_axis", x, shape,
+  // Elements of x that several positions share are summed by expand's gradient: scatter_add adds along `axis` alone.
+  Shape own = shape;
+  own[at] = x.shape()[at];
+  return gathered("take_along_axis", own == x.shape() ? x : expand(x, own), shape,
                   [=](const Tensor& from) { return each_along(from, at, index, shape, names); });
 }
 
