@@ -192,15 +192,17 @@ PackedTernary pack_ternary(const PackedTensor& codes, float scale, const Device&
   check_as<WrongType>(is_ternary(codes.type()), kOp, "expected codes of a ternary type, got {}", name_of(codes.type()));
   check(static_cast<bool>(device), kOp, "expected an open device, got none");
   check_convertible(kOp, codes.bytes(), DType::i8);
-  const Backend& backend = codes.device().backend();
+  const PackedTensor there = codes.device() == device ? codes : to_device(codes, device);
+  const Backend& backend = device.backend();
+  if (backend.queue() != nullptr) return pack_checked_codes(unpack(there, DType::i8), scale);
   const Exec alone = one_worker(backend.exec(), 0);
-  const int64_t rows = codes.size(0), cols = codes.size(1);
-  return pack_ternary_rows(rows, cols, scale, device, [&](int64_t row, int64_t count, std::span<int8_t> out) {
-    const PackedTensor block = slice(codes, 0, row, row + count);
-    const Rows layout = row_loop(block);
-    backend.kernels().array->unpack(
-        alone, {.shape = layout.shape, .x = input_of(block, layout), .dtype = DType::i8, .y = out.data()});
-  });
+  return pack_ternary_rows(
+      there.size(0), there.size(1), scale, device, [&](int64_t row, int64_t count, std::span<int8_t> out) {
+        const PackedTensor block = slice(there, 0, row, row + count);
+        const Rows layout = row_loop(block);
+        backend.kernels().array->unpack(
+            alone, {.shape = layout.shape, .x = input_of(block, layout), .dtype = DType::i8, .y = out.data()});
+      });
 }
 
 PackedTensor packed_codes(const PackedTernary& w, PackedType type) {

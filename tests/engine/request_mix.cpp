@@ -83,7 +83,7 @@ Model tiny_model(uint64_t seed, int64_t window, int64_t layers) {
 Tokenizer byte_tokenizer() { return Tokenizer::train({}, {.vocab_size = 258}); }
 
 RequestMix::RequestMix(int threads) : tokenizer_(byte_tokenizer()) {
-  const Device device = Device::open("cpu", {threads, {}});
+  const Device device = test_device(threads);
   model_ = tiny_model(5, kWindow, 2, device);
   draft_model_ = disturbed(model_, kWindow, device);
 }

@@ -264,7 +264,7 @@ LossAndGradients outcome_of(const ModelConfig& config, const Device& device, con
 }
 
 TEST(Model, LossIsTheCrossEntropyOfItsLogits) {
-  const Device device = Device::open("cpu");
+  const Device device = testing::test_device();
   for (const bool tied : {false, true}) {
     ModelConfig config = odd_config();
     config.tie_word_embeddings = tied;

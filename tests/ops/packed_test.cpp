@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "support/awkward_elements.h"
-#include "support/cpus.h"
+#include "support/devices_under_test.h"
 #include "support/exact_number.h"
 #include "support/fails_with.h"
 #include "support/reference_packed.h"
@@ -18,9 +18,10 @@ namespace tern {
 namespace {
 
 using testing::Bytes;
-using testing::cpus;
 using testing::cycling_values;
+using testing::devices_under_test;
 using testing::fails_with;
+using testing::has_threads;
 using testing::kPackedFacts;
 using testing::PackedFacts;
 
@@ -97,10 +98,10 @@ TEST(PackedTypes, AreAsTheyAreSaidToBe) {
 }
 
 TEST(Packed, EveryTypeLengthAndDTypeBothWays) {
-  for (const Device& device : cpus()) {
+  for (const Device& device : devices_under_test()) {
     for (const PackedFacts& facts : kPackedFacts) {
       for (const DType dtype : real_dtypes()) {
-        if (device.threads() > 1) continue;  // short rows are one range
+        if (!has_threads(device, 1)) continue;  // short rows are one range
         for (const int64_t length : kLengths) check_both_ways(facts, length, dtype, device);
       }
       for (const int64_t length : kLongLengths) check_both_ways(facts, length, DType::i8, device);
@@ -110,7 +111,7 @@ TEST(Packed, EveryTypeLengthAndDTypeBothWays) {
 }
 
 TEST(Packed, UnpackConvertsAsCastDoes) {
-  const Device& device = cpus().back();
+  const Device& device = devices_under_test().back();
   for (const PackedFacts& facts : kPackedFacts) {
     const std::vector<int> values = cycling_values(facts, 1000, 7);
     const PackedTensor packed = pack(tensor_of(values, {10, 100}, DType::i8, device), facts.type);
@@ -123,8 +124,8 @@ TEST(Packed, UnpackConvertsAsCastDoes) {
 }
 
 TEST(Packed, EveryPairOfTypes) {
-  for (const Device& device : cpus()) {
-    if (device.threads() == 2) continue;
+  for (const Device& device : devices_under_test()) {
+    if (!has_threads(device, 1) && !has_threads(device, 3)) continue;
     for (const PackedFacts& from : kPackedFacts) {
       for (const PackedFacts& to : kPackedFacts) {
         for (const int64_t length : {1, 7, 40, 65, 2561}) {
@@ -154,7 +155,7 @@ TEST(Packed, EveryPairOfTypes) {
 
 // Every eighth about all ranges, in which ties are.
 TEST(Packed, RoundsToNearestEvenAndRefusesWhatDoesNotFit) {
-  const Device& device = cpus().back();
+  const Device& device = devices_under_test().back();
   for (const DType dtype : {DType::f32, DType::f64, DType::f16, DType::bf16}) {
     std::vector<testing::Real> numbers;
     // bf16 has eight bits: eighths up to 32, and halves to 128.
@@ -188,8 +189,8 @@ TEST(Packed, RoundsToNearestEvenAndRefusesWhatDoesNotFit) {
 
 TEST(Packed, SaturatesAwkwardNumbersOfEveryDType) {
   constexpr int64_t kCount = 5003;
-  for (const Device& device : cpus()) {
-    if (device.threads() != 2) continue;
+  for (const Device& device : devices_under_test()) {
+    if (!has_threads(device, 2)) continue;
     for (const DType dtype : real_dtypes()) {
       Bytes elements = testing::awkward_elements(dtype, kCount, 5);
       std::vector<testing::Real> numbers;
@@ -210,7 +211,7 @@ TEST(Packed, SaturatesAwkwardNumbersOfEveryDType) {
 }
 
 TEST(Packed, NamesTheFirstNumberThatDoesNotFit) {
-  for (const Device& device : cpus()) {
+  for (const Device& device : devices_under_test()) {
     for (const int64_t cols : {7, 3001}) {
       std::vector<float> values(static_cast<size_t>(40 * cols), 1.0f);
       values[static_cast<size_t>(31 * cols + cols - 1)] = -9.0f;
@@ -230,7 +231,7 @@ TEST(Packed, NamesTheFirstNumberThatDoesNotFit) {
 
 TEST(Packed, NoTypeHoldsNaN) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const Device& device : cpus()) {
+  for (const Device& device : devices_under_test()) {
     const Tensor x = Tensor::from({1.0f, nan, 1.0f}, {3}, device);
     for (const DType dtype : {DType::f32, DType::f64, DType::f16, DType::bf16}) {
       for (const PackedFacts& facts : kPackedFacts) {
@@ -244,7 +245,7 @@ TEST(Packed, NoTypeHoldsNaN) {
 
 // Integers whose low bits are those of values.
 TEST(Packed, LargeIntegersAreNamedInFull) {
-  const Device& device = cpus().back();
+  const Device& device = devices_under_test().back();
   EXPECT_TRUE(fails_with("got 9223372036854775807 at [0]", [&] {
     pack(Tensor::from({std::numeric_limits<int64_t>::max()}, {1}, device), PackedType::i7);
   }));
@@ -257,7 +258,7 @@ TEST(Packed, LargeIntegersAreNamedInFull) {
 }
 
 TEST(Packed, TakesAnyView) {
-  for (const Device& device : cpus()) {
+  for (const Device& device : devices_under_test()) {
     const std::vector<int> values = cycling_values(kPackedFacts[5], 6 * 7 * 11, 1);
     const Tensor x = tensor_of(values, {6, 7, 11}, DType::f32, device);
     const Tensor views[] = {transpose(x),
@@ -283,7 +284,7 @@ TEST(Packed, TakesAnyView) {
 }
 
 TEST(Packed, NothingAndOneValue) {
-  const Device& device = cpus().back();
+  const Device& device = devices_under_test().back();
   for (const PackedFacts& facts : kPackedFacts) {
     for (const Shape& shape : {Shape{0}, Shape{3, 0}, Shape{0, 5}, Shape{2, 0, 5}}) {
       const PackedTensor packed = pack(Tensor::empty(shape, DType::f32, device), facts.type);
@@ -301,7 +302,7 @@ TEST(Packed, NothingAndOneValue) {
 }
 
 TEST(Packed, RefusesWhatIsNoNumber) {
-  const Device& device = cpus().back();
+  const Device& device = devices_under_test().back();
   const Tensor z = Tensor::zeros({2}, DType::c64, device);
   EXPECT_TRUE(fails_with("[pack] expected a real dtype or bool, got c64", [&] { pack(z, PackedType::i4); }));
   EXPECT_TRUE(fails_with("[pack] expected values to be defined", [&] { pack(Tensor(), PackedType::i4); }));

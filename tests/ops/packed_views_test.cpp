@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "support/cpus.h"
+#include "support/devices_under_test.h"
 #include "support/fails_with.h"
 #include "support/reference_packed.h"
 #include "tern/memory.h"
@@ -15,11 +15,12 @@ namespace tern {
 namespace {
 
 using testing::cpus;
+using testing::devices_under_test;
 using testing::fails_with;
 using testing::kPackedFacts;
 using testing::PackedFacts;
 
-Device any_cpu() { return cpus().back(); }
+Device any_device() { return devices_under_test().back(); }
 
 std::vector<int8_t> values_of(const Tensor& x) { return x.to_vector<int8_t>(); }
 
@@ -34,7 +35,7 @@ Tensor some_values(const PackedFacts& facts, const Shape& shape, const Device& d
 
 TEST(PackedViews, AreThoseOfTensorsOnLeadingAxes) {
   for (const PackedFacts& facts : kPackedFacts) {
-    const Tensor x = some_values(facts, {4, 6, 13}, any_cpu());
+    const Tensor x = some_values(facts, {4, 6, 13}, any_device());
     const PackedTensor p = pack(x, facts.type);
     const auto expect_same = [&](const PackedTensor& got, const Tensor& expected, bool view = true) {
       EXPECT_EQ(got.shape(), expected.shape());
@@ -63,18 +64,18 @@ TEST(PackedViews, AreThoseOfTensorsOnLeadingAxes) {
 }
 
 TEST(PackedViews, OfOneValueAndOfNothing) {
-  const Tensor one = Tensor::full({}, -1, DType::i8, any_cpu());
+  const Tensor one = Tensor::full({}, -1, DType::i8, any_device());
   const PackedTensor p = pack(one, PackedType::ternary);
   EXPECT_EQ(reshape(p, {1, 1}).shape(), (Shape{1, 1}));
   EXPECT_EQ(reshape(reshape(p, {1, 1}), {}), p);
   EXPECT_EQ(unpack(select(reshape(p, {1, 1}), 0, 0)).to_vector<int8_t>(), std::vector<int8_t>{-1});
-  const PackedTensor nothing = pack(Tensor::empty({3, 0}, DType::i8, any_cpu()), PackedType::u3);
+  const PackedTensor nothing = pack(Tensor::empty({3, 0}, DType::i8, any_device()), PackedType::u3);
   EXPECT_EQ(reshape(nothing, {5, 7, 0}).shape(), (Shape{5, 7, 0}));
   EXPECT_EQ(slice(nothing, 0, 0, 2).shape(), (Shape{2, 0}));
 }
 
 TEST(PackedViews, RefuseTheLastAxis) {
-  const PackedTensor p = pack(Tensor::zeros({2, 3, 8}, DType::i8, any_cpu()), PackedType::u2);
+  const PackedTensor p = pack(Tensor::zeros({2, 3, 8}, DType::i8, any_device()), PackedType::u2);
   EXPECT_TRUE(fails_with("[select] expected an axis before the last one", [&] { select(p, 2, 0); }));
   EXPECT_TRUE(fails_with("[slice] expected an axis before the last one", [&] { slice(p, -1, 0, 4); }));
   EXPECT_TRUE(fails_with("[select] expected an index in [-2, 2)", [&] { select(p, 0, 2); }));
@@ -86,7 +87,7 @@ TEST(PackedViews, RefuseTheLastAxis) {
 
 TEST(PackedBytes, AreSharedBothWays) {
   for (const PackedFacts& facts : kPackedFacts) {
-    const Tensor x = some_values(facts, {5, 9}, any_cpu());
+    const Tensor x = some_values(facts, {5, 9}, any_device());
     const PackedTensor p = pack(x, facts.type);
     EXPECT_EQ(p.bytes().shape(), packed_bytes_shape(p.shape(), facts.type));
     const PackedTensor again = PackedTensor::over(p.bytes(), p.shape(), facts.type);
@@ -100,7 +101,7 @@ TEST(PackedBytes, AreSharedBothWays) {
 
 // Every byte as the last of rows of every short length, and as the one before.
 TEST(PackedBytes, AreCheckedWholly) {
-  const Device device = any_cpu();
+  const Device device = any_device();
   for (const PackedFacts& facts : kPackedFacts) {
     for (size_t cols = 1; cols <= 16; ++cols) {
       const size_t row_bytes = testing::reference_row_bytes(facts, cols);
@@ -125,7 +126,7 @@ TEST(PackedBytes, AreCheckedWholly) {
 }
 
 TEST(PackedBytes, RefuseOtherShapesAndDTypes) {
-  const Device device = any_cpu();
+  const Device device = any_device();
   const Tensor bytes = Tensor::zeros({2, 3}, DType::u8, device);
   const auto over = [](const Tensor& from, const Shape& shape, PackedType type) {
     return [=] { PackedTensor::over(from, shape, type); };
@@ -145,7 +146,7 @@ TEST(PackedBytes, RefuseOtherShapesAndDTypes) {
 }
 
 TEST(PackedEquality, IsOfTypeShapeAndValues) {
-  const Device device = any_cpu();
+  const Device device = any_device();
   const Tensor x = Tensor::from({int8_t{1}, int8_t{0}, int8_t{1}, int8_t{1}, int8_t{0}, int8_t{1}}, {2, 3}, device);
   const PackedTensor p = pack(x, PackedType::u2);
   EXPECT_EQ(p, pack(cast(x, DType::f64), PackedType::u2));
@@ -157,7 +158,7 @@ TEST(PackedEquality, IsOfTypeShapeAndValues) {
 }
 
 TEST(PackedMemory, IsReportedAsItIs) {
-  const Device device = any_cpu();
+  const Device device = any_device();
   const MemoryLabel label("weights");
   const PackedTensor p = pack(Tensor::zeros({2, 7}, DType::f32, device), PackedType::ternary);
   const PackedMemory report = memory_report(p);
@@ -181,34 +182,44 @@ TEST(PackedMemory, IsReportedAsItIs) {
   EXPECT_LE(device.memory_statistics().live - before, 210000u);
 }
 
-TEST(PackedMatrices, GoIntoTernaryProductsAndBack) {
+// CPUs of both layouts, or a GPU, which has one.
+std::vector<Device> devices_of_layouts() {
+  if (any_device().name() != "cpu") return {any_device()};
+  std::vector<Device> devices;
   for (const TernaryLayout layout : {TernaryLayout::two_bit, TernaryLayout::base3}) {
     for (const int threads : {1, 3}) {
-      const Device device = Device::open("cpu", {.threads = threads, .ternary_layout = layout});
-      for (const Shape& shape :
-           {Shape{1, 1}, Shape{16, 20}, Shape{37, 131}, Shape{300, 1001}, Shape{5, 0}, Shape{0, 5}}) {
-        for (const PackedType type : {PackedType::ternary, PackedType::ternary2}) {
-          const Tensor codes = some_values(kPackedFacts[0], shape, device);
-          const PackedTensor packed = pack(codes, type);
-          const PackedTernary expected = pack_ternary(codes, 0.5f), w = pack_ternary(packed, 0.5f);
-          EXPECT_EQ(w.rows, shape[0]);
-          EXPECT_EQ(w.cols, shape[1]);
-          EXPECT_EQ(w.scale, 0.5f);
-          EXPECT_EQ(w.layout, layout);
-          EXPECT_EQ(w.bytes.to_vector<uint8_t>(), expected.bytes.to_vector<uint8_t>());
-          EXPECT_EQ(packed_codes(w, type), packed);
-          EXPECT_EQ(values_of(unpack(packed_codes(w))), values_of(codes));
-          if (codes.numel() == 0) continue;
-          const QuantizedRows x = quantize_rows(cast(some_values(kPackedFacts[8], {3, shape[1]}, device), DType::f32));
-          EXPECT_EQ(ternary_linear(x, w).to_vector<float>(), ternary_linear(x, expected).to_vector<float>());
-        }
+      devices.push_back(Device::open("cpu", {.threads = threads, .ternary_layout = layout}));
+      EXPECT_EQ(devices.back().ternary_layout(), layout);
+    }
+  }
+  return devices;
+}
+
+TEST(PackedMatrices, GoIntoTernaryProductsAndBack) {
+  for (const Device& device : devices_of_layouts()) {
+    for (const Shape& shape :
+         {Shape{1, 1}, Shape{16, 20}, Shape{37, 131}, Shape{300, 1001}, Shape{5, 0}, Shape{0, 5}}) {
+      for (const PackedType type : {PackedType::ternary, PackedType::ternary2}) {
+        const Tensor codes = some_values(kPackedFacts[0], shape, device);
+        const PackedTensor packed = pack(codes, type);
+        const PackedTernary expected = pack_ternary(codes, 0.5f), w = pack_ternary(packed, 0.5f);
+        EXPECT_EQ(w.rows, shape[0]);
+        EXPECT_EQ(w.cols, shape[1]);
+        EXPECT_EQ(w.scale, 0.5f);
+        EXPECT_EQ(w.layout, device.ternary_layout());
+        EXPECT_EQ(w.bytes.to_vector<uint8_t>(), expected.bytes.to_vector<uint8_t>());
+        EXPECT_EQ(packed_codes(w, type), packed);
+        EXPECT_EQ(values_of(unpack(packed_codes(w))), values_of(codes));
+        if (codes.numel() == 0) continue;
+        const QuantizedRows x = quantize_rows(cast(some_values(kPackedFacts[8], {3, shape[1]}, device), DType::f32));
+        EXPECT_EQ(ternary_linear(x, w).to_vector<float>(), ternary_linear(x, expected).to_vector<float>());
       }
     }
   }
 }
 
 TEST(PackedMatrices, OfViewsAndForOtherDevices) {
-  const Device device = any_cpu();
+  const Device device = any_device();
   const Tensor codes = some_values(kPackedFacts[0], {3, 40, 33}, device);
   const PackedTensor view = slice(select(pack(codes, PackedType::ternary), 0, 1), 0, 39, 0, -3);
   const PackedTernary w = pack_ternary(view, 2.0f, cpus().front());
@@ -218,7 +229,7 @@ TEST(PackedMatrices, OfViewsAndForOtherDevices) {
 }
 
 TEST(PackedMatrices, RefuseOtherTypesShapesAndValues) {
-  const Device device = any_cpu();
+  const Device device = any_device();
   const PackedTensor i2 = pack(Tensor::zeros({2, 3}, DType::i8, device), PackedType::i2);
   EXPECT_TRUE(fails_with("expected codes of a ternary type, got i2", [&] { pack_ternary(i2, 1.0f); }));
   const PackedTensor flat = pack(Tensor::zeros({6}, DType::i8, device), PackedType::ternary);

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <random>
 
-#include "support/cpus.h"
+#include "support/devices_under_test.h"
 #include "support/every_dtype.h"
 #include "support/fails_with.h"
 #include "support/gradient_check.h"
@@ -93,7 +93,7 @@ TEST(ArrayMatmul, HasTheBitsOfThePlainLoop) {
       expected[static_cast<size_t>(i * kN + j)] = sum;
     }
   }
-  for (const Device& device : testing::cpus()) {
+  for (const Device& device : testing::devices_under_test()) {
     const Tensor c = matmul(Tensor::from(a, {kM, kK}, device), Tensor::from(b, {kK, kN}, device));
     EXPECT_EQ(c.to_vector<double>(), expected) << device.description();
   }

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "base/philox.h"
-#include "support/cpus.h"
+#include "support/devices_under_test.h"
 #include "support/fails_with.h"
 #include "support/test_device.h"
 #include "tern/creation.h"
@@ -195,7 +195,7 @@ TEST(Random, IsTheSameOnEveryDevice) {
     return all;
   };
   const std::vector<std::byte> first = draw(testing::cpus()[0]);
-  for (const Device& device : testing::cpus()) EXPECT_TRUE(draw(device) == first) << device.description();
+  for (const Device& device : testing::devices_under_test()) EXPECT_TRUE(draw(device) == first) << device.description();
 }
 
 TEST(Random, PermutesEvenly) {

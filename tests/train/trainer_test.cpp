@@ -9,6 +9,7 @@
 
 #include "support/fails_with.h"
 #include "support/temporary_directory.h"
+#include "support/test_device.h"
 #include "tern/io.h"
 #include "tern/train.h"
 #include "train/directory_lock.h"
@@ -26,8 +27,7 @@ using testing::tiny_data;
 
 Model run(const TrainConfig& config, const std::string& directory, bool resume = false,
           const TrainCallbacks& callbacks = {}, const TrainData& data = tiny_data(), int threads = 2) {
-  return train(config, data, testing::byte_tokenizer(), Device::open("cpu", {threads, ""}), directory, resume,
-               callbacks);
+  return train(config, data, testing::byte_tokenizer(), testing::test_device(threads), directory, resume, callbacks);
 }
 
 // Asks to stop after a number of steps.
