@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small operations on a device whose kernels are launched, not called: matrix products in f32, ternary quantization,
-// the forward pass of BitLinear.
+// the forward pass of BitLinear. With --arrays operations on arrays instead (device_array_ops.cpp).
 //
-//   bench_device_ops [--device cuda] [--repetitions N] [--json]
+//   bench_device_ops [--device cuda] [--arrays] [--repetitions N] [--json]
 //
-// Each result is compared with a reference in double first. Then two times: "recorded", microseconds of one operation
-// of many that were recorded together (device/backend.h) and repeated, which is what it takes of a model's time; and
-// "single", from the call to the moment when the host knows that the result is there. Operands stay in the caches. A
-// quantization waits for its scale on the host, so that it cannot be recorded as a whole: its second half is.
+// Each result is compared with a reference on the host first, in double where it is not exact. Then two times:
+// "recorded", microseconds of one operation of many that were recorded together (device/backend.h) and repeated, which
+// is what it takes of a model's time; and "single", from the call to the moment when the host knows that the result is
+// there. Operands stay in the caches that they fit in. A quantization waits for its scale on the host, so that it
+// cannot be recorded as a whole: its second half is. Of what takes long fewer calls are made.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -22,6 +22,8 @@
 
 #include "base/random.h"
 #include "device/backend.h"
+#include "device_array_ops.h"
+#include "device_operation.h"
 #include "tern/ops.h"
 #include "timing.h"
 
@@ -31,21 +33,16 @@ using tern::Device;
 using tern::PackedTernary;
 using tern::Tensor;
 using tern::benchmarks::now;
+using tern::benchmarks::Operation;
 using tern::benchmarks::Spread;
 using tern::benchmarks::spread;
 
-constexpr int kRecorded = 100;        // operations of a recording
-constexpr double kShortest = 0.005;   // seconds of a repetition of recorded operations
-constexpr int kSingles = 300;         // single calls, of which the spread leaves out the outer twentieths
-constexpr int64_t kCheckedRows = 64;  // of a product, at most
-
-struct Operation {
-  std::string name;
-  std::function<void()> check;  // throws where the result is wrong
-  std::function<void()> run;
-  bool recordable = true;
-  double flops = 0;
-};
+constexpr double kFewestRecorded = 4, kMostRecorded = 100;  // operations of a recording
+constexpr double kRecordingSeconds = 0.02;                  // which does not take more if the fewest do not
+constexpr double kShortest = 0.005;                         // seconds of a repetition of recorded operations
+constexpr double kFewestSingles = 8, kMostSingles = 300;    // single calls; the outer twentieths are left out
+constexpr double kSinglesSeconds = 0.3;                     // which these do not take if the fewest do not
+constexpr int64_t kCheckedRows = 64;                        // of a product, at most
 
 struct Result {
   std::optional<Spread> recorded;  // seconds
@@ -176,29 +173,44 @@ double seconds_of(const Device& device, const std::function<void()>& run, int64_
   return now() - start;
 }
 
-std::optional<Spread> recorded(const Device& device, const Operation& operation, int repetitions) {
+// Of one operation that takes `once`.
+std::optional<Spread> recorded(const Device& device, const Operation& operation, double once, int repetitions) {
   if (!operation.recordable) return std::nullopt;
+  const auto count = static_cast<int>(std::clamp(kRecordingSeconds / once, kFewestRecorded, kMostRecorded));
   const auto all = [&] {
-    for (int i = 0; i < kRecorded; ++i) operation.run();
+    for (int i = 0; i < count; ++i) operation.run();
   };
-  const std::unique_ptr<tern::Recording> recording = device.backend().record(all);
+  std::unique_ptr<tern::Recording> recording;
+  try {
+    recording = device.backend().record(all);
+  } catch (const tern::Error&) {
+    return std::nullopt;  // what copies between host and device on its way cannot be recorded, either
+  }
   const std::function<void()> repeat = [&] { recording ? recording->replay() : all(); };
-  const double once = seconds_of(device, repeat, 3) / 3;
-  const auto times = static_cast<int64_t>(std::ceil(kShortest / once));
+  const auto times = static_cast<int64_t>(std::ceil(kShortest / (seconds_of(device, repeat, 3) / 3)));
   std::vector<double> figures;
   for (int i = 0; i < repetitions; ++i) {
-    figures.push_back(seconds_of(device, repeat, times) / static_cast<double>(times * kRecorded));
+    figures.push_back(seconds_of(device, repeat, times) / static_cast<double>(times * count));
   }
   return spread(std::move(figures));
 }
 
 Spread single(const Device& device, const Operation& operation) {
-  seconds_of(device, operation.run, 20);
+  seconds_of(device, operation.run, 1);  // kernels are loaded when they are first called
+  const double once = seconds_of(device, operation.run, 1);
+  const auto calls = static_cast<int>(std::clamp(kSinglesSeconds / once, kFewestSingles, kMostSingles));
+  seconds_of(device, operation.run, calls / 15);
   std::vector<double> figures;
-  for (int i = 0; i < kSingles; ++i) figures.push_back(seconds_of(device, operation.run, 1));
+  for (int i = 0; i < calls; ++i) figures.push_back(seconds_of(device, operation.run, 1));
   std::sort(figures.begin(), figures.end());
-  constexpr int kOuter = kSingles / 20;
-  return spread({figures.begin() + kOuter, figures.end() - kOuter});
+  const int outer = calls / 20;
+  return spread({figures.begin() + outer, figures.end() - outer});
+}
+
+Result measured(const Device& device, const Operation& operation, int repetitions) {
+  operation.check();
+  const Spread once = single(device, operation);
+  return {recorded(device, operation, once.median, repetitions), once};
 }
 
 nlohmann::json microseconds(const Spread& s) {
@@ -209,19 +221,7 @@ std::string text(const Spread& s) {
   return fmt::format("{:9.2f} ({:.2f} to {:.2f})", s.median * 1e6, s.low * 1e6, s.high * 1e6);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-  CLI::App app("small operations on a device");
-  std::string name = "cuda";
-  int repetitions = 15;
-  bool json = false;
-  app.add_option("--device", name)->capture_default_str();
-  app.add_option("--repetitions", repetitions)->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_flag("--json", json);
-  CLI11_PARSE(app, argc, argv);
-  const Device device = Device::open(name);
-
+std::vector<Operation> small_operations(const Device& device) {
   std::vector<Operation> operations = {product(device, 512, 256, 128)};
   for (const int64_t n : {32, 64, 128, 256, 512, 1024}) operations.push_back(product(device, n, n, n));
   for (const auto& [rows, columns] : {std::pair{32, 32}, std::pair{512, 512}, std::pair{2560, 6912}}) {
@@ -229,12 +229,27 @@ int main(int argc, char** argv) try {
   }
   operations.push_back(bit_linear(device, 4, 256, 128));
   operations.push_back(bit_linear(device, 512, 2560, 2560));
+  return operations;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  CLI::App app("operations on a device");
+  std::string name = "cuda";
+  int repetitions = 15;
+  bool arrays = false, json = false;
+  app.add_option("--device", name)->capture_default_str();
+  app.add_flag("--arrays", arrays);
+  app.add_option("--repetitions", repetitions)->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_flag("--json", json);
+  CLI11_PARSE(app, argc, argv);
+  const Device device = Device::open(name);
 
   nlohmann::json out = {{"device", device.description()}, {"operations", nlohmann::json::array()}};
-  if (!json) fmt::print("{}\n{:<28}{:>26}{:>32}\n", device.description(), "", "recorded us", "single us");
-  for (const Operation& operation : operations) {
-    operation.check();
-    const Result result = {recorded(device, operation, repetitions), single(device, operation)};
+  if (!json) fmt::print("{}\n{:<32}{:>26}{:>32}\n", device.description(), "", "recorded us", "single us");
+  const auto measure = [&](const Operation& operation) {
+    const Result result = measured(device, operation, repetitions);
     if (json) {
       nlohmann::json entry = {{"name", operation.name}, {"single_us", microseconds(result.single)}};
       if (result.recorded) entry["recorded_us"] = microseconds(*result.recorded);
@@ -242,9 +257,14 @@ int main(int argc, char** argv) try {
         entry["gflop_per_s"] = operation.flops / result.recorded->median * 1e-9;
       out["operations"].push_back(entry);
     } else {
-      fmt::print("{:<28}{:>26}{:>32}\n", operation.name, result.recorded ? text(*result.recorded) : "",
+      fmt::print("{:<32}{:>26}{:>32}\n", operation.name, result.recorded ? text(*result.recorded) : "",
                  text(result.single));
     }
+  };
+  if (arrays) {
+    for (const auto& make : tern::benchmarks::array_operations(device)) measure(make());
+  } else {
+    for (const Operation& operation : small_operations(device)) measure(operation);
   }
   if (json) fmt::print("{}\n", out.dump(2));
   return 0;

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small operations on an NVIDIA GPU: Tern beside PyTorch, whose f32 products are cuBLAS's (TF32 off), in one run.
 
-Usage: cuda_ops.py --tern BENCH_DEVICE_OPS [--json FILE]
+Usage: cuda_ops.py --tern BENCH_DEVICE_OPS [--arrays] [--json FILE]
 
 The operations are those of the program (benchmarks/device_ops.cpp). Each side checks its results against double first,
-then takes two times, as the program says: in a CUDA graph of 100 of them, and of one call until the host knows that it is
-done. Operands stay in the caches. The sides take turns, twice; the better of two medians counts for each. A product in
-bf16 stands beside for comparison; PyTorch's quantization and BitLinear are written as a model in PyTorch has them.
+then takes two times, as the program says: in a CUDA graph of 100 of them, or of as many as take 20 ms but at least 4, and of
+one call until the host knows that it is done. Operands stay in the caches that they fit in. The sides take turns, twice; the
+better of two medians counts for each. A product in bf16 stands beside for comparison; PyTorch's quantization and BitLinear
+are written as a model in PyTorch has them.
+
+--arrays: operations on arrays instead (benchmarks/device_array_ops.cpp, cuda_array_ops.py), the sides once each. What Tern
+cannot record, since the host waits in it, is not recorded of PyTorch either.
 """
 import argparse
 import json
@@ -20,18 +24,22 @@ import time
 
 import torch
 
+from cuda_array_ops import array_operation
 from cuda_timing import REPETITIONS, graph_seconds
 
-RECORDED = 100
-SINGLES = 300
+FEWEST_RECORDED, MOST_RECORDED, RECORDING_MICROSECONDS = 4, 100, 2e4
+FEWEST_SINGLES, MOST_SINGLES, SINGLES_SECONDS = 8, 300, 0.3
 
 
-def graph_microseconds(run):
+def graph_microseconds(run, once):
+    """Of one operation that takes `once` when it is called alone."""
+    count = int(min(max(RECORDING_MICROSECONDS / once, FEWEST_RECORDED), MOST_RECORDED))
+
     def launches():
-        for _ in range(RECORDED):
+        for _ in range(count):
             run()
 
-    return 1e6 * graph_seconds(launches, RECORDED)
+    return 1e6 * graph_seconds(launches, count)
 
 
 def single_microseconds(run):
@@ -42,9 +50,11 @@ def single_microseconds(run):
         torch.cuda.synchronize()
         return time.perf_counter() - start
 
-    for _ in range(20):
+    seconds()
+    calls = int(min(max(SINGLES_SECONDS / seconds(), FEWEST_SINGLES), MOST_SINGLES))
+    for _ in range(calls // 15):
         seconds()
-    return 1e6 * statistics.median(seconds() for _ in range(SINGLES))
+    return 1e6 * statistics.median(seconds() for _ in range(calls))
 
 
 def near(name, got, want, tolerance):
@@ -104,9 +114,33 @@ def operation(name):
     sys.exit(f"expected an operation that this script knows, got {name}")
 
 
+SMALL_COLUMNS = ["tern_recorded", "torch_recorded", "recorded_ratio", "torch_bf16_recorded", "tern_single", "torch_single"]
+ARRAY_COLUMNS = ["tern_recorded", "torch_recorded", "recorded_ratio", "tern_single", "torch_single", "single_ratio"]
+TITLES = {
+    "tern_recorded": "Tern, recorded",
+    "torch_recorded": "PyTorch, recorded",
+    "torch_bf16_recorded": "bf16, recorded",
+    "tern_single": "Tern, single",
+    "torch_single": "PyTorch, single",
+    "recorded_ratio": "PyTorch / Tern",
+    "single_ratio": "PyTorch / Tern",
+}
+
+
+def print_table(columns, rows):
+    print(f"| | {' | '.join(TITLES[column] for column in columns)} |\n|---|{'--:|' * len(columns)}")
+    for row in rows:
+        cells = dict(row)
+        for kind in ("recorded", "single"):
+            if f"tern_{kind}" in row and f"torch_{kind}" in row:
+                cells[f"{kind}_ratio"] = row[f"torch_{kind}"] / row[f"tern_{kind}"]
+        print(f"| {row['name']} | {' | '.join(f'{cells[column]:.2f}' if column in cells else '' for column in columns)} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tern", required=True)
+    parser.add_argument("--arrays", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -116,25 +150,23 @@ def main():
         row = rows.setdefault(name, {"name": name})
         row[key] = min(value, row.get(key, value))
 
-    for _ in range(2):
-        command = [arguments.tern, "--json", "--repetitions", str(REPETITIONS)]
-        for entry in json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["operations"]:
+    command = [arguments.tern, "--json", "--repetitions", str(REPETITIONS)] + ["--arrays"] * arguments.arrays
+    for _ in range(1 if arguments.arrays else 2):
+        for entry in json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)["operations"]:
             name = entry["name"]
             keep(name, "tern_single", entry["single_us"]["median"])
-            torch_run, bf16_run = operation(name)
-            keep(name, "torch_single", single_microseconds(torch_run))
-            keep(name, "torch_recorded", graph_microseconds(torch_run))
             if "recorded_us" in entry:
                 keep(name, "tern_recorded", entry["recorded_us"]["median"])
+            torch_run, bf16_run = (array_operation(name), None) if arguments.arrays else operation(name)
+            if torch_run:
+                once = single_microseconds(torch_run)
+                keep(name, "torch_single", once)
+                if "recorded_us" in entry or not arguments.arrays:
+                    keep(name, "torch_recorded", graph_microseconds(torch_run, once))
             if bf16_run:
-                keep(name, "torch_bf16_recorded", graph_microseconds(bf16_run))
+                keep(name, "torch_bf16_recorded", graph_microseconds(bf16_run, single_microseconds(bf16_run)))
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}; microseconds")
-    print("| | Tern, recorded | PyTorch, recorded | PyTorch / Tern | bf16, recorded | Tern, single | PyTorch, single |\n|---|--:|--:|--:|--:|--:|--:|")
-    for row in rows.values():
-        text = lambda key: f"{row[key]:.2f}" if key in row else ""
-        ratio = f"{row['torch_recorded'] / row['tern_recorded']:.2f}" if "tern_recorded" in row else ""
-        cells = [text("tern_recorded"), text("torch_recorded"), ratio, text("torch_bf16_recorded"), text("tern_single"), text("torch_single")]
-        print(f"| {row['name']} | {' | '.join(cells)} |")
+    print_table(ARRAY_COLUMNS if arguments.arrays else SMALL_COLUMNS, rows.values())
     if arguments.json:
         arguments.json.write_text(json.dumps({"gpu": torch.cuda.get_device_name(), "operations": list(rows.values())}, indent=2) + "\n")
 

@@ -10,7 +10,7 @@
 #include "core/dispatch.h"
 #include "core/odd_float.h"
 #include "device/array_index.h"
-#include "devices/cpu/element_bytes.h"
+#include "device/element_bytes.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {

@@ -8,6 +8,8 @@
 #include <numbers>
 #include <type_traits>
 
+#include "base/integer_functions.h"
+#include "base/step_towards.h"
 #include "devices/cpu/array_complex_math.h"
 
 namespace tern::cpu {
@@ -111,18 +113,6 @@ R log_sum(R a, R b) {
   return difference > 0 ? a + std::log1p(std::exp(-difference)) : b + std::log1p(std::exp(difference));
 }
 
-// The neighbour of a on the way to b; Bits are those of one sign and a size.
-template <class Bits>
-Bits step_towards(Bits a, Bits b, Bits infinity) {
-  constexpr Bits kSign = static_cast<Bits>(Bits{1} << (8 * sizeof(Bits) - 1));
-  const Bits a_size = static_cast<Bits>(a & ~kSign), b_size = static_cast<Bits>(b & ~kSign);
-  if (a_size > infinity) return a;
-  if (b_size > infinity || a == b || (a_size == 0 && b_size == 0)) return b;
-  if (a_size == 0) return static_cast<Bits>((b & kSign) | 1);
-  const bool shrinks = ((a ^ b) & kSign) != 0 || a_size > b_size;
-  return static_cast<Bits>(shrinks ? a - 1 : a + 1);
-}
-
 template <class R>
 BinaryRun real_binary(ArrayBinaryOp op) {
   using Bits = std::conditional_t<std::is_same_v<R, float>, uint32_t, uint64_t>;
@@ -145,51 +135,6 @@ BinaryRun real_binary(ArrayBinaryOp op) {
     default:
       return nullptr;
   }
-}
-
-// a ** b, wrapped. For a negative exponent the quotient 1 / a ** -b truncates: 0 but for the units (and for 0).
-template <class T>
-T power(T a, T b) {
-  if constexpr (std::is_signed_v<T>) {
-    if (b < 0) return a == 1 ? T{1} : a != -1 ? T{0} : b % 2 == 0 ? T{1} : T{-1};
-  }
-  uint64_t base = static_cast<uint64_t>(a), result = 1;
-  for (auto left = static_cast<uint64_t>(b); left > 0; left >>= 1) {
-    if (left & 1) result *= base;
-    base *= base;
-  }
-  return static_cast<T>(result);
-}
-
-// Toward minus infinity, wrapped; 0 for a divisor of 0, which ops reject.
-template <class T>
-T floor_quotient_of_integers(T a, T b) {
-  if (b == 0) return 0;
-  if constexpr (std::is_signed_v<T>) {
-    if (b == -1) return static_cast<T>(-static_cast<uint64_t>(a));
-    return static_cast<T>(a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0));
-  }
-  return static_cast<T>(a / b);
-}
-
-template <class T>
-T remainder_of_integers(T a, T b) {
-  if (b == 0) return 0;
-  if constexpr (std::is_signed_v<T>) {
-    if (b == -1) return 0;
-    const auto rest = static_cast<T>(a % b);
-    return static_cast<T>(rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest);
-  }
-  return static_cast<T>(a % b);
-}
-
-template <class T>
-T truncated_quotient(T a, T b) {
-  if (b == 0) return 0;
-  if constexpr (std::is_signed_v<T>) {
-    if (b == -1) return static_cast<T>(-static_cast<uint64_t>(a));
-  }
-  return static_cast<T>(a / b);
 }
 
 template <class T>

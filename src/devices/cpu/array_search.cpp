@@ -2,7 +2,7 @@
 // Looking things up in arrays, and moving elements by index: gathers, which vectors do not make faster.
 #include <cstdint>
 
-#include "devices/cpu/element_bytes.h"
+#include "device/element_bytes.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {

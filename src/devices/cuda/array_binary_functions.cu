@@ -6,6 +6,8 @@
 #include <concepts>
 #include <type_traits>
 
+#include "base/integer_functions.h"
+#include "base/step_towards.h"
 #include "devices/cuda/array_functions.h"
 #include "devices/cuda/array_pointwise.cuh"
 #include "devices/cuda/numbers.cuh"
@@ -57,67 +59,6 @@ __device__ R floor_quotient(R a, R b) {
   if (quotient == 0) return copysign(R{0}, near);
   const R whole = floor(quotient);
   return quotient - whole > R{0.5} ? whole + 1 : whole;
-}
-
-// The neighbour of a on the way to b; Bits are those of one sign and a size.
-template <class Bits>
-__device__ Bits step_towards(Bits a, Bits b, Bits infinity) {
-  constexpr Bits kSign = static_cast<Bits>(Bits{1} << (8 * sizeof(Bits) - 1));
-  const Bits a_size = static_cast<Bits>(a & ~kSign), b_size = static_cast<Bits>(b & ~kSign);
-  if (a_size > infinity) return a;
-  if (b_size > infinity || a == b || (a_size == 0 && b_size == 0)) return b;
-  if (a_size == 0) return static_cast<Bits>((b & kSign) | 1);
-  const bool shrinks = ((a ^ b) & kSign) != 0 || a_size > b_size;
-  return static_cast<Bits>(shrinks ? a - 1 : a + 1);
-}
-
-// ---------------------------------------------------------------- integers
-
-// Quotients are wrapped, and 0 for a divisor of 0, which ops reject; so are remainders.
-template <class T>
-__device__ T truncated_quotient(T a, T b) {
-  if (b == 0) return 0;
-  if constexpr (std::is_signed_v<T>) {
-    if (b == -1) return static_cast<T>(0 - static_cast<uint64_t>(a));
-  }
-  return static_cast<T>(a / b);
-}
-
-template <class T>
-__device__ T remainder_of_integers(T a, T b) {
-  if constexpr (std::is_signed_v<T>) {
-    if (b == 0 || b == -1) return 0;
-    const auto rest = static_cast<T>(a % b);
-    return static_cast<T>(rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest);
-  } else {
-    return b == 0 ? T{0} : static_cast<T>(a % b);
-  }
-}
-
-// Toward minus infinity.
-template <class T>
-__device__ T floor_quotient_of_integers(T a, T b) {
-  const T quotient = truncated_quotient(a, b);
-  if constexpr (std::is_signed_v<T>) {
-    const bool above = b != 0 && b != -1 && a % b != 0 && (a < 0) != (b < 0);
-    return static_cast<T>(quotient - (above ? 1 : 0));
-  } else {
-    return quotient;
-  }
-}
-
-// a ** b, wrapped. For a negative exponent the quotient 1 / a ** -b truncates: 0 but for the units (and for 0).
-template <class T>
-__device__ T power(T a, T b) {
-  if constexpr (std::is_signed_v<T>) {
-    if (b < 0) return a == 1 ? T{1} : a != -1 ? T{0} : b % 2 == 0 ? T{1} : T{-1};
-  }
-  uint64_t base = static_cast<uint64_t>(a), result = 1;
-  for (auto left = static_cast<uint64_t>(b); left > 0; left >>= 1) {
-    if (left & 1) result *= base;
-    base *= base;
-  }
-  return static_cast<T>(result);
 }
 
 // ---------------------------------------------------------------- all

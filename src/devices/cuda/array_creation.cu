@@ -3,22 +3,16 @@
 #include <cstring>
 #include <type_traits>
 
+#include "device/element_bytes.h"
 #include "devices/cuda/array_elements.cuh"
 #include "devices/cuda/array_entries.h"
 #include "devices/cuda/divisor.cuh"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/packs.cuh"
 
 namespace tern::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-
-template <class T>
-struct Constant {
-  T value;
-  __device__ T operator()() const { return value; }
-};
 
 // Element i of a ramp.
 template <class T>
@@ -64,11 +58,11 @@ __global__ void __launch_bounds__(kThreads) clear_triangle(Triangle triangle, T*
 }  // namespace
 
 void array_repeat(const Exec& exec, const RepeatArgs& args) noexcept {
-  with_bits(args.element_bytes, [&](auto bits) {
+  with_bytes(args.element_bytes, [&](auto bits) {
     using T = decltype(bits);
-    Constant<T> constant;
-    std::memcpy(&constant.value, args.value, sizeof constant.value);
-    map_contiguous(exec, "repeat", args.count, constant, static_cast<T*>(args.y));
+    T value;
+    std::memcpy(&value, args.value, sizeof value);
+    fill_contiguous(exec, "repeat", args.count, value, static_cast<T*>(args.y));
   });
 }
 
@@ -87,7 +81,7 @@ void array_zero_triangle(const Exec& exec, const ZeroTriangleArgs& args) noexcep
   const int64_t count = args.batch * args.rows * args.cols;
   if (count == 0) return;
   const Triangle triangle = {count, Divisor(args.rows), Divisor(args.cols), args.diagonal, args.below};
-  with_bits(args.element_bytes, [&](auto bits) {
+  with_bytes(args.element_bytes, [&](auto bits) {
     using T = decltype(bits);
     clear_triangle<<<blocks_for(count, kThreads), kThreads, 0, stream_of(exec)>>>(triangle, static_cast<T*>(args.y));
   });

@@ -2,8 +2,8 @@
 // Elements and offsets that indices find.
 #include "devices/cuda/array_index.cuh"
 
+#include "device/element_bytes.h"
 #include "devices/cuda/array_entries.h"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/first_bad.h"
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/strided.cuh"
@@ -98,7 +98,7 @@ void array_gather(const Exec& exec, const IndexedArgs& args) noexcept {
     if (packs.element_bytes == kWhole && is_aligned(packs.x, kWhole) && is_aligned(packs.y, kWhole)) {
       return gather_as<Pack<uint64_t, 2>>(exec, packs, first_bad);
     }
-    with_bits(packs.element_bytes, [&](auto bits) { gather_as<decltype(bits)>(exec, packs, first_bad); });
+    with_bytes(packs.element_bytes, [&](auto bits) { gather_as<decltype(bits)>(exec, packs, first_bad); });
   });
 }
 

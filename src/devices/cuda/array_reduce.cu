@@ -2,10 +2,11 @@
 // Reductions of arrays along an axis: of integers, and of what is not 0. Both are exact in any order.
 #include "devices/cuda/array_reduce.cuh"
 
+#include "device/element_bytes.h"
 #include "devices/cuda/array_entries.h"
 #include "devices/cuda/array_reduce_parts.h"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/folds.cuh"
+#include "devices/cuda/truth_mask.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -104,7 +105,7 @@ void reduce_integers(const Exec& exec, const ArrayReduceArgs& args) {
 }
 
 void reduce_truths(const Exec& exec, const ArrayReduceArgs& args) {
-  with_bits(size_of(args.dtype), [&](auto bits) {
+  with_bytes(size_of(args.dtype), [&](auto bits) {
     const TruthResults results = {args.y, args.op, static_cast<uint64_t>(args.extent)};
     reduce_as(exec, args, CountTruths<decltype(bits)>{results, TruthMask(args.dtype)});
   });

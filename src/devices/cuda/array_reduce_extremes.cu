@@ -5,9 +5,9 @@
 #include <limits>
 #include <type_traits>
 
+#include "device/element_bytes.h"
 #include "devices/cuda/array_reduce.cuh"
 #include "devices/cuda/array_reduce_parts.h"
-#include "devices/cuda/element_bits.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -104,7 +104,7 @@ template <class Fn>
 void with_ordered(DType dtype, const Fn& fn) {
   if (dtype == DType::f32) return fn(float{});
   if (dtype == DType::f64) return fn(double{});
-  with_bits(size_of(dtype), [&](auto bits) {
+  with_bytes(size_of(dtype), [&](auto bits) {
     if constexpr (sizeof bits <= sizeof(uint64_t)) fn(bits);
   });
 }

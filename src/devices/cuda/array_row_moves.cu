@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elements of rows moved by their index.
+#include "device/element_bytes.h"
 #include "devices/cuda/array_entries.h"
 #include "devices/cuda/divisor.cuh"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/packs.cuh"
 
 namespace tern::cuda {
@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(kThreads)
 void array_gather_in_rows(const Exec& exec, const GatherInRowsArgs& args) noexcept {
   const int64_t count = args.rows * args.n;
   if (count == 0) return;
-  with_bits(args.element_bytes, [&](auto bits) {
+  with_bytes(args.element_bytes, [&](auto bits) {
     using Bits = decltype(bits);
     gather_elements<<<blocks_for(count, kThreads), kThreads, 0, stream_of(exec)>>>(
         count, Divisor(args.n), args.x_n, static_cast<const Bits*>(args.x), args.index, static_cast<Bits*>(args.y));
@@ -38,7 +38,7 @@ void array_gather_in_rows(const Exec& exec, const GatherInRowsArgs& args) noexce
 void array_scatter_in_rows(const Exec& exec, const ScatterInRowsArgs& args) noexcept {
   const int64_t count = args.rows * args.n;
   if (count == 0) return;
-  with_bits(args.element_bytes, [&](auto bits) {
+  with_bytes(args.element_bytes, [&](auto bits) {
     using Bits = decltype(bits);
     scatter_elements<<<blocks_for(count, kThreads), kThreads, 0, stream_of(exec)>>>(
         count, Divisor(args.n), args.y_n, static_cast<const Bits*>(args.x), args.index, static_cast<Bits*>(args.y));

@@ -5,9 +5,9 @@
 // thread's.
 #include <algorithm>
 
+#include "device/element_bytes.h"
 #include "devices/cuda/array_entries.h"
 #include "devices/cuda/array_index.cuh"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/sorted_keys.h"
 #include "devices/cuda/strided.cuh"
@@ -199,7 +199,7 @@ void scatter(const Exec& exec, const char* kernel, const IndexedArgs& args) {
 }  // namespace
 
 void array_scatter(const Exec& exec, const IndexedArgs& args) noexcept {
-  with_bits(args.element_bytes, [&](auto bits) { scatter<false, decltype(bits)>(exec, "scatter", args); });
+  with_bytes(args.element_bytes, [&](auto bits) { scatter<false, decltype(bits)>(exec, "scatter", args); });
 }
 
 void array_scatter_add(const Exec& exec, const IndexedArgs& args) noexcept {

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "device/element_bytes.h"
 #include "devices/cuda/array_entries.h"
 #include "devices/cuda/divisor.cuh"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/order_keys.cuh"
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/strided.cuh"
+#include "devices/cuda/truth_mask.cuh"
 #include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
@@ -64,7 +65,7 @@ __global__ void __launch_bounds__(kThreads)
 // Calls fn(Key{}) with the unsigned type of a real dtype's size.
 template <class Fn>
 void with_key(DType dtype, const Fn& fn) {
-  with_bits(size_of(dtype), [&](auto bits) {
+  with_bytes(size_of(dtype), [&](auto bits) {
     if constexpr (!std::is_same_v<decltype(bits), Sixteen>) fn(bits);
   });
 }
@@ -148,7 +149,7 @@ void array_nonzero(const Exec& exec, const NonzeroArgs& args) noexcept {
   if (count == 0 || args.total == 0) return;
   Axes axes = {args.shape.rank, {}};
   for (int axis = 0; axis < axes.rank; ++axis) axes.extent[axis] = Divisor(args.shape.at[axis]);
-  with_bits(size_of(args.dtype), [&](auto bits) {
+  with_bytes(size_of(args.dtype), [&](auto bits) {
     using Bits = decltype(bits);
     write_nonzero<<<blocks_for(count, kNonzeroBlock), kThreads, 0, stream_of(exec)>>>(
         TruthMask(args.dtype), axes, count, static_cast<const Bits*>(args.x), args.place, args.total, args.y);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The choice between elements of any dtype, which are only so many bytes.
+#include "device/element_bytes.h"
 #include "devices/cuda/array_entries.h"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/strided.cuh"
 
 namespace tern::cuda {
@@ -48,7 +48,7 @@ void select_bits(const Exec& exec, const ArraySelectArgs& args) {
 
 void array_select(const Exec& exec, const ArraySelectArgs& args) noexcept {
   if (count_of(args.shape) == 0) return;
-  with_bits(size_of(args.dtype), [&](auto bits) { select_bits<decltype(bits)>(exec, args); });
+  with_bytes(size_of(args.dtype), [&](auto bits) { select_bits<decltype(bits)>(exec, args); });
   launched(exec, "array_select");
 }
 

@@ -6,8 +6,8 @@
 #include <bit>
 #include <type_traits>
 
+#include "device/element_bytes.h"
 #include "devices/cuda/array_entries.h"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/launch.h"
 
 namespace tern::cuda {
@@ -75,7 +75,7 @@ void sort_rows(const Exec& exec, const RowsToSort<Key>& rows) {
 
 void array_sort_rows(const Exec& exec, const SortRowsArgs& args) noexcept {
   if (args.rows == 0 || args.n == 0 || is_complex(args.dtype)) return;  // complex numbers have no order
-  with_bits(size_of(args.dtype), [&](auto bits) {
+  with_bytes(size_of(args.dtype), [&](auto bits) {
     if constexpr (!std::is_same_v<decltype(bits), Sixteen>) sort_rows(exec, RowsToSort<decltype(bits)>(args));
   });
 }

@@ -2,9 +2,9 @@
 // Strided copies between any two types, and filling.
 #include <type_traits>
 
+#include "device/element_bytes.h"
 #include "devices/cuda/convert.cuh"
 #include "devices/cuda/early_launch.cuh"
-#include "devices/cuda/element_bits.cuh"
 #include "devices/cuda/pointwise.h"
 #include "devices/cuda/strided.cuh"
 
@@ -105,7 +105,7 @@ void move(const Exec& exec, const CopyArgs& args) {
   if (args.shape.rank == 1 && args.x_strides.at[0] == 1 && args.y_strides.at[0] == 1 && bytes >= kLeastBytes) {
     return keep_error(exec, cudaMemcpyAsync(args.y, args.x, bytes, cudaMemcpyDeviceToDevice, stream_of(exec)), "copy");
   }
-  with_bits(size, [&](auto bits) {
+  with_bytes(size, [&](auto bits) {
     using T = decltype(bits);
     if constexpr (sizeof(T) <= sizeof(uint64_t)) {
       const int axis = transposed_axis(args);
@@ -124,12 +124,6 @@ void convert(const Exec& exec, const CopyArgs& args) {
   });
 }
 
-template <class T>
-struct Constant {
-  T value;
-  __device__ T operator()() const { return value; }
-};
-
 }  // namespace
 
 void copy(const Exec& exec, const CopyArgs& args) noexcept {
@@ -141,7 +135,7 @@ void copy(const Exec& exec, const CopyArgs& args) noexcept {
 void fill(const Exec& exec, const FillArgs& args) noexcept {
   with_element(args.dtype, [&](auto element) {
     using T = decltype(element);
-    map_contiguous(exec, "fill", args.count, Constant<T>{element_of_double<T>(args.value)}, static_cast<T*>(args.y));
+    fill_contiguous(exec, "fill", args.count, element_of_double<T>(args.value), static_cast<T*>(args.y));
   });
 }
 

@@ -96,4 +96,15 @@ void map_contiguous(const Exec& exec, const char* name, int64_t count, const Fn&
   launched(exec, name);
 }
 
+template <class T>
+struct Constant {
+  T value;
+  __device__ T operator()() const { return value; }
+};
+
+template <class T>
+void fill_contiguous(const Exec& exec, const char* name, int64_t count, T value, T* y) {
+  map_contiguous(exec, name, count, Constant<T>{value}, y);
+}
+
 }  // namespace tern::cuda

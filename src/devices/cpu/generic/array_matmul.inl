@@ -15,19 +15,21 @@ struct VectorSum {
   using Element = T;
   using Part = T;
   static constexpr int64_t kParts = 1;
-  static constexpr int64_t kWidth = kVectorWidth<T>;
+  static constexpr int64_t kOne = kVectorWidth<T>, kWidth = kLaneVectors * kOne;
 
   struct Sums {
-    Vector<T> at[kTileRows];
+    Vector<T> at[kTileRows][kLaneVectors];
   };
 
   static void put(T* panel, int64_t lane, T x) { panel[lane] = x; }
-  static void get(Sums& sums, int64_t row, int64_t lane, T x) { sums.at[row][lane] = x; }
-  static T result(const Sums& sums, int64_t row, int64_t lane) { return sums.at[row][lane]; }
+  static void get(Sums& sums, int64_t row, int64_t lane, T x) { sums.at[row][lane / kOne][lane % kOne] = x; }
+  static T result(const Sums& sums, int64_t row, int64_t lane) { return sums.at[row][lane / kOne][lane % kOne]; }
   static void add_row(Sums& sums, int64_t row, T a, bool, const T* panel) {
-    Vector<T> columns;
-    memcpy(&columns, panel, sizeof columns);
-    sums.at[row] += a * columns;
+    for (int64_t v = 0; v < kLaneVectors; ++v) {
+      Vector<T> columns;
+      memcpy(&columns, panel + v * kOne, sizeof columns);
+      sums.at[row][v] += a * columns;
+    }
   }
 };
 

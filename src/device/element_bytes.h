@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elements that are moved, whatever they mean.
+// Elements by their bytes, whatever they mean, for all devices.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-namespace tern::cpu {
+namespace tern {
 
+// Not aligned to more than its parts, as complex numbers are not.
 struct Sixteen {
   uint64_t low, high;
 };
@@ -28,4 +29,4 @@ void with_bytes(size_t bytes, const Fn& fn) {
   }
 }
 
-}  // namespace tern::cpu
+}  // namespace tern

@@ -1,35 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elements by their bits, whatever they mean, and whether they are 0.
+// Whether elements are 0, by their bits.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
+#include "device/element_bytes.h"
 #include "tern/dtype.h"
 
 namespace tern::cuda {
-
-// Not aligned to more than its parts, as complex numbers are not.
-struct Sixteen {
-  uint64_t low, high;
-};
-
-// Calls fn(T{}) with an unsigned type of so many bytes, or one of 16.
-template <class Fn>
-void with_bits(size_t bytes, const Fn& fn) {
-  switch (bytes) {
-    case 1:
-      return fn(uint8_t{});
-    case 2:
-      return fn(uint16_t{});
-    case 4:
-      return fn(uint32_t{});
-    case 8:
-      return fn(uint64_t{});
-    default:
-      return fn(Sixteen{});
-  }
-}
 
 // Whether elements of a dtype are not 0: all of their bits count but the signs of floats. NaN is not 0.
 class TruthMask {
