@@ -10,6 +10,7 @@
 
 #include "support/array_test.h"
 #include "support/arrays.h"
+#include "support/devices_under_test.h"
 #include "support/fails_with.h"
 #include "support/gradient_check.h"
 
@@ -27,7 +28,6 @@ using testing::numbers;
 using testing::real_dtypes;
 
 using Axes = std::vector<int>;
-
 
 const std::vector<Shape>& shapes() {
   static const std::vector<Shape> list = {{}, {1}, {7}, {3, 5}, {2, 1, 17}, {5, 3, 2, 4}, {0}, {3, 0}, {0, 2, 3}};
@@ -345,6 +345,31 @@ TEST(Reductions, RunningSumsAndProductsOfEveryDtype) {
   }
   EXPECT_EQ(cumulative_sum(Tensor::from<uint8_t>({200, 100}, {2}, cpu()), 0, DType::u8).to_vector<uint8_t>(),
             (std::vector<uint8_t>{200, 44}));
+}
+
+// Blocks of 1024 by plain loops, whose bits they are on any number of threads.
+TEST(Reductions, RunningSumsOfLongRows) {
+  for (const int64_t n : {1023, 1024, 1025, 2048, 4095, 4097, 9001, 70001}) {
+    std::vector<float> x;
+    for (int64_t i = 0; i < 3 * n; ++i) x.push_back(static_cast<float>((i * 7919 % 1009) * std::exp2(i % 23 - 20)));
+    std::vector<float> expected = {};
+    for (size_t row = 0; row < x.size(); row += static_cast<size_t>(n)) {
+      float before = 0, within = 0;
+      for (size_t k = 0; k < static_cast<size_t>(n); ++k) {
+        if (k % 1024 == 0 && k > 0) before = expected.back();
+        within = k % 1024 == 0 ? x[row + k] : within + x[row + k];
+        expected.push_back(k < 1024 ? within : before + within);
+      }
+    }
+    for (const Device& device : testing::devices_under_test()) {
+      const Tensor rows = Tensor::from(x, {3, n}, device);
+      EXPECT_EQ(cumulative_sum(rows, 1).to_vector<float>(), expected) << n << device.description();
+      const std::vector<float> one = cumulative_sum(select(rows, 0, 1), 0, {}, true).to_vector<float>();
+      EXPECT_EQ(one[0], 0);
+      EXPECT_TRUE(std::equal(one.begin() + 1, one.end(), expected.begin() + n)) << n << device.description();
+      EXPECT_TRUE(std::is_sorted(one.begin(), one.end()));
+    }
+  }
 }
 
 TEST(Reductions, Differences) {

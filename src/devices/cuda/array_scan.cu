@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running sums and products along the middle axis of [outer, extent, inner].
 //
-// Floats have the bits of a loop from the first to the last, so nothing but different rows and columns goes side by
-// side: one long row takes some nanoseconds an element, as on a CPU, and not a fraction of one. Integers wrap, which
-// is the same in any order: rows and columns are cut into chunks, whose totals are scanned first.
+// Rows and columns are cut into chunks, whose totals are scanned first: sums of floats in rows into the blocks of
+// device/array_reduce.h; integers, which wrap, in any way. Other floats have the bits of a loop from the first to the
+// last: of those one long row takes some nanoseconds an element, as on a CPU, and not a fraction of one.
 #include <algorithm>
 #include <type_traits>
 
@@ -63,8 +63,9 @@ __global__ void __launch_bounds__(kWarp) scan_rows(const __grid_constant__ Segme
     const int64_t mine = first + lane;
     const bool has_one = lane < rows && mine < segments.count;
     const typename Segments<T>::Place place = has_one ? segments.place(mine) : typename Segments<T>::Place{};
-    bool begun = place.carried;
-    T acc = begun ? segments.carry(mine) : T{};
+    const T before = place.carried ? segments.carry(mine) : T{};
+    bool begun = false;
+    T acc = {};
     T next[kSteps];
     const auto load_next = [&](int64_t begin) {
 #pragma unroll
@@ -91,7 +92,7 @@ __global__ void __launch_bounds__(kWarp) scan_rows(const __grid_constant__ Segme
 #pragma unroll
         for (int j = 1; j < kInTurn; ++j) turn[j] = Fn::of(turn[j - 1], turn[j]);
 #pragma unroll
-        for (int j = 0; j < kInTurn; ++j) my_row[k + j] = turn[j];
+        for (int j = 0; j < kInTurn; ++j) my_row[k + j] = place.carried ? Fn::of(before, turn[j]) : turn[j];
         acc = turn[kInTurn - 1];
         begun = true;
       }
@@ -167,25 +168,34 @@ Segments<T> segments_of(const Scanned<T>& scanned, int64_t chunk) {
           nullptr};
 }
 
-template <class Fn>
-void scan_integers(const Exec& exec, const Scanned<uint64_t>& scanned) {
-  const int64_t chunk = scanned.inner == 1 ? kRowChunk : kColumnChunk;
-  if (scanned.extent <= chunk || scanned.outer * scanned.inner >= kEnough) {
-    return scan_segments<Fn>(exec, segments_of(scanned, scanned.extent));
-  }
-  Segments<uint64_t> segments = segments_of(scanned, chunk);
-  const Room room(exec, 2 * static_cast<size_t>(segments.count) * sizeof(uint64_t), kName);
+template <class Fn, class T>
+void scan_whole(const Exec& exec, const Scanned<T>& scanned) {
+  scan_segments<Fn>(exec, segments_of(scanned, scanned.extent));
+}
+
+// scan_totals(scanned) scans the totals of chunks.
+template <class Fn, class T, class ScanTotals>
+void scan_chunks(const Exec& exec, const Scanned<T>& scanned, int64_t chunk, const ScanTotals& scan_totals) {
+  Segments<T> segments = segments_of(scanned, chunk);
+  const Room room(exec, 2 * static_cast<size_t>(segments.count) * sizeof(T), kName);
   if (!room) return;
-  uint64_t *const totals = room.as<uint64_t>(), *const carries = totals + segments.count;
+  T *const totals = room.template as<T>(), *const carries = totals + segments.count;
   segments.y = nullptr;
   segments.totals = totals;
   scan_segments<Fn>(exec, segments);
   const int64_t chunks = segments.chunks.divisor();
-  scan_integers<Fn>(exec, {scanned.outer, chunks, scanned.inner, chunks * scanned.inner, totals, carries});
+  scan_totals(Scanned<T>{scanned.outer, chunks, scanned.inner, chunks * scanned.inner, totals, carries});
   segments.y = scanned.y;
   segments.totals = nullptr;
   segments.carries = carries;
   scan_segments<Fn>(exec, segments);
+}
+
+template <class Fn>
+void scan_integers(const Exec& exec, const Scanned<uint64_t>& scanned) {
+  const int64_t chunk = scanned.inner == 1 ? kRowChunk : kColumnChunk;
+  if (scanned.extent <= chunk || scanned.outer * scanned.inner >= kEnough) return scan_whole<Fn>(exec, scanned);
+  scan_chunks<Fn>(exec, scanned, chunk, [&](const Scanned<uint64_t>& totals) { scan_integers<Fn>(exec, totals); });
 }
 
 template <class Fn, class T>
@@ -194,8 +204,10 @@ void scan_as(const Exec& exec, const ArrayScanArgs& args) {
       args.outer, args.extent, args.inner, args.y_stride, static_cast<const T*>(args.x), static_cast<T*>(args.y)};
   if constexpr (std::is_integral_v<T>) {
     scan_integers<Fn>(exec, scanned);
+  } else if (std::is_same_v<Fn, Plus> && args.inner == 1 && args.extent > kScanRowBlock) {
+    scan_chunks<Fn>(exec, scanned, kScanRowBlock, [&](const Scanned<T>& totals) { scan_whole<Fn>(exec, totals); });
   } else {
-    scan_segments<Fn>(exec, segments_of(scanned, args.extent));
+    scan_whole<Fn>(exec, scanned);
   }
 }
 
