@@ -43,7 +43,8 @@ class Cursor {
   int64_t index_[8] = {};
 };
 
-// An operand of a kernel, and whether its elements lie side by side in order, or are one.
+// An operand of a kernel, and whether its elements lie side by side in order, or are one, or lie side by side and are
+// repeated: the first `period`.
 struct Operand {
   Operand(const void* from, DType dtype, const Dims& its_shape, const Dims& its_strides)
       : data(static_cast<const char*>(from)),
@@ -51,11 +52,13 @@ struct Operand {
         strides(its_strides),
         type(dtype),
         size(static_cast<int64_t>(size_of(dtype))) {
-    int64_t dense = 1;
     for (int axis = shape.rank - 1; axis >= 0; --axis) {
-      is_dense = is_dense && strides.at[axis] == dense;
+      const bool goes_on = is_dense && strides.at[axis] == count;
+      is_repeated = is_repeated && (goes_on || strides.at[axis] == 0);
+      is_dense = goes_on;
       is_one = is_one && strides.at[axis] == 0;
-      dense *= shape.at[axis];
+      count *= shape.at[axis];
+      if (goes_on) period = count;
     }
   }
 
@@ -64,7 +67,8 @@ struct Operand {
   const Dims& strides;
   DType type;
   int64_t size;
-  bool is_dense = true, is_one = true;
+  int64_t count = 1, period = 1;
+  bool is_dense = true, is_one = true, is_repeated = true;
 };
 
 template <class T>
@@ -99,16 +103,24 @@ class BlockReader {
         size_(static_cast<int64_t>(size_of(dtype))),
         same_(x.type == dtype),
         flat_(flat),
+        repeats_(x.is_repeated && !x.is_dense && x.period * size_ <= kBlockBytes),
         cursor_(x.shape, x.strides, flat) {
-    if (!x.is_one) return;
-    convert_(x.data, 0, buffer_, 1, 1);
-    repeat_first(buffer_, size_, kBlockBytes / size_);
+    if (!repeats_) return;
+    // A block from any place of the period on.
+    const int64_t most = smaller(kBlockBytes / size_, x.count) + x.period - 1;
+    convert_(x.data, 1, buffer_, 1, x.period);
+    if (x.is_one) repeat_first(buffer_, size_, most);
+    for (int64_t filled = x.is_one ? most : x.period; filled < most;) {
+      const int64_t more = smaller(filled, most - filled);
+      memcpy(buffer_ + filled * size_, buffer_, static_cast<size_t>(more * size_));
+      filled += more;
+    }
   }
 
   const void* next(int64_t count) {
-    if (x_.is_one) return buffer_;
     const int64_t at = flat_;
     flat_ += count;
+    if (repeats_) return buffer_ + at % x_.period * size_;
     if (x_.is_dense) return same_ ? x_.data + at * size_ : converted(x_.data + at * x_.size, count);
     if (same_ && last_of(x_.strides) == 1 && cursor_.left() >= count) {
       const void* run = x_.data + cursor_.offset() * size_;
@@ -141,8 +153,9 @@ class BlockReader {
   int64_t size_;
   bool same_;
   int64_t flat_;
+  bool repeats_;
   Cursor cursor_;
-  alignas(64) char buffer_[kBlockBytes];
+  alignas(64) char buffer_[2 * kBlockBytes];
 };
 
 // Takes blocks of contiguous elements of `dtype` and puts them into an operand.

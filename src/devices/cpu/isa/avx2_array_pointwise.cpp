@@ -13,13 +13,11 @@ namespace {
 struct Fusion {  // of a·b + c
   static constexpr bool kByInstruction = true;
 };
-struct Truncation {  // of f32
-  static constexpr bool kByInstruction = false;
-};
 
 // Each uses those above it.
 // clang-format off
 #include "devices/cpu/isa/f16c_halves.inl"
+#include "devices/cpu/isa/avx2_truncation.inl"
 #include "devices/cpu/isa/avx2_vector.inl"
 #include "devices/cpu/generic/array_pointwise_kernels.inl"
 // clang-format on

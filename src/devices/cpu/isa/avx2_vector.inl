@@ -33,10 +33,24 @@ struct V {
     const M m = {_mm256_castsi256_ps(keep.a), _mm256_castsi256_ps(keep.b)};
     return select(m, {_mm256_maskload_ps(p, keep.a), _mm256_maskload_ps(p + 8, keep.b)}, set1(fill));
   }
+  // By parts: a masked store takes a dozen cycles on AMD's Zen (rows of 50 plus a row: 28 us for 10^5 instead of 17).
   static void store_n(float* p, F x, int64_t n) {
-    const I keep = first_n(n);
-    _mm256_maskstore_ps(p, keep.a, x.a);
-    _mm256_maskstore_ps(p + 8, keep.b, x.b);
+    if (n == kLanes) return store(p, x);
+    if (n >= 8) _mm256_storeu_ps(p, x.a);
+    const __m256 last = n >= 8 ? x.b : x.a;
+    p += n & 8;
+    __m128 part = _mm256_castps256_ps128(last);
+    if (n & 4) {
+      _mm_storeu_ps(p, part);
+      part = _mm256_extractf128_ps(last, 1);
+      p += 4;
+    }
+    if (n & 2) {
+      _mm_storel_pi(reinterpret_cast<__m64*>(p), part);
+      part = _mm_movehl_ps(part, part);
+      p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, part);
   }
 
   // ---- f32: from and to narrower types
