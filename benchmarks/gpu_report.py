@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that Tern shows on a GPU, in one JSON file: tests, sanitizers, and the figures of performance.md.
 
-Usage: gpu_report.py --build BUILD --out FILE [--parts tests,sanitizers,ops,gemv,run,train,kernels,loss] [--microsoft FOLDER]
+Usage: gpu_report.py --build BUILD --out FILE [--parts tests,sanitizers,ops,arrays,gemv,run,train,kernels,loss] [--microsoft FOLDER]
                      [--torch-train SCRIPT] [--data FILE …] [--quick]
 
 BUILD is a build folder of the preset cuda. Each part runs programs of it and keeps what they print as JSON; a part that
 fails is kept as its error and makes the exit code 1. Peers, where they are there, run beside in the same part:
 
   ops      small operations beside PyTorch (peers/cuda_ops.py)
+  arrays   operations on arrays (the same with --arrays)
   gemv     one row by a matrix; --microsoft, the folder gpu of a checkout of github.com/microsoft/BitNet (peers/cuda_gemv.py)
   train    tokens per second; --torch-train, a script that trains models of the same shapes in PyTorch and prints a line
            "NAME params P tok/s T …" for each
@@ -104,9 +105,19 @@ def has_torch():
     return run([sys.executable, "-c", "import torch"]).returncode == 0
 
 
-def ops(build, _):
+def device_ops(build, *options):
     bench = program(build, "bench_device_ops")
-    return printed_json("peers/cuda_ops.py", "--tern", bench) if has_torch() else json.loads(checked([bench, "--json"]))
+    if not has_torch():
+        return json.loads(checked([bench, "--json", *options]))
+    return printed_json("peers/cuda_ops.py", "--tern", bench, *options)
+
+
+def ops(build, _):
+    return device_ops(build)
+
+
+def arrays(build, _):
+    return device_ops(build, "--arrays")
 
 
 def gemv(build, arguments):
@@ -167,7 +178,7 @@ def loss(build, arguments):
     return out
 
 
-PARTS = {"tests": tests, "sanitizers": sanitizers, "ops": ops, "gemv": gemv, "run": running, "train": training, "kernels": kernels, "loss": loss}
+PARTS = {"tests": tests, "sanitizers": sanitizers, "ops": ops, "arrays": arrays, "gemv": gemv, "run": running, "train": training, "kernels": kernels, "loss": loss}
 
 
 def main():

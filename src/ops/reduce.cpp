@@ -6,6 +6,7 @@
 #include "ops/copy.h"
 #include "ops/gradients.h"
 #include "ops/reduce_axes.h"
+#include "tern/creation.h"
 #include "tern/reductions.h"
 
 namespace tern {
@@ -175,7 +176,7 @@ Tensor mean(const Tensor& x, std::span<const int> axes, bool keep) {
   for (int axis = 0; axis < x.rank(); ++axis) {
     if (set[static_cast<size_t>(axis)]) count *= static_cast<double>(x.shape()[axis]);
   }
-  return total / Tensor::full({}, count, DType::f32, x.device());
+  return total / full({}, count, DType::f32, x.device());  // by a kernel: a copy from the host would be waited for
 }
 
 Tensor max(const Tensor& x, int axis, bool keep) {
