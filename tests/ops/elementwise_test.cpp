@@ -569,6 +569,16 @@ TEST(Elementwise, ComplexExpm1OfZeros) {
   }
 }
 
+// Where the exponential of the real part overflows, 0 remains of the imaginary one: it was infinity times 0.
+TEST(Elementwise, ComplexExpm1OfLargeRealNumbers) {
+  for (const DType dtype : {DType::c64, DType::c128}) {
+    for (const Real im : {0.0L, -0.0L}) {
+      const Number got = numbers_of(expm1(tensor_of({{800.0L, im}}, dtype, cpu())))[0];
+      EXPECT_TRUE(testing::same(got, {std::numeric_limits<Real>::infinity(), im})) << im << ": " << got;
+    }
+  }
+}
+
 TEST(Elementwise, ComplexArithmetic) {
   for (const DType dtype : {DType::c64, DType::c128}) {
     const Tensor a = tensor_of({{1, 2}, {-3, 0.5L}, {0, 0}, {2, 0}}, dtype, cpu());

@@ -40,10 +40,12 @@ bool is_finite(std::complex<R> x) {
 }
 
 // exp(x + iy) - 1 without cancellation near 0: its real part is (exp(x) - 1)·cos(y) - 2·sin²(y/2), and +0 of -0, too,
-// by the array API standard, which is why 2·sin²(y/2) is taken from 0 first.
+// by the array API standard, which is why 2·sin²(y/2) is taken from 0 first. Of a real number it is real, beyond the
+// largest exponential, too.
 template <class R>
 std::complex<R> exp_minus_one(std::complex<R> x) {
   if (!is_finite(x)) return std::exp(x) - R{1};
+  if (x.imag() == 0) return {R{0} + std::expm1(x.real()), x.imag()};
   const R half_sine = std::sin(x.imag() / 2);
   return {(R{0} - 2 * half_sine * half_sine) + std::expm1(x.real()) * std::cos(x.imag()),
           std::exp(x.real()) * std::sin(x.imag())};
