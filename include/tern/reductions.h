@@ -78,8 +78,8 @@ Tensor median(const Tensor& x, std::span<const int> axes = {}, bool keep = false
 
 // ---------------------------------------------------------------- along one axis
 
-// Sums and products of all elements up to each, in `dtype` or sum_dtype: one operation after the other, but along the last
-// axis of a contiguous tensor sums of 1024 elements each, to which the sum of all before them is added.
+// Sums and products of all elements up to each, in `dtype` or sum_dtype: one operation after the other, but along the
+// last axis sums of 1024 elements each, to which the sum of all before them is added.
 // `include_initial` puts a 0 or 1 in front. Differentiable (products by their quotients, but exactly at zeros).
 Tensor cumulative_sum(const Tensor& x, int axis, std::optional<DType> dtype = {}, bool include_initial = false);
 Tensor cumulative_prod(const Tensor& x, int axis, std::optional<DType> dtype = {}, bool include_initial = false);

@@ -49,9 +49,9 @@ struct ArrayReduceArgs {
 enum class ScanOp : uint8_t { sum, prod };
 
 // y[o, k, i] = x[o, 0, i] op … op x[o, k, i] for x [outer, extent, inner]; contiguous but for y's stride between outer
-// indices. One dtype: f32, f64, i64, u64 (which wrap), c64, c128. One after the other, but for sums of floats where inner
-// is 1: there each block of kScanRowBlock elements has running sums of its own, to which the last result of the block
-// before is added. Sums of numbers >= 0 never decrease so, either.
+// indices. One dtype: f32, f64, i64, u64 (which wrap), c64, c128. One after the other, but for sums where inner is 1:
+// there each block of kScanRowBlock elements has running sums of its own, to which the last result of the block before
+// is added. Sums of numbers >= 0 never decrease so, either.
 inline constexpr int64_t kScanRowBlock = 1024;
 struct ArrayScanArgs {
   ScanOp op;

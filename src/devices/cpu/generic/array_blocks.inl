@@ -109,8 +109,7 @@ class BlockReader {
     // A block from any place of the period on.
     const int64_t most = smaller(kBlockBytes / size_, x.count) + x.period - 1;
     convert_(x.data, 1, buffer_, 1, x.period);
-    if (x.is_one) repeat_first(buffer_, size_, most);
-    for (int64_t filled = x.is_one ? most : x.period; filled < most;) {
+    for (int64_t filled = x.period; filled < most;) {
       const int64_t more = smaller(filled, most - filled);
       memcpy(buffer_ + filled * size_, buffer_, static_cast<size_t>(more * size_));
       filled += more;

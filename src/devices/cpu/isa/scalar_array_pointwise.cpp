@@ -9,7 +9,7 @@
 namespace tern::cpu {
 namespace {
 
-// No conversions but those that compilers find (f16c_halves.inl, avx2_truncation.inl and avx512_truncation.inl have others).
+// No conversions but those that compilers find (f16c_halves.inl and avx2_ and avx512_truncation.inl have others).
 struct Halves {
   static constexpr bool kByInstruction = false;
 };
