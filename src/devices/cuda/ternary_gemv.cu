@@ -74,8 +74,9 @@ __global__ void __launch_bounds__(kFewRowsThreads, Shape::kBlocksEach)
 // way takes well (H200, us, this and the direct way: 2 x 20480 x 3200 6.6 and 9.0; 4 x 20480 x 3200 10.5 and 9.2;
 // 4 x 3200 x 10240 5.3 and 7.9).
 constexpr int kMostCopiedRows = 2, kMostLongRows = kProductRows, kDirectTiles = 64;
-constexpr int kBlockBytes = 56 << 10;  // of weights, unless a single row of tiles has more
+constexpr int kBlockBytes = 40 << 10;  // of weights, unless a single row of tiles has more
 constexpr int kWarpColumns = 4;        // of tiles
+constexpr int kTilesAtOnce = 2;        // rows of tiles of a block on their way at one time
 
 // Of a warp that holds the activations in registers for all rows of tiles, and of one that reads them again for each.
 struct ShortRows {
@@ -144,7 +145,7 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
   __shared__ Barrier arrived[kMostBlockTiles];
   const CopiedPlace place(plan);
   const CopiedMemory memory(plan, shared);
-  const CopiedWeights weights(plan, place, memory.weights, arrived, 1);
+  const CopiedWeights weights(plan, place, memory.weights, arrived, kTilesAtOnce);
   const auto end = [&](const Entry& entry, int32_t q_sum, float factor) {
     entry.for_outputs(EntrySums(plan, memory.sums + entry.sums), [&](int64_t at, uint32_t sum, bool) {
       const int32_t acc = code_sum(sum, q_sum);
@@ -164,7 +165,8 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
     const Entry own(args, plan, place, lane);
     __syncwarp();
     wait_for_inputs();
-    // Not before: the weights of blocks that wait would delay these inputs.
+    // Not before: the weights of blocks that wait would delay these inputs (13824 x 2560: 4.7 us), nor after these have
+    // come (3.9).
     let_next_start();
     if (lane < plan.rows) {
       q_sums[lane] = args.sums[lane];
@@ -181,13 +183,21 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
   });
 }
 
+// A block for each multiprocessor; two where one would have too many weights. (H200, 13824 x 2560, us: 3.67; 3.74 with
+// as few as hold the weights, 216; 3.90 with 330. Blocks of 56 KiB, a row of tiles at a time: 4.15.)
+CopyPlan copied_plan(const Exec& exec, const TernaryMatmulArgs& args, int warps) {
+  const int64_t device = multiprocessors(exec);
+  const CopyPlan plan = copy_plan(args, device, kBlockBytes, 1, warps, kWarpColumns);
+  return plan.blocks.divisor() <= device ? plan : copy_plan(args, 2 * device, kBlockBytes, 1, warps, kWarpColumns);
+}
+
 // False where it is not the way for these sizes.
 bool launch_copied(const Exec& exec, const TernaryMatmulArgs& args) {
   const int64_t tiles = column_tiles(args.k);
   const bool few = args.rows <= kMostCopiedRows || (args.rows <= kMostLongRows && tiles > kDirectTiles);
   if (!few || tiles == 0 || tiles > kWarpColumns * LongRows::kMostWarps) return false;
   const auto warps = static_cast<int>(ceil_div(tiles, kWarpColumns));
-  const CopyPlan plan = copy_plan(args, multiprocessors(exec), kBlockBytes, 1, warps, kWarpColumns);
+  const CopyPlan plan = copied_plan(exec, args, warps);
   if (plan.memory() > few_rows_memory(exec)) return false;
   const bool is_short = warps <= ShortRows::kMostWarps;
   launch_copied(exec, "ternary_gemv", is_short ? multiply_copied<ShortRows> : multiply_copied<LongRows>, args, plan, 0,

@@ -34,6 +34,13 @@ class Pairing {
   typename R::Acc level_[56][kWide];
 };
 
+// Blocks of an output that an op takes together, at most.
+template <class R>
+constexpr int64_t kTogether = 1;
+template <class R>
+  requires requires { R::kBlocks; }
+constexpr int64_t kTogether<R> = R::kBlocks;
+
 // n outputs of the outer index o from i on, and the blocks that they are made of.
 template <class R>
 struct ReducedOutputs {
@@ -47,16 +54,30 @@ struct ReducedOutputs {
     return static_cast<typename R::Acc*>(args.room) +
            (o * reduce_blocks(args.extent, args.inner) + block) * args.inner + i;
   }
-  void take_block(int64_t block, typename R::Acc* acc) const {
+  // Of `count` blocks from `block` on: at most kTogether where inner is 1, else one.
+  void take_blocks(int64_t block, int64_t count, typename R::Acc* acc) const {
     const double* center = args.center ? args.center + o * args.inner + i : nullptr;
     if (args.inner == 1) {
-      const int64_t first = block * kReduceRowBlock;
-      *acc = R::of_row(x() + first, smaller(kReduceRowBlock, args.extent - first), first, center);
+      const int64_t first = block * kReduceRowBlock, elements = smaller(count * kReduceRowBlock, args.extent - first);
+      if constexpr (requires { R::kBlocks; }) {
+        R::of_rows({x() + first, elements, kReduceRowBlock, first, kReduceRowBlock, in_cache()}, acc);
+      } else {
+        *acc = R::of_row(x() + first, elements, first, center);
+      }
     } else {
       const int64_t first = block * kReduceColumnBlock;
       R::of_columns(x() + first * args.inner, smaller(kReduceColumnBlock, args.extent - first), args.inner, n, first,
                     center, acc);
     }
+  }
+  // The results of `count` rows from this one on, of one block each, at most kTogether; with R::of_rows.
+  void take_rows(int64_t count) const {
+    typename R::Acc acc[kTogether<R>];
+    R::of_rows({x(), count * args.extent, args.extent, 0, 0, in_cache()}, acc);
+    for (int64_t row = 0; row < count; ++row) ReducedOutputs{args, o + row, 0, 1}.write(acc + row);
+  }
+  bool in_cache() const {
+    return args.outer * args.extent * static_cast<int64_t>(sizeof(typename R::In)) <= kCachedBytes;
   }
   void write(const typename R::Acc* acc) const {
     auto* y = static_cast<typename R::Out*>(args.y) + o * args.inner + i;
@@ -64,22 +85,24 @@ struct ReducedOutputs {
   }
 };
 
-// Blocks from x, or where they are `shared`, from the room.
+// From x, or where blocks are `shared`, from these in the room.
 template <class R, int64_t kWide>
 void reduce_outputs(const ReducedOutputs<R>& outputs, bool shared) {
+  constexpr int64_t kMost = kWide == 1 ? kTogether<R> : 1;
   const int64_t blocks = reduce_blocks(outputs.args.extent, outputs.args.inner);
   Pairing<R, kWide> pairing;
-  for (int64_t block = 0; block < blocks; ++block) {
-    typename R::Acc* acc = pairing.next();
-    if (shared) {
-      const typename R::Acc* done = outputs.room(block);
-      for (int64_t j = 0; j < outputs.n; ++j) acc[j] = done[j];
-    } else {
-      outputs.take_block(block, acc);
+  bool enough = false;
+  for (int64_t block = 0; block < blocks && !enough; block += kMost) {
+    const int64_t count = smaller(kMost, blocks - block);
+    typename R::Acc taken[kMost * kWide];
+    if (!shared) outputs.take_blocks(block, count, taken);
+    for (int64_t b = 0; b < count; ++b) {
+      const typename R::Acc* of_block = shared ? outputs.room(block + b) : taken + b;
+      typename R::Acc* acc = pairing.next();
+      for (int64_t j = 0; j < outputs.n; ++j) acc[j] = of_block[j];
+      enough = enough || (kWide == 1 && R::done(*acc));
+      pairing.took(outputs.n);
     }
-    const bool enough = kWide == 1 && R::done(*acc);
-    pairing.took(outputs.n);
-    if (enough) break;
   }
   if (blocks == 0) {
     for (int64_t j = 0; j < outputs.n; ++j) pairing.next()[j] = R::kStart;
@@ -100,13 +123,24 @@ void reduce_as(const Exec& exec, const ArrayReduceArgs& args) {
   if (shared) {
     const int64_t cost = wide * (args.inner == 1 ? kReduceRowBlock : kReduceColumnBlock);
     parallel_for(exec, args.outer * chunks * blocks, cost, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t k = begin; k < end; ++k) {
+      const int64_t most = args.inner == 1 ? kTogether<R> : 1;
+      for (int64_t k = begin; k < end;) {
         const ReducedOutputs<R> part = outputs(k / blocks);
-        part.take_block(k % blocks, part.room(k % blocks));
+        const int64_t block = k % blocks, count = smaller(smaller(most, end - k), blocks - block);
+        part.take_blocks(block, count, part.room(block));
+        k += count;
       }
     });
   }
   parallel_for(exec, args.outer * chunks, wide * (shared ? blocks : args.extent), 1, [&](int64_t begin, int64_t end) {
+    if constexpr (requires { R::kBlocks; }) {
+      if (args.inner == 1 && blocks == 1) {
+        for (int64_t row = begin; row < end; row += kTogether<R>) {
+          outputs(row).take_rows(smaller(kTogether<R>, end - row));
+        }
+        return;
+      }
+    }
     for (int64_t item = begin; item < end; ++item) {
       if (args.inner == 1) {
         reduce_outputs<R, 1>(outputs(item), shared);

@@ -2,11 +2,21 @@
 // What array_reduce.inl does with elements. An op R has
 //   In, Acc, Out   elements, what is kept of some of them, results;
 //   of_row         Acc of n <= kReduceRowBlock adjacent elements, the first of them being number `first` of its output;
+//   of_rows        where blocks are best taken together, instead: the same of each of several, at most kBlocks;
 //   of_columns     the same of n outputs, `rows` <= kReduceColumnBlock elements each, `stride` apart;
 //   merge          Acc of elements, and of those that follow them;
 //   result         of an output's Acc; x is its first element;
 //   kStart, done   Acc of nothing; whether nothing that follows matters.
 // `center` is that of the output, or of the first of the outputs.
+
+// The blocks of an output that follow each other, or rows of one block each.
+template <class In>
+struct RowBlocks {
+  const In* x;
+  int64_t n, block;     // elements of all of them, > 0; of each, of which the last may have fewer
+  int64_t first, step;  // the number of the first element in its output, and from block to block: none from row to row
+  bool ahead;           // whether to read ahead
+};
 
 // acc[j] = take(acc[j], row[j]) for all rows, four at a time, which keeps the accumulators out of memory.
 template <class In, class Acc, class Take>
@@ -111,11 +121,8 @@ struct FoldReals {
 
   static void take_vector(Vector<A>& acc, const Vector<A>& x) { Fn::of_vectors(acc, x); }
 
-  static A of_row(const T* x, int64_t n, int64_t, const double*) {
-    A acc;
-    reduce_lanes<FoldReals, 1>(x, n, &acc);
-    return acc;
-  }
+  static constexpr int64_t kBlocks = kVectorWidth<A>;
+  static void of_rows(const RowBlocks<T>& of, A* acc) { reduce_lanes<FoldReals, 1>(of.x, of.n, of.block, of.ahead, acc); }
   static void of_columns(const T* x, int64_t rows, int64_t stride, int64_t n, int64_t, const double*, A* acc) {
     fill(acc, n, kStart);
     take_columns(x, rows, stride, n, acc, [](A a, T v, int64_t) { return Fn::of(a, static_cast<A>(v)); });
@@ -132,15 +139,14 @@ struct SumComplex {
   using Out = Complex<R>;
   static constexpr Acc kStart = {0, 0};
 
-  static Acc of_row(const In* x, int64_t n, int64_t, const double*) {
-    R parts[2];
-    reduce_lanes<FoldReals<Plus, R, R>, 2>(reinterpret_cast<const R*>(x), 2 * n, parts);
-    return {parts[0], parts[1]};
+  using Parts = FoldReals<Plus, R, R>;
+  static constexpr int64_t kBlocks = kVectorWidth<R> / 2;
+  static void of_rows(const RowBlocks<In>& of, Acc* acc) {
+    reduce_lanes<Parts, 2>(reinterpret_cast<const R*>(of.x), 2 * of.n, 2 * of.block, of.ahead, reinterpret_cast<R*>(acc));
   }
   static void of_columns(const In* x, int64_t rows, int64_t stride, int64_t n, int64_t first, const double* center,
                          Acc* acc) {
-    FoldReals<Plus, R, R>::of_columns(reinterpret_cast<const R*>(x), rows, 2 * stride, 2 * n, first, center,
-                                      reinterpret_cast<R*>(acc));
+    Parts::of_columns(reinterpret_cast<const R*>(x), rows, 2 * stride, 2 * n, first, center, reinterpret_cast<R*>(acc));
   }
   static Acc merge(Acc a, Acc b) { return {a.re + b.re, a.im + b.im}; }
   static bool done(Acc) { return false; }
@@ -185,13 +191,15 @@ struct SumSquares {
   using Out = double;
   static constexpr double kStart = 0;
 
-  static double of_row(const T* x, int64_t n, int64_t first, const double* center) {
+  static double of_row(const T* x, int64_t n, int64_t, const double* center) {
     double squares[kReduceRowBlock];
     for (int64_t k = 0; k < n; ++k) {
       const double d = static_cast<double>(x[k]) - *center;
       squares[k] = d * d;
     }
-    return FoldReals<Plus, double, double>::of_row(squares, n, first, center);
+    double acc;
+    reduce_lanes<FoldReals<Plus, double, double>, 1>(squares, n, n, false, &acc);
+    return acc;
   }
   static void of_columns(const T* x, int64_t rows, int64_t stride, int64_t n, int64_t, const double* center,
                          double* acc) {
@@ -263,14 +271,14 @@ struct Extreme {
     }
   }
 
-  static T of_row(const T* x, int64_t n, int64_t, const double*) {
-    T acc = kStart;
+  static constexpr int64_t kBlocks = kReal<T> ? kVectorWidth<T> : 1;
+  static void of_rows(const RowBlocks<T>& of, T* acc) {
     if constexpr (kReal<T>) {
-      reduce_lanes<Extreme, 1>(x, n, &acc);
+      reduce_lanes<Extreme, 1>(of.x, of.n, of.block, of.ahead, acc);
     } else {
-      for (int64_t k = 0; k < n; ++k) acc = merge(acc, x[k]);
+      *acc = kStart;
+      for (int64_t k = 0; k < of.n; ++k) *acc = merge(*acc, of.x[k]);
     }
-    return acc;
   }
   static void of_columns(const T* x, int64_t rows, int64_t stride, int64_t n, int64_t, const double*, T* acc) {
     fill(acc, n, kStart);
@@ -304,8 +312,12 @@ struct ExtremeIndex {
   }
   static Acc merge(const Acc& a, const Acc& b) { return a.index < 0 || better(b.value, a.value) ? b : a; }
 
-  static Acc of_row(const T* x, int64_t n, int64_t first, const double* center) {
-    return {Extreme<Better, T>::of_row(x, n, first, center), first};
+  using Value = Extreme<Better, T>;
+  static constexpr int64_t kBlocks = Value::kBlocks;
+  static void of_rows(const RowBlocks<T>& of, Acc* acc) {
+    T values[kBlocks];
+    Value::of_rows(of, values);
+    for (int64_t b = 0; b * of.block < of.n; ++b) acc[b] = {values[b], of.first + b * of.step};
   }
   static void of_columns(const T* x, int64_t rows, int64_t stride, int64_t n, int64_t first, const double*, Acc* acc) {
     T value[2048 / sizeof(Acc)];
