@@ -16,4 +16,15 @@ int64_t last_level_cache_bytes() {
   return bytes > 0 ? bytes : int64_t{32} << 20;
 }
 
+int64_t second_level_cache_bytes() {
+  static const int64_t bytes = [] {
+    int64_t said = 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    said = static_cast<int64_t>(::sysconf(_SC_LEVEL2_CACHE_SIZE));
+#endif
+    return said > 0 ? said : int64_t{512} << 10;
+  }();
+  return bytes;
+}
+
 }  // namespace tern

@@ -174,17 +174,22 @@ class MatmulTile {
   static constexpr int64_t kWidth = V::kLanes * V::kTileVectors;
   static constexpr int64_t kDepth = 256;  // a tile's rows of A are 12 KiB, a panel of B 16 or 32
   static constexpr int64_t kColumns = 512;
-  static constexpr int64_t kInPlace = 64 << 10;  // elements of B that are read where they are
+  static constexpr int64_t kInPlace = 64 << 10;  // elements of B, at most, that are read where they are
   static constexpr int64_t kFewRows = 32;        // of a larger B: 16 and 64 cost 5 % more for 1 and 12 rows of A
   // Products of numbers that are worth a thread's waking, about 3 µs of them.
   static constexpr int64_t kLeastTask = 1 << 18;
 
-  // Panels pay unless there is nothing to read, B stays in the second-level cache as it is, or is read but once or
-  // twice.
+  // Whether B stays in the second-level cache as it is, of which it has a quarter at most. (256 cubed, GFLOP/s: Zen 3 with
+  // 512 KiB 92, in panels 96; Intel with 2 MiB 173, in panels 165 to 171.)
+  static bool is_small(const MatmulArgs& args) {
+    return args.n * args.k <= smaller(kInPlace, second_level_cache_bytes() / int64_t{4 * sizeof(float)});
+  }
+
+  // Panels pay unless there is nothing to read, B is small, or is read but once or twice.
   static bool in_place(const MatmulArgs& args) {
     return args.k == 0 ||
            (args.a.dtype == DType::f32 && args.b.dtype == DType::f32 && (args.b.col_stride == 1 || args.n == 1) &&
-            (args.n * args.k <= kInPlace || args.m <= 2 * V::kTileRows));
+            (is_small(args) || args.m <= 2 * V::kTileRows));
   }
 
   MatmulTile(const MatmulArgs& args, int64_t batch, int64_t row, int64_t rows, int64_t column, int64_t columns)
@@ -200,7 +205,7 @@ class MatmulTile {
   void multiply_in_place() const {
     const float* const a = static_cast<const float*>(args_.a.data) + a_at_;
     const float* const b = static_cast<const float*>(args_.b.data) + b_at_;
-    const int64_t block = args_.n * args_.k <= kInPlace ? args_.k : kFewRows;
+    const int64_t block = is_small(args_) ? args_.k : kFewRows;
     int64_t k = 0;
     do {  // once for k = 0, too: C becomes 0
       const int64_t depth = smaller(block, args_.k - k);
