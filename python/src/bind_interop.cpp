@@ -154,7 +154,17 @@ Tensor tensor_over(nb::handle source, const Device& device, std::optional<bool> 
 }
 
 void bind_interop(nb::module_& m, TensorClass& tensor) {
+  // What takes a Tensor takes an array, too.
+  nb::implicitly_convertible<ArrayArgument, Tensor>();
   tensor
+      .def(
+          "__init__",
+          [](Tensor* self, const ArrayArgument& array) {
+            new (self) Tensor(tensor_over(array.source, default_device(), std::nullopt));
+          },
+          nb::arg(), nb::sig("def __init__(self, array: typing.Any, /) -> None"),
+          "Over the memory of a NumPy array or of whatever has __dlpack__ or a buffer, where it can be shared; asarray "
+          "has the choices. Functions that take a Tensor take such an array in its place.")
       .def(
           "__array__",
           [](nb::handle self, std::optional<nb::object> dtype, std::optional<bool> copy) {

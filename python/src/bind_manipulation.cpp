@@ -197,6 +197,17 @@ void bind_indexing(nb::module_& m) {
       nb::arg(), nb::arg(), nb::kw_only(), nb::arg("axis") = -1,
       nb::sig(signature("take_along_axis", "x: Tensor, indices: Tensor, /, *, axis: int = -1").c_str()),
       "x[..., indices[..., i, ...], ...]");
+  m.def(
+      "put_along_axis",
+      [](const Tensor& x, const Tensor& indices, const Operand& values, int axis) {
+        const TensorOf given("put_along_axis", values, x);
+        without_gil([&] { put_along_axis(x, indices, *given, axis); });
+      },
+      nb::arg().noconvert(),  // an array that cannot be shared would be written to in vain
+      nb::arg(), nb::arg(), nb::kw_only(), nb::arg("axis") = -1,
+      nb::sig("def put_along_axis(x: Tensor, indices: Tensor, values: Tensor | complex, /, *, axis: int = -1) -> None"),
+      "x[..., indices[..., i, ...], ...] = values[..., i, ...], in place; of several values for one element the last "
+      "remains. values broadcast to what take_along_axis gives.");
 }
 
 // One shape, or its extents one by one.

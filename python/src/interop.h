@@ -16,4 +16,23 @@ namespace tern::python {
 // Throws Error for elements that no dtype holds.
 Tensor tensor_over(nb::handle array, const Device& device, std::optional<bool> copy);
 
+// An argument that is such an array, and neither a tensor nor Python's bytes.
+struct ArrayArgument {
+  nb::object source;
+};
+
 }  // namespace tern::python
+
+namespace nanobind::detail {
+
+template <>
+struct type_caster<tern::python::ArrayArgument> {
+  NB_TYPE_CASTER(tern::python::ArrayArgument, const_name("typing.Any"))
+  bool from_python(handle source, uint32_t, cleanup_list*) {
+    if (isinstance<tern::Tensor>(source) || PyBytes_Check(source.ptr()) || !ndarray_check(source)) return false;
+    value.source = borrow(source);
+    return true;
+  }
+};
+
+}  // namespace nanobind::detail

@@ -5,6 +5,8 @@ NB_MODULE(_core, m) {
   using namespace tern::python;
   // What lives until the interpreter's end, in a global or a traceback, is not an error of the user.
   nb::set_leak_warnings(false);
+  // An array of what no dtype holds is a TypeError; nanobind would also print that it is no Tensor.
+  nb::set_implicit_cast_warnings(false);
   m.doc() = "The compiled part of tern; import tern instead.";
   bind_errors(m);
   bind_dtype(m);

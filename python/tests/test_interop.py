@@ -108,6 +108,38 @@ def test_copy():
         tern.asarray([1.0], copy=False)
 
 
+def test_functions_take_arrays():
+    array = np.arange(6.0).reshape(2, 3)
+    assert tern.Tensor(array).data_ptr == array.ctypes.data
+    for function in (tern.sum, tern.exp, tern.sort, tern.mean, tern.unique_values):
+        assert np.array_equal(np.asarray(function(array)), np.asarray(function(tern.asarray(array))))
+    assert tern.matmul(array, tern.asarray(array.T)).tolist() == (array @ array.T).tolist()
+    assert tern.concat([array, tern.asarray(array)]).tolist() == np.concatenate([array, array]).tolist()
+    assert tern.linalg.det(np.diag([2.0, 3.0])).item() == 6
+    assert tern.take(tern.asarray(array), np.array([2, 0]), axis=1).tolist() == array[:, [2, 0]].tolist()
+    assert tern.sum(np.broadcast_to(1.0, (2, 2))).item() == 4  # which cannot be shared
+
+
+@pytest.mark.parametrize("other", [[1.0], 1.0, None, b"1", "1", np.array(["a"]), np.arange(3).astype(">i4")])
+def test_functions_take_nothing_else(other, capfd):
+    with pytest.raises(TypeError, match="x: Tensor"):
+        tern.sum(other)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_put_along_axis():
+    array = np.zeros((2, 3))
+    tern.put_along_axis(tern.asarray(array), np.array([[2], [0]]), 5, axis=1)
+    assert array.tolist() == [[0, 0, 5], [5, 0, 0]]
+    tern.put_along_axis(tern.asarray(array), np.array([[1, 1]] * 2), np.array([[7.0, 8.0]]))
+    assert array.tolist() == [[0, 8, 5], [5, 8, 0]]
+    with pytest.raises(TypeError):
+        tern.put_along_axis(array, np.array([[2], [0]]), 5, axis=1)
+    with pytest.raises(IndexError, match="axis 1, got 3"):
+        tern.put_along_axis(tern.asarray(array), np.array([[3], [0]]), 5, axis=1)
+    assert array.tolist() == [[0, 8, 5], [5, 8, 0]]
+
+
 def test_bytes_and_buffers():
     assert tern.asarray(bytearray(b"\x01\x02")).tolist() == [1, 2]
     assert tern.asarray(memoryview(np.arange(3))).tolist() == [0, 1, 2]

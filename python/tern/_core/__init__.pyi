@@ -198,6 +198,11 @@ class Tensor:
     A strided view of numbers of one dtype on a device. Made by asarray, zeros, ... and by operations.
     """
 
+    def __init__(self, array: Any, /) -> None:
+        """
+        Over the memory of a NumPy array or of whatever has __dlpack__ or a buffer, where it can be shared; asarray has the choices. Functions that take a Tensor take such an array in its place.
+        """
+
     __array_priority__: int = 1000
 
     @property
@@ -867,6 +872,11 @@ def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
 
 def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
     """x[..., indices[..., i, ...], ...]"""
+
+def put_along_axis(x: Tensor, indices: Tensor, values: Tensor | complex, /, *, axis: int = -1) -> None:
+    """
+    x[..., indices[..., i, ...], ...] = values[..., i, ...], in place; of several values for one element the last remains. values broadcast to what take_along_axis gives.
+    """
 
 def matmul(x1: Tensor, x2: Tensor, /) -> Tensor:
     """The matrix product over the last two axes."""
