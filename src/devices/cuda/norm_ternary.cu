@@ -16,13 +16,13 @@ static_assert(kMostNormTernaryRows <= kProductRows);
 constexpr int kMostHeld = 4;  // quads of a row, of a thread
 
 // A multiprocessor has room for two blocks: one of the kernel at work and one of the next, which has its weights when
-// its inputs come. For that all kernels have as many blocks as there are multiprocessors, of as much shared memory:
-// then no multiprocessor gets two of the same kernel. (H200, four products of a 2B-4T layer in a chain, us: 14.1; 16.1
-// where blocks were as small as they can be.)
+// its inputs come. For that kernels have at least as many blocks as there are multiprocessors, all of as much shared
+// memory: then no multiprocessor gets two of a kernel of few blocks. (Decoding with 2B-4T, H200, tokens/s: 1648; 1585
+// where the 80 blocks of an MLP's last product have none beside them that only keep a place.)
 constexpr int64_t kLeastBytes = 100 << 10;
-// Cycles for which a block waits before it asks for its weights, while the kernel before reads its inputs: asked for at
-// once they would delay these (14.9 us).
-constexpr int kDelay = 600;
+// Of a block's weights, where its rows are short: gate and up of 2B-4T are 216 blocks, two of them on most
+// multiprocessors (1594; 1522 with 132, of 80 KiB).
+constexpr int64_t kMostBytes = 40 << 10;
 // Cycles for which a block without work keeps its place from the kernel after the next, once that could have it.
 constexpr int kHold = 2500;
 
@@ -174,7 +174,6 @@ __global__ void __maxnreg__(registers(kHeld))
     __syncthreads();
   } else {
     const int lane = static_cast<int>(threadIdx.x % kWarp);
-    pass_time(kDelay);
     weights.begin(product);
     const Entry own(product, plan, place, lane);
     const float up_scale = product.part[kGated].weight_scale;
@@ -214,13 +213,16 @@ bool suits(const NormTernaryArgs& args) {
          has_quads(norm) && column_blocks(args.product, kTileRows) > 0;
 }
 
-// A block for each multiprocessor: more of them would only normalize more often. Long rows take so long to read that
-// fewer are better, where none has more to multiply (2560 x 6912: 4.3 us with 80 blocks, 4.6 with 132).
+// Blocks have as many rows of tiles each, no more than it takes to have one for each multiprocessor, and of short rows
+// no more than kMostBytes. Long rows take so long to normalize that fewer blocks are better (2560 x 6912: 1522 with 80
+// blocks, 1283 with 160), and of short ones, too, where none has more to multiply (2560 x 2560: 1551 with 80, 1522 with
+// 132).
 CopyPlan plan_of(const Exec& exec, const NormTernaryArgs& args, int matrices) {
   const int held = held_quads(args.norm.cols), warps = static_cast<int>(row_threads(args.norm.cols)) / kWarp;
-  const int64_t tiles = column_blocks(args.product, kTileRows) / matrices, device = multiprocessors(exec);
-  const int64_t blocks = held < kMostHeld ? device : ceil_div(tiles, ceil_div(tiles, device));
-  return copy_plan(args.product, blocks, few_rows_memory(exec) / 2, matrices, warps, held);
+  const int64_t tiles = column_blocks(args.product, kTileRows) / matrices;
+  const int64_t most = held < kMostHeld ? kMostBytes / (matrices * column_tiles(args.product.k) * kTileBytes) : tiles;
+  const int64_t each = std::clamp<int64_t>(ceil_div(tiles, multiprocessors(exec)), 1, std::max<int64_t>(most, 1));
+  return copy_plan(args.product, ceil_div(tiles, each), few_rows_memory(exec) / 2, matrices, warps, held);
 }
 
 // False where it is not for these kernels: then nothing was done.
