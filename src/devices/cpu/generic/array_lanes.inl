@@ -72,8 +72,9 @@ struct Lanes {
   }
 };
 
-// Of any n. Not inline, since what is kept in memory here is in registers where there is no tail. The start is hidden
-// from g++, which clears 256 bytes by `rep stos`, in 20 ns.
+// Of any n. Not inline, since what is kept in memory here is in registers where there is no tail (the sum of 10^7 f32: 1.9
+// ms, 2.4 where lanes were cleared and kept in memory for each block). The start is hidden from g++, which would clear
+// lanes by `rep stos`.
 template <class R, class In>
 [[gnu::noinline]] Vector<typename R::Real> folded_with_tail(const In* x, int64_t n, bool ahead) {
   typename R::Real start = R::kStart;
@@ -120,12 +121,12 @@ template <class R, int kGroup, int kKeep>
 void fold_groups(Vector<typename R::Real>* vectors, int64_t count) {
   if constexpr (kGroup > kKeep) {
     using V = Vector<typename R::Real>;
-    using Lanes = typename NumbersBelow<kVectorWidth<typename R::Real>>::type;
+    using Places = typename NumbersBelow<kVectorWidth<typename R::Real>>::type;
     const int64_t pairs = (count + 1) / 2;
     for (int64_t k = 0; k < pairs; ++k) {
       const V a = vectors[2 * k], b = 2 * k + 1 < count ? vectors[2 * k + 1] : a;
-      vectors[k] = halves_of<kGroup, false>(a, b, Lanes{});
-      R::take_vector(vectors[k], halves_of<kGroup, true>(a, b, Lanes{}));
+      vectors[k] = halves_of<kGroup, false>(a, b, Places{});
+      R::take_vector(vectors[k], halves_of<kGroup, true>(a, b, Places{}));
     }
     fold_groups<R, kGroup / 2, kKeep>(vectors, pairs);
   }
