@@ -20,8 +20,8 @@ constexpr int kMostHeld = 4;  // quads of a row, of a thread
 // memory: then no multiprocessor gets two of a kernel of few blocks. (Decoding with 2B-4T, H200, tokens/s: 1648; 1585
 // where the 80 blocks of an MLP's last product have none beside them that only keep a place.)
 constexpr int64_t kLeastBytes = 100 << 10;
-// Of a block's weights, where its rows are short: gate and up of 2B-4T are 216 blocks, two of them on most
-// multiprocessors (1594; 1522 with 132, of 80 KiB).
+// Of a block's weights, where rows are short: with more, there are two blocks for each multiprocessor. Gate and up of
+// 2B-4T are 216 of them (1594; 1522 with 132, of 80 KiB).
 constexpr int64_t kMostBytes = 40 << 10;
 // Cycles for which a block without work keeps its place from the kernel after the next, once that could have it.
 constexpr int kHold = 2500;
@@ -213,15 +213,15 @@ bool suits(const NormTernaryArgs& args) {
          has_quads(norm) && column_blocks(args.product, kTileRows) > 0;
 }
 
-// Blocks have as many rows of tiles each, no more than it takes to have one for each multiprocessor, and of short rows
-// no more than kMostBytes. Long rows take so long to normalize that fewer blocks are better (2560 x 6912: 1522 with 80
-// blocks, 1283 with 160), and of short ones, too, where none has more to multiply (2560 x 2560: 1551 with 80, 1522 with
-// 132).
+// Blocks have as many rows of tiles each, no more than it takes to have one or two for each multiprocessor. Long rows
+// take so long to normalize that fewer blocks are better (2560 x 6912: 1522 with 80 blocks, 1283 with 160), and of
+// short ones, too, where none has more to multiply (2560 x 2560: 1551 with 80, 1522 with 132).
 CopyPlan plan_of(const Exec& exec, const NormTernaryArgs& args, int matrices) {
   const int held = held_quads(args.norm.cols), warps = static_cast<int>(row_threads(args.norm.cols)) / kWarp;
-  const int64_t tiles = column_blocks(args.product, kTileRows) / matrices;
-  const int64_t most = held < kMostHeld ? kMostBytes / (matrices * column_tiles(args.product.k) * kTileBytes) : tiles;
-  const int64_t each = std::clamp<int64_t>(ceil_div(tiles, multiprocessors(exec)), 1, std::max<int64_t>(most, 1));
+  const int64_t tiles = column_blocks(args.product, kTileRows) / matrices, device = multiprocessors(exec);
+  const int64_t row_bytes = matrices * column_tiles(args.product.k) * kTileBytes;
+  int64_t each = ceil_div(tiles, device);
+  if (held < kMostHeld && each * row_bytes > kMostBytes) each = ceil_div(tiles, 2 * device);
   return copy_plan(args.product, ceil_div(tiles, each), few_rows_memory(exec) / 2, matrices, warps, held);
 }
 
