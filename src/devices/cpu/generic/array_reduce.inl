@@ -34,11 +34,13 @@ class Pairing {
   typename R::Acc level_[56][kWide];
 };
 
+template <class R>
+concept HasRows = requires { R::kBlocks; };  // R::of_rows
+
 // Blocks of an output that an op takes together, at most.
 template <class R>
 constexpr int64_t kTogether = 1;
-template <class R>
-  requires requires { R::kBlocks; }
+template <HasRows R>
 constexpr int64_t kTogether<R> = R::kBlocks;
 
 // n outputs of the outer index o from i on, and the blocks that they are made of.
@@ -59,10 +61,10 @@ struct ReducedOutputs {
     const double* center = args.center ? args.center + o * args.inner + i : nullptr;
     if (args.inner == 1) {
       const int64_t first = block * kReduceRowBlock, elements = smaller(count * kReduceRowBlock, args.extent - first);
-      if constexpr (requires { R::kBlocks; }) {
+      if constexpr (HasRows<R>) {
         R::of_rows({x() + first, elements, kReduceRowBlock, first, kReduceRowBlock, in_cache()}, acc);
       } else {
-        *acc = R::of_row(x() + first, elements, first, center);
+        *acc = R::of_row(x() + first, elements, center);
       }
     } else {
       const int64_t first = block * kReduceColumnBlock;
@@ -94,12 +96,15 @@ void reduce_outputs(const ReducedOutputs<R>& outputs, bool shared) {
   bool enough = false;
   for (int64_t block = 0; block < blocks && !enough; block += kMost) {
     const int64_t count = smaller(kMost, blocks - block);
-    typename R::Acc taken[kMost * kWide];
+    typename R::Acc several[kMost];
+    typename R::Acc* const taken = kMost > 1 ? several : pairing.next();
     if (!shared) outputs.take_blocks(block, count, taken);
     for (int64_t b = 0; b < count; ++b) {
       const typename R::Acc* of_block = shared ? outputs.room(block + b) : taken + b;
       typename R::Acc* acc = pairing.next();
-      for (int64_t j = 0; j < outputs.n; ++j) acc[j] = of_block[j];
+      if (of_block != acc) {
+        for (int64_t j = 0; j < outputs.n; ++j) acc[j] = of_block[j];
+      }
       enough = enough || (kWide == 1 && R::done(*acc));
       pairing.took(outputs.n);
     }
@@ -133,7 +138,7 @@ void reduce_as(const Exec& exec, const ArrayReduceArgs& args) {
     });
   }
   parallel_for(exec, args.outer * chunks, wide * (shared ? blocks : args.extent), 1, [&](int64_t begin, int64_t end) {
-    if constexpr (requires { R::kBlocks; }) {
+    if constexpr (HasRows<R>) {
       if (args.inner == 1 && blocks == 1) {
         for (int64_t row = begin; row < end; row += kTogether<R>) {
           outputs(row).take_rows(smaller(kTogether<R>, end - row));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What array_reduce.inl does with elements. An op R has
 //   In, Acc, Out   elements, what is kept of some of them, results;
-//   of_row         Acc of n <= kReduceRowBlock adjacent elements, the first of them being number `first` of its output;
+//   of_row         Acc of n <= kReduceRowBlock adjacent elements;
 //   of_rows        where blocks are best taken together, instead: the same of each of several, at most kBlocks;
 //   of_columns     the same of n outputs, `rows` <= kReduceColumnBlock elements each, `stride` apart;
 //   merge          Acc of elements, and of those that follow them;
@@ -85,7 +85,7 @@ struct FoldIntegers {
       return static_cast<uint64_t>(static_cast<int64_t>(x));
     }
   }
-  static Acc of_row(const T* x, int64_t n, int64_t, const double*) {
+  static Acc of_row(const T* x, int64_t n, const double*) {
     if constexpr (kSame<Fn, Plus> && sizeof(T) <= 2 && !kSame<T, Bool>) {
       int32_t sum = 0;
       for (int64_t k = 0; k < n; ++k) sum += x[k];
@@ -169,7 +169,7 @@ struct ProdComplex {
   using Out = Complex<R>;
   static constexpr Acc kStart = {1, 0};
 
-  static Acc of_row(const In* x, int64_t n, int64_t, const double*) {
+  static Acc of_row(const In* x, int64_t n, const double*) {
     Acc acc = kStart;
     for (int64_t k = 0; k < n; ++k) acc = times(acc, x[k]);
     return acc;
@@ -191,7 +191,7 @@ struct SumSquares {
   using Out = double;
   static constexpr double kStart = 0;
 
-  static double of_row(const T* x, int64_t n, int64_t, const double* center) {
+  static double of_row(const T* x, int64_t n, const double* center) {
     double squares[kReduceRowBlock];
     for (int64_t k = 0; k < n; ++k) {
       const double d = static_cast<double>(x[k]) - *center;
@@ -377,7 +377,7 @@ struct AnyOf {
   using Out = Bool;
   static constexpr Acc kStart = 0;
 
-  static Acc of_row(const T* x, int64_t n, int64_t, const double*) {
+  static Acc of_row(const T* x, int64_t n, const double*) {
     uint8_t found = 0;
     for (int64_t k = 0; k < n; ++k) found |= static_cast<uint8_t>(truth(x[k]) == kTruth);
     return found;
@@ -399,7 +399,7 @@ struct CountNonzero {
   using Out = int64_t;
   static constexpr Acc kStart = 0;
 
-  static Acc of_row(const T* x, int64_t n, int64_t, const double*) {
+  static Acc of_row(const T* x, int64_t n, const double*) {
     int32_t count = 0;
     for (int64_t k = 0; k < n; ++k) count += truth(x[k]);
     return count;
