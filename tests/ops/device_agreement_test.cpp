@@ -75,6 +75,30 @@ TEST(DeviceAgreement, OfReductions) {
   expect_sums_agree("sum", [](const Tensor& x) { return sum(x); }, DType::f32, {3, 65537});
 }
 
+// Of so many blocks that GPUs join them in several ways; rows that begin where vectors do, and others.
+TEST(DeviceAgreement, OfLongReductions) {
+  const std::vector<int> last = {-1};
+  const Function rows = [&](const Tensor& x) { return sum(x, last); };
+  const Function later = [&](const Tensor& x) { return sum(slice(x, 0, 1, x.size(0)), last); };
+  for (const Shape& shape : {Shape{33 * 1024 + 1}, Shape{3, 60004}, Shape{3, 60003}}) {
+    for (const DType dtype : {DType::f64, DType::c64, DType::c128, DType::u8}) {
+      expect_sums_agree("sum", rows, dtype, shape);
+      if (shape.rank() == 1) expect_sums_agree("sum", later, dtype, shape);
+    }
+    expect_sums_agree(
+        "var", [&](const Tensor& x) { return var(x, last); }, DType::f32, shape);
+    for (const DType dtype : {DType::f32, DType::f64, DType::i16, DType::u8}) {
+      expect_agreement(
+          "max", [&](const Tensor& x) { return max(x, last); }, dtype, shape);
+      expect_agreement(
+          "argmax", [](const Tensor& x) { return argmax(x, -1); }, dtype, shape);
+    }
+  }
+  expect_sums_agree("sum", rows, DType::f64, {1050001});
+  expect_sums_agree("sum", later, DType::f32, {4300003});
+  expect_agreement("argmin", [](const Tensor& x) { return argmin(x, -1); }, DType::u8, {8500003});
+}
+
 TEST(DeviceAgreement, OfProducts) {
   for (const DType dtype : {DType::f64, DType::c64, DType::c128, DType::i32, DType::i64, DType::u8}) {
     for (const auto& [m, k, n] : {std::tuple<int64_t, int64_t, int64_t>{1, 1, 1},
