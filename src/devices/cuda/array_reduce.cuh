@@ -101,8 +101,9 @@ template <class R>
 constexpr int row_pack() {
   int width = 1;
   while (sizeof(typename R::Acc) <= sizeof(float) && 2 * width * sizeof(typename R::In) <= 16 &&
-         R::kLanes / (2 * width) >= 16)
+         R::kLanes / (2 * width) >= 16) {
     width *= 2;
+  }
   return width;
 }
 
@@ -169,8 +170,20 @@ __global__ void __launch_bounds__(kReduceThreads)
   }
 }
 
-// Joins parts [outer, blocks, inner] to `count` = outer · groups · inner, kMeeting or what is left of a column each: by
-// pairs of neighbours, and pairs of these; what has no partner waits for one.
+// Joins the first n of them to the first, by pairs of neighbours, and pairs of these; what has no partner waits for
+// one.
+template <class Results, int kMost>
+__device__ void join_pairs(typename Results::Acc (&acc)[kMost], int n) {
+#pragma unroll
+  for (int width = 1; width < kMost; width *= 2) {
+#pragma unroll
+    for (int k = 0; k + width < kMost; k += 2 * width) {
+      if (k + width < n) acc[k] = Results::join(acc[k], acc[k + width]);
+    }
+  }
+}
+
+// Joins parts [outer, blocks, inner] to `count` = outer · groups · inner, kMeeting or what is left of a column each.
 template <class Results>
 __global__ void __launch_bounds__(kReduceThreads)
     join_blocks(const typename Results::Acc* parts, int64_t count, int64_t blocks, Divisor groups, Divisor inner,
@@ -185,13 +198,7 @@ __global__ void __launch_bounds__(kReduceThreads)
     for (int k = 0; k < kMeeting; ++k) {
       if (k < n) acc[k] = from[k * inner.divisor()];
     }
-#pragma unroll
-    for (int width = 1; width < kMeeting; width *= 2) {
-#pragma unroll
-      for (int k = 0; k + width < kMeeting; k += 2 * width) {
-        if (k + width < n) acc[k] = Results::join(acc[k], acc[k + width]);
-      }
-    }
+    join_pairs<Results>(acc, n);
     sink.put(item, acc[0]);
   }
 }
@@ -201,7 +208,7 @@ inline constexpr int kJoinThreads = 1024;
 template <class Acc>
 constexpr int kMostEach = sizeof(Acc) <= 8 ? 16 : 8;
 
-// The tree of join_blocks over the first `count` lanes of a warp, for the first of them.
+// join_pairs() of the first `count` lanes of a warp, for the first of them.
 template <class Results>
 __device__ typename Results::Acc join_lanes(typename Results::Acc acc, int count) {
   const int lane = static_cast<int>(threadIdx.x % kWarp);
@@ -230,13 +237,7 @@ __global__ void __launch_bounds__(kJoinThreads)
     Acc acc[kEach];
 #pragma unroll
     for (int k = 0; k < kEach; ++k) acc[k] = k < n ? from[k] : Results::start();
-#pragma unroll
-    for (int width = 1; width < kEach; width *= 2) {
-#pragma unroll
-      for (int k = 0; k + width < kEach; k += 2 * width) {
-        if (k + width < n) acc[k] = Results::join(acc[k], acc[k + width]);
-      }
-    }
+    join_pairs<Results>(acc, n);
     const Acc of_warp = join_lanes<Results>(acc[0], threads - warp * kWarp);
     if (thread % kWarp == 0) of_warps[warp] = of_warp;
     __syncthreads();
