@@ -119,6 +119,16 @@ T plain_product(T a, T b) {
   }
 }
 
+// Integers wrap.
+template <class T>
+T plain_sum(T a, T b) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  } else {
+    return a + b;
+  }
+}
+
 template <class T>
 void expect_plain_sums(int64_t m, int64_t n, int64_t k) {
   std::mt19937 random(5);
@@ -129,7 +139,7 @@ void expect_plain_sums(int64_t m, int64_t n, int64_t k) {
     const int64_t row = i / k / n, col = i / k % n, p = i % k;
     T& sum = expected[static_cast<size_t>(row * n + col)];
     const T term = plain_product(a[static_cast<size_t>(row * k + p)], b[static_cast<size_t>(p * n + col)]);
-    sum = static_cast<T>(sum + term);
+    sum = plain_sum(sum, term);
   }
   const Tensor c = matmul(Tensor::from(a, {m, k}, device()), Tensor::from(b, {k, n}, device()));
   EXPECT_EQ(c.to_vector<T>(), expected) << m << " x " << n << " x " << k;

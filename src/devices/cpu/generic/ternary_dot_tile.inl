@@ -79,10 +79,14 @@ struct TernaryDotTile : GenericTernaryTile<TernaryDotTile<Dot>> {
   };
   // v - 128 as a signed byte compares with the two borders 256/3 and 512/3; three times that is 3v - 128.
   struct Base3Digits {
-    Bytes v;
-    void start(const uint8_t* part) { v = load_vector<Bytes>(part) ^ static_cast<int8_t>(-128); }
+    typedef uint8_t Wrapping __attribute__((vector_size(sizeof(Bytes))));
+    Wrapping v;
+    void start(const uint8_t* part) {
+      v = reinterpret_cast<Wrapping>(load_vector<Bytes>(part) ^ static_cast<int8_t>(-128));
+    }
     Words next() {
-      const Bytes minus = (v > static_cast<int8_t>(85 - 128)) + (v > static_cast<int8_t>(170 - 128));
+      const Bytes signs = reinterpret_cast<Bytes>(v);
+      const Bytes minus = (signs > static_cast<int8_t>(85 - 128)) + (signs > static_cast<int8_t>(170 - 128));
       v += v + v;
       return reinterpret_cast<Words>(-minus);
     }
