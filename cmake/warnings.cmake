@@ -6,11 +6,9 @@ set(tern_options -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wcast-qua
   -ffp-contract=off -fno-fast-math $<$<BOOL:${TERN_WERROR}>:-Werror>)
 target_compile_options(tern_flags INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:${tern_options}>)
 if(TERN_SANITIZE)
-  string(REPLACE "," ";" tern_sanitizers "${TERN_SANITIZE}")
   # g++ takes what sanitizers put in for reads of what was never written.
   target_compile_options(tern_flags INTERFACE -fsanitize=${TERN_SANITIZE} -fno-omit-frame-pointer
-    $<$<IN_LIST:undefined,${tern_sanitizers}>:-fno-sanitize-recover=undefined>
-    $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
+    -fno-sanitize-recover=undefined $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
   target_link_options(tern_flags INTERFACE -fsanitize=${TERN_SANITIZE})
 endif()
 target_include_directories(tern_flags INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)

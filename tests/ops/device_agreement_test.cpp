@@ -80,8 +80,8 @@ TEST(DeviceAgreement, OfLongReductions) {
   const std::vector<int> last = {-1};
   const Function rows = [&](const Tensor& x) { return sum(x, last); };
   const Function later = [&](const Tensor& x) { return sum(slice(x, 0, 1, x.size(0)), last); };
-  for (const Shape& shape : {Shape{33 * 1024 + 1}, Shape{3, 60004}, Shape{3, 60003}}) {
-    for (const DType dtype : {DType::f64, DType::c64, DType::c128, DType::u8}) {
+  for (const Shape& shape : {Shape{66 * 1024 + 1}, Shape{3, 70004}, Shape{3, 70003}}) {
+    for (const DType dtype : {DType::f32, DType::f64, DType::c64, DType::c128, DType::u8}) {
       expect_sums_agree("sum", rows, dtype, shape);
       if (shape.rank() == 1) expect_sums_agree("sum", later, dtype, shape);
     }

@@ -54,6 +54,16 @@ __device__ T from_lane_above(T value, int distance, int lanes) {
   return value;
 }
 
+// Block `item` of rows of `extent` elements: its row, and which of the row's elements it has.
+struct RowBlock {
+  int64_t row, begin;
+  int n;
+};
+__device__ inline RowBlock row_block(int64_t item, int64_t extent, const Divisor& blocks) {
+  const int64_t row = blocks.quotient(item), begin = (item - row * blocks.divisor()) * kReduceRowBlock;
+  return {row, begin, static_cast<int>(std::min(int64_t{kReduceRowBlock}, extent - begin))};
+}
+
 // Blocks of rows [rows, extent], `count` = rows · blocks in all, each by `group` neighbouring threads: a power of two,
 // fewer than R's lanes only where a row has no more elements than that, since the other lanes would have none.
 template <class R>
@@ -68,8 +78,7 @@ __global__ void __launch_bounds__(kReduceThreads)
 #pragma unroll
     for (auto& one : acc) one = R::start();
     if (item < count) {
-      const int64_t row = blocks.quotient(item), begin = (item - row * blocks.divisor()) * kReduceRowBlock;
-      const int n = static_cast<int>(std::min(int64_t{kReduceRowBlock}, extent - begin));
+      const auto [row, begin, n] = row_block(item, extent, blocks);
       const typename R::In* const from = x + row * extent + begin;
 #pragma unroll 8
       for (int k = lane; k < n; k += group * kEach) {
@@ -122,8 +131,7 @@ __global__ void __launch_bounds__(kPackedRowThreads)
 #pragma unroll
     for (auto& one : acc) one = R::start();
     if (item < count) {
-      const int64_t row = blocks.quotient(item), begin = (item - row * blocks.divisor()) * kReduceRowBlock;
-      const int n = static_cast<int>(std::min(int64_t{kReduceRowBlock}, extent - begin));
+      const auto [row, begin, n] = row_block(item, extent, blocks);
       const typename R::In* const from = x + row * extent + begin;
       int k = first_lane;
 #pragma unroll 16
@@ -223,9 +231,8 @@ __device__ typename Results::Acc join_lanes(typename Results::Acc acc, int count
 // All parts of each of `outputs` rows [outputs, blocks], as join_blocks would in several launches: by a block of
 // threads each, which have kEach parts each, a power of two.
 template <class Results, int kEach>
-__global__ void __launch_bounds__(kJoinThreads)
-    join_rows(const typename Results::Acc* parts, int64_t outputs, int blocks,
-              const __grid_constant__ ReduceSink<Results> sink) {
+__global__ void __launch_bounds__(kJoinThreads) join_rows(const typename Results::Acc* parts, int64_t outputs,
+                                                          int blocks, const __grid_constant__ Results results) {
   using Acc = typename Results::Acc;
   __shared__ alignas(16) std::byte shared[kJoinThreads / kWarp * sizeof(Acc)];
   Acc* const of_warps = reinterpret_cast<Acc*>(shared);
@@ -243,7 +250,7 @@ __global__ void __launch_bounds__(kJoinThreads)
     __syncthreads();
     if (warp == 0) {
       const Acc all = join_lanes<Results>(thread < warps ? of_warps[thread] : Results::start(), warps);
-      if (thread == 0) sink.put(output, all);
+      if (thread == 0) results.put(output, all);
     }
     __syncthreads();
   }
@@ -252,15 +259,15 @@ __global__ void __launch_bounds__(kJoinThreads)
 // By as many threads as there are, up to kJoinThreads.
 template <class Results, int kEach = 1>
 void join_all_rows(const Exec& exec, const typename Results::Acc* parts, int64_t outputs, int blocks,
-                   const ReduceSink<Results>& sink) {
+                   const Results& results) {
   constexpr int kMost = kMostEach<typename Results::Acc>;
   if constexpr (kEach < kMost) {
     if (blocks > kJoinThreads * kEach) {
-      return join_all_rows<Results, std::min(4 * kEach, kMost)>(exec, parts, outputs, blocks, sink);
+      return join_all_rows<Results, std::min(4 * kEach, kMost)>(exec, parts, outputs, blocks, results);
     }
   }
   const auto threads = static_cast<unsigned>(round_up(ceil_div(blocks, kEach), kWarp));
-  join_rows<Results, kEach><<<blocks_for(outputs, 1), threads, 0, stream_of(exec)>>>(parts, outputs, blocks, sink);
+  join_rows<Results, kEach><<<blocks_for(outputs, 1), threads, 0, stream_of(exec)>>>(parts, outputs, blocks, results);
 }
 
 // The blocks of all outputs, to the sink.
@@ -311,7 +318,7 @@ void reduce_as(const Exec& exec, const ArrayReduceArgs& args, const R& op) {
   reduce_all_blocks(exec, args, blocks, op, {from, op});
   while (blocks > 1) {
     if (args.inner == 1 && blocks > kMeeting && blocks <= kJoinThreads * kMostEach<Acc>) {
-      join_all_rows<Results>(exec, from, outputs, static_cast<int>(blocks), {nullptr, op});
+      join_all_rows<Results>(exec, from, outputs, static_cast<int>(blocks), op);
       break;
     }
     const int64_t groups = ceil_div(blocks, kMeeting), count = outputs * groups;
