@@ -80,7 +80,7 @@ struct MixedTernaryPart {
   const float* weight_scale;
   bf16* y;  // [rows, n]
   int64_t y_stride;
-  const bf16* residual;  // [rows, n] contiguous, or null
+  const bf16* residual;  // [rows, n] contiguous, or null; null where rotated
   bool rotated;
 };
 struct MixedTernaryArgs {
@@ -125,16 +125,11 @@ struct MixedScaleArgs {
   MixedRatio factor;
 };
 
-// y[r, j] = x[r, j] of small integers, exact, of matrices with the same columns one below the other.
-struct MixedCodesPart {
-  int64_t rows;
-  const int8_t* x;
-};
+// y[r, j] = x[r, j] of small integers, exact.
 struct MixedCodesArgs {
-  int64_t cols, x_stride;
-  int parts;  // 1 to kMostTernaryParts
-  MixedCodesPart part[kMostTernaryParts];
-  bf16* y;  // [Σ rows, cols]
+  int64_t rows, cols, x_stride;
+  const int8_t* x;
+  bf16* y;  // [rows, cols]
 };
 
 // TernaryQuantizeArgs by the means of the matrices' magnitudes, whose sums are on the device, as AbsSumArgs gives them:

@@ -37,9 +37,7 @@ class Projections {
   // e·codes: the gradient of the input is this, times weight_scale()·q_scale.
   Tensor input_gradient(const Tensor& e) const {
     const Tensor z = mixed::empty_bf16(e.size(0), cols(), e.device());
-    std::vector<Tensor> codes;
-    for (const LateMatrix& matrix : matrices_) codes.push_back(matrix.codes);
-    mixed::product_into(z, e, mixed::codes_in_bf16(codes));
+    mixed::product_into(z, e, stacked_wide(matrices_));
     return z;
   }
 

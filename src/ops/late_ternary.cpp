@@ -9,6 +9,7 @@
 #include "ops/call.h"
 #include "ops/copy.h"
 #include "ops/mixed.h"
+#include "tern/ops.h"
 
 namespace tern {
 namespace {
@@ -24,6 +25,7 @@ class Block {
     bytes_ += (bytes + 255) / 256 * 256;
     return at;
   }
+  int64_t bytes() const { return bytes_; }
   void allocate(const Device& device) { block_ = Tensor::empty({bytes_}, DType::u8, device); }
   Tensor piece(int64_t at, const Shape& shape, DType dtype) const {
     return Tensor::over(block_.storage(), at, shape, contiguous_strides(shape), dtype);
@@ -36,6 +38,20 @@ class Block {
 
 }  // namespace
 
+Tensor stacked_wide(std::span<const LateMatrix> matrices) {
+  const Tensor& first = matrices[0].wide;
+  int64_t rows = 0;
+  bool adjoin = true;
+  std::vector<Tensor> parts;
+  for (const LateMatrix& matrix : matrices) {
+    adjoin = adjoin && matrix.wide.storage() == first.storage() &&
+             matrix.wide.data<bf16>() == first.data<bf16>() + rows * first.size(1);
+    rows += matrix.wide.size(0);
+    parts.push_back(matrix.wide);
+  }
+  return adjoin ? first.as_strided({rows, first.size(1)}, first.strides(), 0) : concat(parts, 0);
+}
+
 std::shared_ptr<LateTernary> LateTernary::make(std::span<const Tensor> matrices) {
   if (matrices.empty() || !mixed::is_available(matrices[0].device())) return nullptr;
   const Device& device = matrices[0].device();
@@ -46,23 +62,33 @@ std::shared_ptr<LateTernary> LateTernary::make(std::span<const Tensor> matrices)
   };
   Block block;
   std::vector<Place> places;
-  const int64_t scales = block.add(std::ssize(matrices) * int64_t{sizeof(float)});
   for (const Tensor& w : matrices) {
     check(w.rank() == 2, kOp, "expected a matrix, got shape {}", w.shape());
-    const auto packed_bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(layout, w.size(0), w.size(1)));
-    const int64_t codes = block.add(w.numel());
-    places.push_back({codes, block.add(packed_bytes), packed_bytes});
+    places.push_back({.codes = block.add(w.numel()), .packed = 0, .packed_bytes = 0});
   }
+  // Codes lie alike as i8 and as bf16, so that one launch widens all.
+  const int64_t all_codes = block.bytes(), wide = block.add(2 * all_codes);
+  for (size_t i = 0; i < matrices.size(); ++i) {
+    Place& place = places[i];
+    place.packed_bytes =
+        static_cast<int64_t>(kernels.ternary_packed_bytes(layout, matrices[i].size(0), matrices[i].size(1)));
+    place.packed = block.add(place.packed_bytes);
+  }
+  const int64_t scales = block.add(std::ssize(matrices) * int64_t{sizeof(float)});
   block.allocate(device);
 
   auto late = std::make_shared<LateTernary>();
   late->scales_ = block.piece(scales, {std::ssize(matrices)}, DType::f32);
+  late->all_codes_ = block.piece(0, {1, all_codes}, DType::i8);
+  late->widened_ = block.piece(wide, {1, all_codes}, DType::bf16);
   for (size_t i = 0; i < matrices.size(); ++i) {
     const Shape& shape = matrices[i].shape();
     const Place& place = places[i];
-    const LateMatrix& made = late->matrices_.emplace_back(LateMatrix{
-        block.piece(place.codes, shape, DType::i8), block.piece(place.packed, {place.packed_bytes}, DType::u8),
-        select(late->scales_, 0, static_cast<int64_t>(i))});
+    const LateMatrix& made =
+        late->matrices_.emplace_back(LateMatrix{.codes = block.piece(place.codes, shape, DType::i8),
+                                                .wide = block.piece(wide + 2 * place.codes, shape, DType::bf16),
+                                                .packed = block.piece(place.packed, {place.packed_bytes}, DType::u8),
+                                                .scale = select(late->scales_, 0, static_cast<int64_t>(i))});
     late->packed_.push_back({made.packed, shape[0], shape[1], 0.0f, layout});
   }
   return late;
@@ -88,6 +114,7 @@ void LateTernary::quantize(std::span<const Tensor> matrices, float least) {
         .abs_sum = static_cast<const double*>(sums.raw()),
         .least_scale = least,
         .scale = scales_.data<float>()});
+  mixed::widen_codes(all_codes_, widened_);
   read_ = false;
 }
 

@@ -14,9 +14,13 @@ namespace tern {
 // A matrix as kernels of mixed-precision training take it, which need no number of it on the host.
 struct LateMatrix {
   Tensor codes;   // i8 [rows, cols]
+  Tensor wide;    // the codes as bf16 [rows, cols]
   Tensor packed;  // u8, in the layout of the device
   Tensor scale;   // f32 []
 };
+
+// wide of matrices with the same columns, one below the other: a view where they lie so.
+Tensor stacked_wide(std::span<const LateMatrix> matrices);
 
 class LateTernary {
  public:
@@ -37,7 +41,8 @@ class LateTernary {
   void read_scales();
 
   std::vector<LateMatrix> matrices_;
-  Tensor scales_;  // f32 [matrices]
+  Tensor scales_;               // f32 [matrices]
+  Tensor all_codes_, widened_;  // of all matrices, [1, elements with what lies between them]: i8, and bf16
   std::mutex mutex_;
   bool read_ = false;
   std::vector<PackedTernary> packed_;  // their scales as far as they were read

@@ -191,21 +191,13 @@ void scale_in_place(const Tensor& y, const Tensor& factor) {
        {.count = y.numel(), .dtype = y.dtype(), .y = y.raw(), .factor = {factor.data<float>(), nullptr}});
 }
 
-Tensor codes_in_bf16(std::span<const Tensor> matrices) {
-  MixedCodesArgs args = {.cols = matrices[0].size(1),
-                         .x_stride = matrices[0].size(1),
-                         .parts = static_cast<int>(matrices.size()),
-                         .part = {},
-                         .y = nullptr};
-  int64_t rows = 0;
-  for (size_t i = 0; i < matrices.size(); ++i) {
-    args.part[i] = {matrices[i].size(0), matrices[i].data<int8_t>()};
-    rows += matrices[i].size(0);
-  }
-  const Tensor y = empty_bf16(rows, args.cols, matrices[0].device());
-  args.y = y.data<bf16>();
-  call(y.device(), &MixedKernels::codes, args);
-  return y;
+void widen_codes(const Tensor& codes, const Tensor& y) {
+  call(y.device(), &MixedKernels::codes,
+       {.rows = codes.size(0),
+        .cols = codes.size(1),
+        .x_stride = codes.size(1),
+        .x = codes.data<int8_t>(),
+        .y = y.data<bf16>()});
 }
 
 void product_into(const Tensor& c, const Tensor& a, const Tensor& b, float alpha, bool accumulate) {

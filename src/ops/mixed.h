@@ -88,8 +88,8 @@ PulledGate pull_back_gate(const NormGradient& norm, const Tensor& by, const Rati
 
 // y *= the only element of f32 `factor`, in place; y f32 or bf16, contiguous.
 void scale_in_place(const Tensor& y, const Tensor& factor);
-// Matrices of codes, i8 [rows, cols], one below the other, as bf16.
-Tensor codes_in_bf16(std::span<const Tensor> matrices);
+// y = the codes, i8 [rows, cols], as bf16; both contiguous.
+void widen_codes(const Tensor& codes, const Tensor& y);
 
 // alpha · a·b on tensor cores; a [m, k] and b [k, n] of bf16, transposed or not. c of f32 or bf16, added to where
 // `accumulate`, which is for f32.

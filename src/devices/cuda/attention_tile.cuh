@@ -31,6 +31,7 @@
 #include "devices/cuda/attention_feed.cuh"
 #include "devices/cuda/divisor.cuh"
 #include "devices/cuda/launch.h"
+#include "devices/cuda/numbers.cuh"
 #include "devices/cuda/rotation.cuh"
 #include "devices/cuda/warp.cuh"
 
@@ -110,13 +111,6 @@ __device__ __noinline__ float exact_score(const AttentionTask<Keys>& task, const
     sum = chain_dot(query_quad(task.queries, query, column), task.keys.quad(place, false, column), sum);
   }
   return sum * task.queries.scale;
-}
-
-// The greater of a non-negative number and a magnitude, NaN if one is.
-__device__ __forceinline__ float greatest_or_nan(float most, float x) {
-  float greatest;
-  asm("max.NaN.f32 %0, %1, %2;" : "=f"(greatest) : "f"(most), "f"(fabsf(x)));
-  return greatest;
 }
 
 // A running softmax: Σ exp(s - maximum), in which nothing but -inf so far counts as 0.

@@ -31,12 +31,6 @@ struct Turns8 {
     }
   }
 
-  // For halves in the other order.
-  __device__ __forceinline__ void reverse() {
-#pragma unroll
-    for (float2& s : sin) s = {-s.x, -s.y};
-  }
-
   __device__ __forceinline__ void rotate(Eight& low, Eight& high) const {
 #pragma unroll
     for (int pair = 0; pair < 4; ++pair) {

@@ -13,7 +13,7 @@ void multiply_through_bf16(const Exec& exec, const MixedGradientArgs& args) {
   const Room room(exec, static_cast<size_t>(args.rows * args.cols) * sizeof(bf16), kName);
   if (!room && args.rows * args.cols > 0) return;
   bf16* const q = room.as<bf16>();
-  mixed_codes(exec, {args.cols, args.q_stride, 1, {{args.rows, args.q}}, q});
+  mixed_codes(exec, {args.rows, args.cols, args.q_stride, args.q, q});
   const bf16* e = args.e;
   for (int i = 0; i < args.parts; ++i) {
     const MixedGradientPart& part = args.part[i];

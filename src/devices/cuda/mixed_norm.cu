@@ -9,14 +9,19 @@ namespace {
 
 constexpr const char* kName = "mixed_norm_quantize";
 
+// Some may be NaN where kCareful.
+template <bool kCareful>
 __device__ uint2 octet_codes(const Octet& x) {
-  return {pack_codes({x.at[0], x.at[1], x.at[2], x.at[3]}), pack_codes({x.at[4], x.at[5], x.at[6], x.at[7]})};
+  const float4 low = {x.at[0], x.at[1], x.at[2], x.at[3]}, high = {x.at[4], x.at[5], x.at[6], x.at[7]};
+  if constexpr (kCareful) return {pack_codes(low), pack_codes(high)};
+  return {pack_finite_codes(low), pack_finite_codes(high)};
 }
 
-// The greatest magnitude, of NaNs 0.
+// The greatest magnitude. Where kCareful, NaNs are passed over, else it is NaN then.
+template <bool kCareful>
 __device__ float greatest_of(float greatest, const Octet& x) {
 #pragma unroll
-  for (const float v : x.at) greatest = fmaxf(greatest, fabsf(v));
+  for (const float v : x.at) greatest = kCareful ? fmaxf(greatest, fabsf(v)) : greatest_or_nan(greatest, v);
   return greatest;
 }
 
@@ -58,20 +63,36 @@ __global__ void __launch_bounds__(kGroupBlock, 2)
       if constexpr (kHeld > 0) return kept[i];
       return normalized(read(i, at), at);
     };
-    float greatest = 0.0f;
-    for_octets<kHeld>(group, octets, [&](int i, int at) {
-      if constexpr (kHeld > 0) kept[i] = normalized(kept[i], at);
-      greatest = greatest_of(greatest, value(i, at));
-    });
-    const float scale = 1.0f / fmaxf(group.max(greatest), 1e-5f) * 127.0f;
+    if constexpr (kHeld > 0) {
+      for_octets<kHeld>(group, octets, [&](int i, int at) { kept[i] = normalized(kept[i], at); });
+    }
     const bool is_row = row < args.rows;
     uint2* const q = reinterpret_cast<uint2*>(args.q + row * args.q_stride);
+    float greatest = 0.0f, scale = 0.0f;
     int sum = 0;
-    for_octets<kHeld>(group, octets, [&](int i, int at) {
-      const uint2 codes = octet_codes(map_pack<kOctet>([scale](float v) { return v * scale; }, value(i, at)));
-      sum = __dp4a(static_cast<int>(codes.x), 0x01010101, __dp4a(static_cast<int>(codes.y), 0x01010101, sum));
-      if (is_row && at < octets) q[at] = codes;
-    });
+    const auto measure = [&](auto careful) {
+      greatest = 0.0f;
+      for_octets<kHeld>(group, octets,
+                        [&](int i, int at) { greatest = greatest_of<careful()>(greatest, value(i, at)); });
+      greatest = group.max(greatest);
+    };
+    const auto quantize = [&](auto careful) {
+      scale = code_scale(greatest);
+      for_octets<kHeld>(group, octets, [&](int i, int at) {
+        const auto scaled = map_pack<kOctet>([scale](float v) { return v * scale; }, value(i, at));
+        const uint2 codes = octet_codes<careful()>(scaled);
+        sum = __dp4a(static_cast<int>(codes.x), 0x01010101, __dp4a(static_cast<int>(codes.y), 0x01010101, sum));
+        if (is_row && at < octets) q[at] = codes;
+      });
+    };
+    // Rows with numbers that are not finite are rare, and a warp takes the way for those as one.
+    measure(std::false_type());
+    if (__any_sync(kAllLanes, !isfinite(greatest))) {
+      measure(std::true_type());
+      quantize(std::true_type());
+    } else {
+      quantize(std::false_type());
+    }
     sum = group.sum(sum);
     if (!is_row) continue;
 #pragma unroll 1

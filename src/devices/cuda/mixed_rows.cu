@@ -84,22 +84,14 @@ __global__ void __launch_bounds__(kPackThreads) scale_all(const __grid_constant_
 }
 
 __global__ void __launch_bounds__(kPackThreads)
-    widen_codes(const __grid_constant__ MixedCodesArgs args, int64_t rows, const __grid_constant__ Steps steps) {
+    widen_codes(const __grid_constant__ MixedCodesArgs args, const __grid_constant__ Steps steps) {
   let_next_start();
   wait_for_inputs();
   Pack<int8_t, kOctet> x[kAtOnce];
   for_octets_at_once(
-      steps, rows,
+      steps, args.rows,
       [&](int k, const Place& place) {
-        int64_t row = place.row;
-        const int8_t* from = args.part[0].x;
-#pragma unroll
-        for (int i = 0; i + 1 < kMostTernaryParts; ++i) {
-          if (i + 1 >= args.parts || row < args.part[i].rows) break;
-          row -= args.part[i].rows;
-          from = args.part[i + 1].x;
-        }
-        x[k] = load_pack<kOctet>(from + row * args.x_stride + kOctet * place.octet);
+        x[k] = load_pack<kOctet>(args.x + place.row * args.x_stride + kOctet * place.octet);
       },
       [&](int k, const Place& place) {
         const Octet y = map_pack<kOctet>([](int8_t code) { return static_cast<float>(code); }, x[k]);
@@ -128,12 +120,10 @@ void mixed_scale(const Exec& exec, const MixedScaleArgs& args) noexcept {
 }
 
 void mixed_codes(const Exec& exec, const MixedCodesArgs& args) noexcept {
-  int64_t rows = 0;
-  for (int i = 0; i < args.parts; ++i) rows += args.part[i].rows;
-  if (rows == 0 || args.cols == 0) return;
+  if (args.rows == 0 || args.cols == 0) return;
   const int64_t row_octets = args.cols / kOctet;
-  launch_early(exec, "mixed_codes", widen_codes, blocks_for(rows * row_octets, int64_t{kPackThreads} * kAtOnce),
-               kPackThreads, 0, args, rows, Steps(row_octets));
+  launch_early(exec, "mixed_codes", widen_codes, blocks_for(args.rows * row_octets, int64_t{kPackThreads} * kAtOnce),
+               kPackThreads, 0, args, Steps(row_octets));
 }
 
 }  // namespace tern::cuda

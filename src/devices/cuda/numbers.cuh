@@ -38,4 +38,11 @@ using Wrapping = typename WrappingType<T>::Type;
 // 0 where x < 0; NaN stays.
 __device__ inline float relu(float x) { return x < 0.0f ? 0.0f : x; }
 
+// The greater of a number that is not below 0 and the magnitude of another, NaN if one is.
+__device__ __forceinline__ float greatest_or_nan(float most, float x) {
+  float greatest;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(greatest) : "f"(most), "f"(fabsf(x)));
+  return greatest;
+}
+
 }  // namespace tern::cuda

@@ -100,7 +100,7 @@ class RowGroup {
     const auto add = [](int a, int b) { return a + b; };
     return over_warps(kLanes == kWarp ? __reduce_add_sync(kAllLanes, x) : fold_lanes<kLanes>(x, add), add);
   }
-  // Of numbers that are not NaN nor below 0, which are ordered as their bits are.
+  // Of numbers that are not below 0, which are ordered as their bits are; NaNs are above all.
   __device__ float max(float x) {
     const auto greater = [](uint32_t a, uint32_t b) { return a > b ? a : b; };
     const uint32_t bits = __float_as_uint(x);

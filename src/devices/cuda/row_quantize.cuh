@@ -45,21 +45,24 @@ __device__ float row_inverse_rms(const RowWalk& row, const Value& value, float e
   return inverse_rms(reduce.sum(sum_of(squares)), row.cols, eps);
 }
 
-// Of the scaled values of a row, which are below 127.5 or NaN: rounded half to even, and 0 of NaN. A number beside
-// which neighbouring floats are 1 apart rounds what is added to it into its lowest bits, 8 times as fast as a
-// conversion.
-__device__ inline uint32_t pack_codes(const float4& x) {
+__device__ inline uint32_t pack_low_bytes(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+  return __byte_perm(__byte_perm(a, b, 0x0040), __byte_perm(c, d, 0x0040), 0x5410);
+}
+
+// Of the scaled values of a row, which are below 127.5: rounded half to even. A number beside which neighbouring floats
+// are 1 apart rounds what is added to it into its lowest bits, 8 times as fast as a conversion.
+__device__ inline uint32_t pack_finite_codes(const float4& x) {
   constexpr float kBase = 12582912.0f;  // 1.5 · 2^23
-  const auto bytes = [](uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
-    return __byte_perm(__byte_perm(a, b, 0x0040), __byte_perm(c, d, 0x0040), 0x5410);
-  };
-  const float sum = (x.x + x.y) + (x.z + x.w);
-  if (sum != sum) {
-    const auto code = [](float v) { return static_cast<uint32_t>(__float2int_rn(v)); };
-    return bytes(code(x.x), code(x.y), code(x.z), code(x.w));
-  }
   const auto code = [](float v) { return __float_as_uint(v + kBase); };
-  return bytes(code(x.x), code(x.y), code(x.z), code(x.w));
+  return pack_low_bytes(code(x.x), code(x.y), code(x.z), code(x.w));
+}
+
+// The same, of which some may be NaN: 0 of those.
+__device__ inline uint32_t pack_codes(const float4& x) {
+  const float sum = (x.x + x.y) + (x.z + x.w);
+  if (sum == sum) return pack_finite_codes(x);
+  const auto code = [](float v) { return static_cast<uint32_t>(__float2int_rn(v)); };
+  return pack_low_bytes(code(x.x), code(x.y), code(x.z), code(x.w));
 }
 
 // Of a row with this greatest magnitude.

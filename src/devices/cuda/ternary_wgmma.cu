@@ -13,9 +13,9 @@
 
 #include <algorithm>
 #include <iterator>
+#include <type_traits>
 
 #include "devices/cuda/bf16_pair.cuh"
-#include "devices/cuda/bf16_rotation.cuh"
 #include "devices/cuda/bf16_tile.cuh"
 #include "devices/cuda/block_memory.cuh"
 #include "devices/cuda/early_launch.cuh"
@@ -166,10 +166,29 @@ class Supply {
   int early_ = 0;
 };
 
+// A warp of a group has one row of tiles of weights, 16 columns of outputs, of each column group: of group m that of
+// this number. `at` counts them.
+struct TilesInOrder {
+  __device__ static int at(int m) { return m * kGroupWarps + warp(); }
+  __device__ static int warp() { return static_cast<int>(threadIdx.x) / kWarp % kGroupWarps; }
+};
+
+// The halves of heads of 16 << (shift + 1) columns are the two column groups: what is rotated together has one lane.
+struct TilesOfHeads {
+  int shift;
+
+  __device__ int at(int m) const {
+    const int warp = TilesInOrder::warp();
+    return (warp >> shift << (shift + 1)) + (m << shift) + (warp & ((1 << shift) - 1));
+  }
+};
+
 // A group's sums of one tile of outputs, and one warp's part in them.
-template <class Shape, int kBlocks>
+template <class Shape, int kBlocks, class Tiles = TilesInOrder>
 class GroupSums {
  public:
+  __device__ explicit GroupSums(const Tiles& tiles = {}) : tiles_(tiles) {}
+
   // Adds the products of `count` stages: the one at `turn`, and each `stride` further. Frees them. Calls all_taken()
   // when the last has come. A barrier tells one round from the next only: what was at the same stages before has come
   // when this is called, or is taken here.
@@ -241,7 +260,7 @@ class GroupSums {
 
   __device__ static int lane_row() { return static_cast<int>(lane_of_thread()) % 4 * 2; }
   __device__ static int lane_column() { return warp_column() + static_cast<int>(lane_of_thread()) / 4; }
-  __device__ static int warp_column() { return tile() * kTileRows; }
+  __device__ static int warp_column() { return TilesInOrder::warp() * kTileRows; }
 
  private:
   static constexpr int kHalfSteps = kHalfColumns / kProductColumns;
@@ -249,14 +268,11 @@ class GroupSums {
   using Packed = Words[Shape::kColumnGroups];
   using Operands = uint32_t[Shape::kColumnGroups][kHalfSteps][4];
 
-  // Of a column group's tiles of weights, the warp's.
-  __device__ static int tile() { return static_cast<int>(threadIdx.x) / kWarp % kGroupWarps; }
-
-  __device__ static void take(Packed& packed, Shared<Shape>& shared, const Turn<Shape>& turn) {
+  __device__ void take(Packed& packed, Shared<Shape>& shared, const Turn<Shape>& turn) const {
     shared.full[turn.stage].wait(turn.parity());
 #pragma unroll
     for (int m = 0; m < Shape::kColumnGroups; ++m) {
-      const uint4 words = shared.stages[turn.stage].weights[m * kGroupWarps + tile()][lane_of_thread()];
+      const uint4 words = shared.stages[turn.stage].weights[tiles_.at(m)][lane_of_thread()];
       packed[m] = {{words.x, words.y, words.z, words.w}};
     }
   }
@@ -294,6 +310,7 @@ class GroupSums {
     }
   }
 
+  const Tiles tiles_;
   uint32_t sums_[Shape::kColumnGroups][Shape::kRows / 2] = {};
   unsigned previous_ = 0;
 };
@@ -368,17 +385,18 @@ struct PlainOutput {
   static constexpr int kParts = 1;
   struct To {};
   struct Memory {};
-  struct Prepared {};
+  using Tiles = TilesInOrder;
 
   __device__ PlainOutput(const To&, Memory&, unsigned) {}
   __device__ static void init(Memory&) {}
+  __device__ Tiles tiles() const { return {}; }
   __device__ float weight_scale(const TurnTile& tile) const { return tile.part.weight_scale; }
   __device__ void begin(const TurnTile&) {}
-  __device__ void prepare(const TurnTile&, int, float, Prepared&) {}
+  __device__ void prepare(int, float) {}
   __device__ void end() {}
 
   template <class Sums>
-  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows], Prepared&) {
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
     sums.put(tile.part, tile.first_row, tile.rows, tile.first_column, tile.is_tile ? tile.part.n : 0, ends);
   }
 };
@@ -396,20 +414,19 @@ class GateOutput {
   struct Memory {
     float up_factors[kGroups][Shape::kRows];
   };
-  struct Prepared {};
+  using Tiles = TilesInOrder;
 
   __device__ GateOutput(const To& to, Memory& memory, unsigned group) : to_(to), factors_(memory.up_factors[group]) {}
 
   __device__ static void init(Memory&) {}
+  __device__ Tiles tiles() const { return {}; }
   __device__ float weight_scale(const TurnTile& tile) const { return tile.part.weight_scale; }
   __device__ void begin(const TurnTile&) {}
-  __device__ void prepare(const TurnTile&, int row, float q_scale, Prepared&) {
-    factors_[row] = to_.up_scale / q_scale;
-  }
+  __device__ void prepare(int row, float q_scale) { factors_[row] = to_.up_scale / q_scale; }
   __device__ void end() {}
 
   template <class Sums>
-  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows], Prepared&) {
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
     const int64_t n = tile.part.n, columns_left = (tile.is_tile ? n : 0) - tile.first_column - Sums::lane_column();
     float* const to = tile.part.y + (tile.first_row + Sums::lane_row()) * n + tile.first_column + Sums::lane_column();
     const int rows_left = tile.rows - Sums::lane_row();
@@ -435,77 +452,90 @@ class GateOutput {
   float (&factors_)[Shape::kRows];
 };
 
-// Those of MixedTernaryArgs. A thread of each group stores what the group has left in its boxes, and has the residual
-// brought there before, while the group's products of that tile still run.
-// kRotates: parts may be rotated. That takes registers, so products without such parts have a kernel of their own.
+// Those of MixedTernaryArgs. A thread of each group stores what the group has left in its boxes. Before, while the
+// group's products of that tile still run, it has brought there what results meet: a residual, or what turns heads.
+// kRotates: parts may be rotated, in registers, whose lanes then have both halves of heads.
 template <class Shape, bool kRotates>
 class Bf16Output {
  public:
   static constexpr int kParts = 1;
   struct To {
-    CUtensorMap y[kMostTernaryParts], residual[kMostTernaryParts];
+    CUtensorMap y[kMostTernaryParts], residual[kMostTernaryParts], cos, sin;
     bool adds[kMostTernaryParts], rotates[kMostTernaryParts];
+    bool brings_turns;  // by cos and sin
     const float* weight_scale[kMostTernaryParts];
     MixedRotation rotation;
   };
   struct Memory {
     Bf16Box<Shape::kRows> boxes[kGroups][Shape::kColumnGroups];
-    Barrier residual[kGroups];
+    Barrier brought[kGroups];
   };
-  // Where heads are rotated: what a thread turns, kTurns eights of columns of the low halves of heads at a time, of all
-  // heads of a row. Not a member, which would have its registers while the next tile is multiplied.
-  static constexpr int kTurns = 2;
-  struct Prepared {
-    Turns8 at[kTurns];
-  };
+  using Tiles = std::conditional_t<kRotates, TilesOfHeads, TilesInOrder>;
+
+  // Whether a box has room for the turns of a tile, whose rows must be neighbours in the tables.
+  static bool can_bring_turns(const MixedRotation& rotation) {
+    return rotation.dim / 2 <= kBoxTurns && rotation.tokens % Shape::kRows == 0;
+  }
+  static constexpr int kBoxTurns = kBoxColumns * sizeof(bf16) / sizeof(float);  // of a row
 
   __device__ Bf16Output(const To& to, Memory& memory, unsigned group)
-      : to_(to), boxes_(memory.boxes[group]), residual_(memory.residual[group]) {}
+      : to_(to), boxes_(memory.boxes[group]), brought_(memory.brought[group]) {}
 
   // By one thread, like Barrier::init.
   __device__ static void init(Memory& memory) {
-    for (Barrier& each : memory.residual) each.init(1);
+    for (Barrier& each : memory.brought) each.init(1);
   }
 
+  __device__ Tiles tiles() const {
+    if constexpr (kRotates) return {__ffs(static_cast<int>(to_.rotation.dim)) - 6};
+    return {};
+  }
   __device__ float weight_scale(const TurnTile& tile) const { return *to_.weight_scale[tile.part_at]; }
 
   // Before the products of the tile.
   __device__ void begin(const TurnTile& tile) {
-    if (adds(tile) && threadIdx.x % kGroupThreads == 0) {
+    if (brings(tile) && threadIdx.x % kGroupThreads == 0) {
       wait_for_reads();
-      residual_.arrive_expecting(sizeof boxes_);
-      visit_boxes(tile, [&](auto& box, int column, int row) {
-        copy_box(&box, to_.residual[tile.part_at], column, row, residual_);
-      });
+      brought_.arrive_expecting(sizeof boxes_);
+      if (rotates(tile)) {
+        const int position = static_cast<int>(tile.first_row) % static_cast<int>(to_.rotation.tokens);
+        copy_box(&boxes_[0], to_.cos, 0, position, brought_);
+        copy_box(&boxes_[1], to_.sin, 0, position, brought_);
+      } else {
+        visit_boxes(tile, [&](auto& box, int column, int row) {
+          copy_box(&box, to_.residual[tile.part_at], column, row, brought_);
+        });
+      }
     }
     __syncwarp();
   }
 
   // Before the barrier of the group that is before put(): the boxes can be written.
-  __device__ void prepare(const TurnTile& tile, int, float, Prepared& turns) {
-    if constexpr (kRotates) {
-      if (to_.rotates[tile.part_at]) load_turns(turns, tile, 0);
-    }
+  __device__ void prepare(int, float) {
     if (threadIdx.x % kGroupThreads == 0) wait_for_reads();
     __syncwarp();
   }
 
   // Between two barriers of the group.
   template <class Sums>
-  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows], Prepared& turns) {
+  __device__ void put(const Sums& sums, const TurnTile& tile, const RowEnd (&ends)[Shape::kRows]) {
     if (!tile.is_tile) return;
-    if (adds(tile)) {
-      residual_.wait(parity_);
+    if (brings(tile)) {
+      brought_.wait(parity_);
       parity_ ^= 1;
+    }
+    if (rotates(tile)) {
+      if constexpr (kRotates) {
+        to_.brings_turns ? write_rotated<1>(sums, ends, turns_in_boxes())
+                         : write_rotated<2>(sums, ends, turns_in_memory(tile));
+      }
+    } else if (brings(tile)) {
       write<true>(sums, ends);
     } else {
       write<false>(sums, ends);
     }
-    if constexpr (kRotates) {
-      if (to_.rotates[tile.part_at]) rotate(turns, tile);
-    }
     publish_to_copies();
-    sync_groups<1>(1 + threadIdx.x / kGroupThreads);
+    sync_group();
     if (threadIdx.x % kGroupThreads == 0) {
       visit_boxes(tile, [&](auto& box, int column, int row) { store_box(to_.y[tile.part_at], column, row, &box); });
       end_stores();
@@ -520,9 +550,14 @@ class Bf16Output {
 
  private:
   using Boxes = Bf16Box<Shape::kRows>[Shape::kColumnGroups];
-  static_assert(kGroupRows == kBoxColumns);
+  [[maybe_unused]] static constexpr int kStep = 16;  // rows of heads that are written at a time
+  static_assert(kGroupRows == kBoxColumns && (!kRotates || Shape::kColumnGroups == 2));
 
-  __device__ bool adds(const TurnTile& tile) const { return to_.adds[tile.part_at] && tile.is_tile; }
+  __device__ bool rotates(const TurnTile& tile) const { return kRotates && to_.rotates[tile.part_at]; }
+  __device__ bool brings(const TurnTile& tile) const {
+    return tile.is_tile && (rotates(tile) ? to_.brings_turns : to_.adds[tile.part_at]);
+  }
+  __device__ static void sync_group() { sync_groups<1>(1 + threadIdx.x / kGroupThreads); }
 
   // Rows that any memory holds are fewer than an int counts.
   template <class Each>
@@ -533,116 +568,133 @@ class Bf16Output {
     }
   }
 
+  // This lane's row of the four matrices of the warp's tile of column group m from a row on: their two groups of
+  // columns by two groups of rows.
+  __device__ uint4* matrix_row(int m, int first_row) {
+    const int lane = static_cast<int>(lane_of_thread()), tile = tiles().at(m), column = tile * kTileRows % kBoxColumns;
+    return boxes_[tile * kTileRows / kBoxColumns].piece(first_row + lane / 16 * 8 + lane % 8,
+                                                        column + lane / 8 % 2 * 8);
+  }
+
   // The ends of this lane's rows of two groups of 8.
+  using Ends = RowEnd[2][2];
   template <class Sums>
-  __device__ static void load(RowEnd (&to)[2][2], const RowEnd (&ends)[Shape::kRows], int j) {
+  __device__ static void load(Ends& to, const RowEnd (&ends)[Shape::kRows], int j) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) to[i / 2][i % 2] = ends[8 * (j + i / 2) + Sums::lane_row() + i % 2];
+  }
+
+  // Of the lane's two rows of the i-th matrix of column group m.
+  template <class Sums>
+  __device__ static float2 values(const Sums& sums, const Ends& ends, int m, int j, int i) {
+    const auto value = [&](int odd) {
+      const RowEnd& of = ends[i / 2][odd];
+      return small_code_sum(sums.sum(m, i % 2, j + i / 2, odd), of.q_sum) * of.factor;
+    };
+    return {value(0), value(1)};
   }
 
   // Two groups of 8 rows at a time; the ends of the next are loaded before a store that they could not pass.
   template <bool kAdds, class Sums>
   __device__ void write(const Sums& sums, const RowEnd (&ends)[Shape::kRows]) {
-    const int lane = static_cast<int>(lane_of_thread());
-    // This lane's row of the four matrices: their two groups of columns by two groups of rows.
-    const int row = lane / 16 * 8 + lane % 8, column = Sums::warp_column() + lane / 8 % 2 * 8;
-    RowEnd next[2][2];
+    Ends next;
     load<Sums>(next, ends, 0);
 #pragma unroll
     for (int j = 0; j < Shape::kRows / 8; j += 2) {
-      const RowEnd end[2][2] = {{next[0][0], next[0][1]}, {next[1][0], next[1][1]}};
+      const Ends end = {{next[0][0], next[0][1]}, {next[1][0], next[1][1]}};
       if (j + 2 < Shape::kRows / 8) load<Sums>(next, ends, j + 2);
       uint32_t pairs[Shape::kColumnGroups][4];
 #pragma unroll
       for (int m = 0; m < Shape::kColumnGroups; ++m) {
-        if constexpr (kAdds) load_turned(pairs[m], boxes_[m].piece(8 * j + row, column));
+        if constexpr (kAdds) load_turned(pairs[m], matrix_row(m, 8 * j));
       }
 #pragma unroll
       for (int m = 0; m < Shape::kColumnGroups; ++m) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const auto value = [&](int odd) {
-            const RowEnd& of = end[i / 2][odd];
-            return small_code_sum(sums.sum(m, i % 2, j + i / 2, odd), of.q_sum) * of.factor;
-          };
-          float low = value(0), high = value(1);
-          if constexpr (kAdds) low = low_of(pairs[m][i]) + low, high = high_of(pairs[m][i]) + high;
-          pairs[m][i] = bf16_pair(low, high);
+          float2 value = values(sums, end, m, j, i);
+          if constexpr (kAdds) value = {low_of(pairs[m][i]) + value.x, high_of(pairs[m][i]) + value.y};
+          pairs[m][i] = bf16_pair(value.x, value.y);
         }
-        store_turned(boxes_[m].piece(8 * j + row, column), pairs[m]);
+        store_turned(matrix_row(m, 8 * j), pairs[m]);
       }
     }
   }
 
-  // Kept where it is: what the compiler computes ahead of all tiles takes registers from the products.
-  __device__ static unsigned here(int64_t x) {
-    auto value = static_cast<unsigned>(x);
-    asm volatile("" : "+r"(value));
-    return value;
-  }
-  __device__ int eights_of_half() const { return static_cast<int>(here(to_.rotation.dim)) / 16; }
+  // Of the lane's two rows of each of the four matrices of a column group.
+  struct Turns {
+    float cos[4][2], sin[4][2];
+  };
 
+  // Calls each(i, odd, row from the first of the tile, column of a half of a head) for what `Turns` of a step have.
   template <class Each>
-  __device__ void visit_turns(Prepared& turns, int first, const Each& each) {
-    const int eights = eights_of_half(), shift = __ffs(eights) - 1;
-    const auto thread = static_cast<int>(here(threadIdx.x)) % kGroupThreads;
+  __device__ void visit_turns(int step, const Each& each) const {
+    const int lane = static_cast<int>(lane_of_thread()), warp = TilesInOrder::warp();
+    const int column = (warp & ((1 << tiles().shift) - 1)) * kTileRows + lane / 4;
 #pragma unroll
-    for (int k = 0; k < kTurns; ++k) {
-      if (first + k >= eights) break;
-      const int i = (first + k) * kGroupThreads + thread;
-      each(turns.at[k], i >> shift, (i & (eights - 1)) * 8);
-    }
-  }
-
-  // Of neighbouring rows, whose low halves are in the same banks, one has the low half read first and the other the
-  // high one: rotated the other way round, that is the same.
-  __device__ void load_turns(Prepared& turns, const TurnTile& tile, int first) {
-    const unsigned tokens = here(to_.rotation.tokens), half = here(to_.rotation.dim) / 2;
-    visit_turns(turns, first, [&](Turns8& turn, int row, int column) {
-      const unsigned position = static_cast<unsigned>(tile.first_row + row) % tokens;
-      const int64_t at = int64_t{position} * half + column;
-      turn.load(to_.rotation.cos + at, to_.rotation.sin + at);
-      if (row % 2 == 1) turn.reverse();
-    });
-  }
-
-  // The heads in the boxes, which the group has written; `turns` are the first. The next ones are asked for while some
-  // are used.
-  __device__ void rotate(Prepared& turns, const TurnTile& tile) {
-    const int eights = eights_of_half();
-    Prepared next;
-    load_turns(next, tile, kTurns);
-    sync_groups<1>(1 + threadIdx.x / kGroupThreads);
-#pragma unroll 1
-    for (int first = 0; first < eights; first += 2 * kTurns) {
-      if (first > 0) load_turns(next, tile, first + kTurns);
-      apply_turns(turns, first);
-      if (first + 2 * kTurns < eights) load_turns(turns, tile, first + 2 * kTurns);
-      apply_turns(next, first + kTurns);
-    }
-  }
-
-  __device__ void apply_turns(Prepared& turns, int first) {
-    const auto dim = static_cast<int>(here(to_.rotation.dim)), half = dim / 2;
-    visit_turns(turns, first, [&](const Turns8& turn, int row, int column) {
-      const int swap = row % 2 * half;
-      for (int head = 0; head < Shape::kColumns; head += dim) {
-        Eight* const low = eight_at(row, head + column + swap);
-        Eight* const high = eight_at(row, head + column + half - swap);
-        Eight x = *low, y = *high;
-        turn.rotate(x, y);
-        *low = x, *high = y;
+    for (int i = 0; i < 4; ++i) {
+#pragma unroll
+      for (int odd = 0; odd < 2; ++odd) {
+        each(i, odd, step * kStep + i / 2 * 8 + lane % 4 * 2 + odd, column + i % 2 * 8);
       }
-    });
+    }
   }
 
-  __device__ Eight* eight_at(int row, int column) {
-    return reinterpret_cast<Eight*>(boxes_[column / kBoxColumns].piece(row, column % kBoxColumns));
+  // These give load(turns, step).
+  __device__ auto turns_in_boxes() const {
+    return [this](Turns& turns, int step) {
+      visit_turns(step, [&](int i, int odd, int row, int column) {
+        const int piece = column / 4 ^ row % 8;
+        turns.cos[i][odd] = reinterpret_cast<const float*>(&boxes_[0].at[row][piece])[column % 4];
+        turns.sin[i][odd] = reinterpret_cast<const float*>(&boxes_[1].at[row][piece])[column % 4];
+      });
+    };
+  }
+  __device__ auto turns_in_memory(const TurnTile& tile) const {
+    const auto tokens = static_cast<unsigned>(to_.rotation.tokens);
+    return [this, tokens, first = static_cast<unsigned>(tile.first_row) % tokens](Turns& turns, int step) {
+      visit_turns(step, [&](int i, int odd, int row, int column) {
+        unsigned position = first + row;
+        if (position >= tokens) position %= tokens;
+        const int64_t at = int64_t{position} * (to_.rotation.dim / 2) + column;
+        turns.cos[i][odd] = __ldg(to_.rotation.cos + at);
+        turns.sin[i][odd] = __ldg(to_.rotation.sin + at);
+      });
+    };
+  }
+
+  // The same with heads rotated, whose halves are the column groups. Turns are asked for kAhead steps ahead; those in
+  // the boxes, before a step whose rows they share with results is written by any warp.
+  template <int kAhead, class Sums, class Load>
+  __device__ void write_rotated(const Sums& sums, const RowEnd (&ends)[Shape::kRows], const Load& load_turns) {
+    constexpr int kSteps = Shape::kRows / kStep;
+    Turns turns[kAhead + 1];
+#pragma unroll
+    for (int step = 0; step < kAhead; ++step) load_turns(turns[step], step);
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+      const Turns& turn = turns[step % (kAhead + 1)];
+      if (step + kAhead < kSteps) load_turns(turns[(step + kAhead) % (kAhead + 1)], step + kAhead);
+      Ends end;
+      load<Sums>(end, ends, 2 * step);
+      uint32_t low[4], high[4];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float2 of_low = values(sums, end, 0, 2 * step, i), of_high = values(sums, end, 1, 2 * step, i);
+        const uint32_t x = bf16_pair(of_low.x, of_low.y), y = bf16_pair(of_high.x, of_high.y);
+        const float(&c)[2] = turn.cos[i], (&s)[2] = turn.sin[i];
+        low[i] = bf16_pair(low_of(x) * c[0] - low_of(y) * s[0], high_of(x) * c[1] - high_of(y) * s[1]);
+        high[i] = bf16_pair(low_of(y) * c[0] + low_of(x) * s[0], high_of(y) * c[1] + high_of(x) * s[1]);
+      }
+      sync_group();
+      store_turned(matrix_row(0, kStep * step), low);
+      store_turned(matrix_row(1, kStep * step), high);
+    }
   }
 
   const To& to_;
   Boxes& boxes_;
-  Barrier& residual_;
+  Barrier& brought_;
   unsigned parity_ = 0;
 };
 
@@ -694,17 +746,16 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
     output.begin(tile);
     // The first tile of all is before none.
     shared.before[group].wait((tiles++ + kGroups - 1 - group) % 2);
-    GroupSums<Shape, kBlocks> sums;
+    GroupSums<Shape, kBlocks, typename Output::Tiles> sums(output.tiles());
     sums.add_stages(shared, turn, steps, 1, [&] {
       __syncwarp();
       if (lane_of_thread() == 0) shared.before[kGroups - 1 - group].arrive();
     });
     turn.advance(static_cast<unsigned>(kGroups * steps));
     ends[row] = {weight_scale / q_scale, q_sum};
-    typename Output::Prepared prepared;
-    output.prepare(tile, row, q_scale, prepared);
+    output.prepare(row, q_scale);
     sync_groups<1>(1 + group);
-    output.put(sums, tile, ends, prepared);
+    output.put(sums, tile, ends);
     sync_groups<1>(1 + group);
   });
   output.end();
@@ -839,6 +890,17 @@ typename Bf16Output<Shape, kRotates>::To make_bf16_maps(const Exec& exec, const 
     to.weight_scale[i] = part.weight_scale;
   }
   to.rotation = args.rotation;
+  to.brings_turns = kRotates && Bf16Output<Shape, kRotates>::can_bring_turns(args.rotation);
+  if (to.brings_turns) {
+    const auto map_of_turns = [&](const float* table) {
+      const int64_t half = args.rotation.dim / 2;
+      return make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_FLOAT32, table, half, args.rotation.tokens,
+                      half * static_cast<int64_t>(sizeof(float)), Bf16Output<Shape, kRotates>::kBoxTurns, Shape::kRows,
+                      CU_TENSOR_MAP_SWIZZLE_128B);
+    };
+    to.cos = map_of_turns(args.rotation.cos);
+    to.sin = map_of_turns(args.rotation.sin);
+  }
   return to;
 }
 
@@ -881,7 +943,7 @@ bool ternary_wgmma_gate(const Exec& exec, const TernaryMatmulArgs& args) noexcep
 }
 
 bool ternary_wgmma_rotates(const MixedRotation& rotation) noexcept {
-  return rotation.dim > 0 && WgmmaShape<2, 128, 7>::kColumns % rotation.dim == 0;
+  return rotation.dim == 32 || rotation.dim == 64 || rotation.dim == 128;
 }
 
 // Measured on an H100 with 32768 rows: 88 us for 2304 x 768 and 150 for 4096 x 768; with a residual 50 for 768 x 768,

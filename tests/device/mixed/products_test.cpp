@@ -59,7 +59,7 @@ struct TernaryCase {
   int64_t rows, k;
   std::vector<int64_t> columns;  // of the parts
   int64_t gap;                   // between the rows of y
-  bool adds;                     // a residual in every second part, the first too
+  bool adds;                     // a residual in every second part that is not rotated, the first too
   int64_t dim = 0;               // of heads that are rotated in all parts but the last, or 0
   int64_t tokens = 1;            // of a sequence
 
@@ -85,6 +85,8 @@ const TernaryCase kTernaryCases[] = {
     {1130, 384, {384, 384, 384}, 0, false, 64, 512},
     {1500, 136, {512, 128, 128}, 8, false, 128, 1000},
     {2205, 64, {192, 96, 96}, 0, false, 32, 7},
+    {2305, 136, {256, 32, 96}, 8, false, 32, 256},
+    {1300, 264, {512, 128, 136}, 0, true, 64, 128},
     {2920, 64, {128, 48, 48}, 0, false, 16, 2920},
     {2400, 64, {192, 96, 96}, 8, false, 96, 300},
     {515, 264, {256, 128, 128}, 0, false, 64, 515},
@@ -148,6 +150,7 @@ TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
       codes.emplace_back(n, c.k, c.k, [&] { return static_cast<int8_t>(integer(-1, 1)); });
       residuals.emplace_back(c.rows, n, n, [&] { return short_real(); });
       results.emplace_back(c.rows, n, n + c.gap, [&] { return short_real(); });
+      const bool rotated = c.dim > 0 && p + 1 < args.parts;
       const auto bytes = static_cast<int64_t>(kernels.ternary_packed_bytes(TernaryLayout::two_bit, n, c.k));
       packed.emplace_back(bytes);
       if (n > 0) {
@@ -159,8 +162,8 @@ TEST_F(MixedProducts, OfTernaryMatricesHaveTheBitsOfTheirDefinition) {
                       .weight_scale = weight_scales_there.data() + p,
                       .y = results.back().data(),
                       .y_stride = n + c.gap,
-                      .residual = c.adds && p % 2 == 0 ? residuals.back().data() : nullptr,
-                      .rotated = c.dim > 0 && p + 1 < args.parts};
+                      .residual = c.adds && p % 2 == 0 && !rotated ? residuals.back().data() : nullptr,
+                      .rotated = rotated};
     }
     run(&MixedKernels::ternary_matmul, args);
 
