@@ -304,10 +304,12 @@ class GroupQueries {
 
  private:
   static constexpr int kPanels = Shape::kPanels, kColumnDepths = kPanels * kPanelColumns / kProductDepth;
+  static constexpr bool kTurnsStay = kPanels == 1;  // in registers, where they come while products run
 
   __device__ void begin(const Item& item, int tile, int count) {
     const MixedAttentionBackwardArgs& args = pass_.args;
     load_factors(args.q_scale, item.entry * args.tokens + int64_t{tile} * kTileTokens, count, q_scale_);
+    if constexpr (kTurnsStay) turns_.load(args, int64_t{tile} * kTileTokens, count);
     const auto& own = shared_.own[own_turn_.at][group_];
 #pragma unroll
     for (int row = 0; row < 2; ++row) lse_[row] = shared_.lse[own_turn_.at][group_][LanePlace::row() + 8 * row];
@@ -399,11 +401,10 @@ class GroupQueries {
   __device__ void keep(const Item& item, int tile, int count) {
     const MixedAttentionBackwardArgs& args = pass_.args;
     const int64_t token = int64_t{tile} * kTileTokens;
-    Turns<kPanels> turns;
-    turns.load(args, token, count);
+    if constexpr (!kTurnsStay) turns_.load(args, token, count);
     finish();
     scale_all<kPanels>(args.scale, sums_);
-    rotate_back<kPanels>(turns, static_cast<int>(args.dim), sums_);
+    rotate_back<kPanels>(turns_, static_cast<int>(args.dim), sums_);
     keep_rows<kPanels>(sums_, args, args.dq, item.entry * args.tokens + token, count, item.head * args.dim, 1.0f,
                        q_scale_);
   }
@@ -418,6 +419,7 @@ class GroupQueries {
   RowOperands<kPanels> queries_, d_outs_;
   float lse_[2], delta_[2];  // of the rows
   RowFactors q_scale_;
+  Turns<kPanels> turns_;
   Sums<kPanels> sums_;
   Weights rounded_ = {};
 };
@@ -480,7 +482,11 @@ template <class Shape>
 class GroupKeys {
  public:
   __device__ GroupKeys(KeyShared<Shape>& shared, const BackwardPass& pass, int group)
-      : shared_(shared), pass_(pass), group_(group) {}
+      : shared_(shared),
+        pass_(pass),
+        group_(group),
+        dk_factor_(number_of(pass.args.dk_factor)),
+        dv_factor_(number_of(pass.args.dv_factor)) {}
 
   __device__ void run() {
     while (true) {
@@ -490,7 +496,7 @@ class GroupKeys {
       const int first = item.first, steps = pass_.tiles - first - group_;
       tile_ = first + group_;
       if (steps > 0) {
-        if constexpr (kDeferred) load_scales(item);
+        if constexpr (kDeferred) begin(item);
         meet_all(pass_.group * steps);
         keep(item);
         pass_over(group_);
@@ -505,6 +511,16 @@ class GroupKeys {
  private:
   static constexpr int kPanels = Shape::kPanels;
   static constexpr bool kDeferred = kPanels == 1;
+
+  // Own rows go to registers: shared memory, which products read from at its full rate where both operands are there,
+  // is the bound else.
+  __device__ __forceinline__ void begin(const Item& item) {
+    load_scales(item);
+    const auto& own = shared_.own[own_turn_.at][group_];
+    load_operands<kPanels>(own.keys, keys_);
+    load_operands<kPanels>(own.values, values_);
+    shared_.own_empty[own_turn_.at].arrive();
+  }
 
   // Stages that only other groups need.
   __device__ __forceinline__ void pass_over(int stages) {
@@ -551,16 +567,23 @@ class GroupKeys {
     const auto& own = shared_.own[own_turn_.at][group_];
     const uint64_t queries = tile_operand(stage.queries), d_outs = tile_operand(stage.d_outs);
     const bool adds = late_ >= 0;
-    fence_registers();
-    multiply<kPanels>(tile_operand(own.keys), queries, weights);
-    end_batch();
-    multiply<kPanels>(tile_operand(own.values), d_outs, gradients);
-    end_batch();
+    // Asked for before the products, which keep shared memory busy.
     float2 lses[kSums / 4];
     if constexpr (kDeferred) {
 #pragma unroll
       for (int i = 0; i < kSums; i += 4) lses[i / 4] = marks_of(marks.lse, i);
     }
+    fence_registers();
+    if constexpr (kDeferred) {
+      multiply<kPanels>(keys_, queries, weights);
+      end_batch();
+      multiply<kPanels>(values_, d_outs, gradients);
+    } else {
+      multiply<kPanels>(tile_operand(own.keys), queries, weights);
+      end_batch();
+      multiply<kPanels>(tile_operand(own.values), d_outs, gradients);
+    }
+    end_batch();
     if constexpr (kFirst) {
       wait_for_products<1>();
     } else if constexpr (kDeferred) {
@@ -572,6 +595,11 @@ class GroupKeys {
       wait_for_products<1>();
     }
     settle(weights);
+    float2 deltas[kSums / 4];
+    if constexpr (kDeferred) {
+#pragma unroll
+      for (int i = 0; i < kSums; i += 4) deltas[i / 4] = marks_of(marks.delta, i);
+    }
 #pragma unroll
     for (int i = 0; i < kSums; i += 4) {
       const float2 lse = kDeferred ? lses[i / 4] : marks_of(marks.lse, i);
@@ -582,11 +610,6 @@ class GroupKeys {
     }
     if (other_ == tile_) hide<true>(weights);
     if constexpr (!kDeferred) add_weights(weights, rounded_weights_, d_outs, adds, value_sums_);
-    float2 deltas[kSums / 4];
-    if constexpr (kDeferred) {
-#pragma unroll
-      for (int i = 0; i < kSums; i += 4) deltas[i / 4] = marks_of(marks.delta, i);
-    }
     wait_for_products<kFirst || !kDeferred ? 0 : 1>();
     settle(gradients);
 #pragma unroll
@@ -660,24 +683,28 @@ class GroupKeys {
     Turns<kPanels> turns;
     if constexpr (kDeferred) turns.load(args, token, count);
     finish();
-    shared_.own_empty[own_turn_.at].arrive();
-    if constexpr (!kDeferred) load_scales(item);
-    keep_rows<kPanels>(value_sums_, args, args.dv, first, count, column, number_of(args.dv_factor), q_scale_);
+    if constexpr (!kDeferred) {
+      shared_.own_empty[own_turn_.at].arrive();
+      load_scales(item);
+    }
+    keep_rows<kPanels>(value_sums_, args, args.dv, first, count, column, dv_factor_, q_scale_);
     if constexpr (!kDeferred) turns.load(args, token, count);
     scale_all<kPanels>(args.scale, key_sums_);
     rotate_back<kPanels>(turns, static_cast<int>(args.dim), key_sums_);
-    keep_rows<kPanels>(key_sums_, args, args.dk, first, count, column, number_of(args.dk_factor), q_scale_);
+    keep_rows<kPanels>(key_sums_, args, args.dk, first, count, column, dk_factor_, q_scale_);
   }
 
   KeyShared<Shape>& shared_;
   const BackwardPass& pass_;
   const int group_;
+  const float dk_factor_, dv_factor_;
   Turn<Shape::kOwns> own_turn_;
   Turn<Shape::kStages> turn_;
   int tile_ = 0, other_ = 0;  // the own tile, that of the stage
   int late_ = 0;              // the stage whose products of weights run late
   bool starts_ = false;       // it is the first of an item
   RowFactors q_scale_;
+  RowOperands<kPanels> keys_, values_;  // where kDeferred
   Sums<kPanels> key_sums_, value_sums_;
   Weights rounded_weights_ = {}, rounded_gradients_ = {};
 };

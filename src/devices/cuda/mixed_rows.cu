@@ -111,9 +111,12 @@ void mixed_gather_rows(const Exec& exec, const MixedGatherArgs& args) noexcept {
 
 void mixed_scale(const Exec& exec, const MixedScaleArgs& args) noexcept {
   if (args.count == 0) return;
+  constexpr const char* kScale = "mixed_scale";
   const auto scale = [&](auto kernel, int width) {
-    launch_early(exec, "mixed_scale", kernel, blocks_for(args.count, int64_t{kPackThreads} * width), kPackThreads, 0,
-                 args);
+    // No more than run at one time: mostly they have nothing to do.
+    const unsigned blocks =
+        resident_blocks(exec, kScale, kernel, kPackThreads, 0, ceil_div(args.count, int64_t{kPackThreads} * width));
+    launch_early(exec, kScale, kernel, blocks, kPackThreads, 0, args);
   };
   if (args.dtype == DType::bf16) return scale(scale_all<bf16>, kPackWidth<bf16>);
   scale(scale_all<float>, kPackWidth<float>);

@@ -65,7 +65,7 @@ struct Shared {
   Stage<Shape> stages[Shape::kStages];
   RowEnd ends[kGroups][Shape::kRows];
   Barrier full[Shape::kStages], empty[Shape::kStages];
-  Barrier before[kGroups];  // the other group has taken all stages before this one's tile
+  Barrier before[kGroups];  // stages of the other group's tile have come so far that this group can wait for its own
 };
 
 // The operands in memory, in boxes of a stage's.
@@ -189,19 +189,19 @@ class GroupSums {
  public:
   __device__ explicit GroupSums(const Tiles& tiles = {}) : tiles_(tiles) {}
 
-  // Adds the products of `count` stages: the one at `turn`, and each `stride` further. Frees them. Calls all_taken()
-  // when the last has come. A barrier tells one round from the next only: what was at the same stages before has come
-  // when this is called, or is taken here.
-  template <class AllTaken>
+  // Adds the products of `count` stages: the one at `turn`, and each `stride` further. Frees them. A barrier tells one
+  // round from the next only: what was at the same stages before has come when this is called, or is taken here. Calls
+  // next_can_wait() when so many have come that this is true of the stage behind the last, too.
+  template <class NextCanWait>
   __device__ void add_stages(Shared<Shape>& shared, Turn<Shape> turn, int count, unsigned stride,
-                             const AllTaken& all_taken) {
+                             const NextCanWait& next_can_wait) {
     if (count <= 0) return;
     Packed packed;
     Operands first, second;  // of the halves of a stage
     take(packed, shared, turn);
     unpack(first, packed, 0);
     for (int i = 0; i < count; ++i) {
-      if (i + 1 == count) all_taken();
+      if (i == max(count - Shape::kStages, 0)) next_can_wait();
       const unsigned stage = turn.stage;
       const uint64_t q = operand_in_shared(shared_address(shared.stages[stage].q));
       multiply(first, q);
