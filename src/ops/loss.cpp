@@ -137,9 +137,10 @@ struct ChunkedHead {
 
 }  // namespace
 
-int64_t head_rows_at_once(int64_t classes) {
-  constexpr int64_t kLogits = int64_t{1} << 27, kUnit = 128;  // 512 MiB in f32
-  return std::max<int64_t>(kLogits / std::max<int64_t>(classes, 1) / kUnit, 1) * kUnit;
+int64_t head_rows_at_once(int64_t classes, DType logits) {
+  constexpr int64_t kBytes = int64_t{512} << 20, kUnit = 128;
+  const int64_t row_bytes = std::max<int64_t>(classes, 1) * static_cast<int64_t>(size_of(logits));
+  return std::max<int64_t>(kBytes / row_bytes / kUnit, 1) * kUnit;
 }
 
 Tensor record_head_loss(const Tensor& losses, int64_t counted, const Tensor& hidden, const Tensor& weight,
@@ -179,7 +180,7 @@ Tensor checked::linear_cross_entropy(const Tensor& hidden, const Tensor& weight,
     head.d_weight = rows > 0 ? Tensor::empty(weight.shape(), DType::f32, device)
                              : Tensor::zeros(weight.shape(), DType::f32, device);
   }
-  head.run(rows_at_once > 0 ? rows_at_once : head_rows_at_once(classes));
+  head.run(rows_at_once > 0 ? rows_at_once : head_rows_at_once(classes, DType::f32));
   return record_head_loss(head.losses, counted, hidden, weight, std::move(head.d_hidden), std::move(head.d_weight),
                           scale_in_place);
 }

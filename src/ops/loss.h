@@ -8,9 +8,9 @@
 
 namespace tern {
 
-// Rows of logits that are made at once. The more they are, the less a large weight and its gradient are read again, and
-// the more of a GPU works on a chunk.
-int64_t head_rows_at_once(int64_t classes);
+// Rows of logits of this dtype that are made at once. The more they are, the less a large weight and its gradient are
+// read again, and the more of a GPU works on a chunk.
+int64_t head_rows_at_once(int64_t classes, DType logits);
 
 // The mean of the losses over `counted` targets, with gradients that were made with it; undefined where they are not
 // wanted. scale(y, factor) multiplies in place by a tensor of one element.

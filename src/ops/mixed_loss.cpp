@@ -38,7 +38,7 @@ Tensor linear_cross_entropy(const Tensor& hidden, const Tensor& weight, const Te
   const Tensor to = dense(targets), losses = Tensor::empty(targets.shape(), DType::f32, device);
   Tensor d_hidden = empty_bf16(rows, width, device);
   Tensor d_weight = Tensor::empty({classes, width}, DType::f32, device);
-  const int64_t most = std::min(rows, head_rows_at_once(classes));
+  const int64_t most = std::min(rows, head_rows_at_once(classes, DType::bf16));
   const Tensor room = Tensor::empty({most, classes}, DType::bf16, device);
   const auto scale = static_cast<float>(1.0 / static_cast<double>(counted));
   for (int64_t first = 0; first < rows; first += most) {

@@ -171,21 +171,25 @@ __device__ __forceinline__ void rotate_back(const Turns<kPanels>& turns, int dim
   });
 }
 
-// Rows from `first` on, of which there are `count`, times factor / q_scale.
+__device__ __forceinline__ void divide(float factor, const RowFactors& q_scale, RowFactors& by) {
+#pragma unroll
+  for (int row = 0; row < 2; ++row) by[row] = factor / q_scale[row];
+}
+
+// Rows from `first` on, of which there are `count`, times `by`.
 template <int kPanels>
 __device__ __forceinline__ void keep_rows(const Sums<kPanels>& sums, const MixedAttentionBackwardArgs& args, bf16* to,
-                                          int64_t first, int count, int64_t column_of_head, float factor,
-                                          const RowFactors& q_scale) {
+                                          int64_t first, int count, int64_t column_of_head, const RowFactors& by) {
 #pragma unroll
   for (int row = 0; row < 2; ++row) {
     if (LanePlace::row() + 8 * row >= count) continue;
-    const float by = factor / q_scale[row];
     bf16* const head = to + (first + LanePlace::row() + 8 * row) * args.d_stride + column_of_head;
 #pragma unroll
     for (int i = 2 * row; i < kPanels * kSums; i += 4) {
       const int column = i / 4 * 8 + LanePlace::column();
       const float* const pair = &sums[i / kSums][i % kSums];
-      if (column < args.dim) *reinterpret_cast<uint32_t*>(head + column) = bf16_pair(pair[0] * by, pair[1] * by);
+      if (column < args.dim)
+        *reinterpret_cast<uint32_t*>(head + column) = bf16_pair(pair[0] * by[row], pair[1] * by[row]);
     }
   }
 }
@@ -401,12 +405,13 @@ class GroupQueries {
   __device__ void keep(const Item& item, int tile, int count) {
     const MixedAttentionBackwardArgs& args = pass_.args;
     const int64_t token = int64_t{tile} * kTileTokens;
+    RowFactors by;
+    divide(1.0f, q_scale_, by);
     if constexpr (!kTurnsStay) turns_.load(args, token, count);
     finish();
     scale_all<kPanels>(args.scale, sums_);
     rotate_back<kPanels>(turns_, static_cast<int>(args.dim), sums_);
-    keep_rows<kPanels>(sums_, args, args.dq, item.entry * args.tokens + token, count, item.head * args.dim, 1.0f,
-                       q_scale_);
+    keep_rows<kPanels>(sums_, args, args.dq, item.entry * args.tokens + token, count, item.head * args.dim, by);
   }
 
   QueryShared<Shape>& shared_;
@@ -681,17 +686,26 @@ class GroupKeys {
     const int64_t first = item.entry * args.tokens + token, column = item.head * args.dim;
     const auto count = static_cast<int>(min(args.tokens - token, int64_t{kTileTokens}));
     Turns<kPanels> turns;
-    if constexpr (kDeferred) turns.load(args, token, count);
+    RowFactors values_by, keys_by;
+    const auto divide_all = [&] {
+      divide(dv_factor_, q_scale_, values_by);
+      divide(dk_factor_, q_scale_, keys_by);
+    };
+    if constexpr (kDeferred) {
+      divide_all();  // before the loads of turns, which a wait for anything loaded may wait for
+      turns.load(args, token, count);
+    }
     finish();
     if constexpr (!kDeferred) {
       shared_.own_empty[own_turn_.at].arrive();
       load_scales(item);
+      divide_all();
     }
-    keep_rows<kPanels>(value_sums_, args, args.dv, first, count, column, dv_factor_, q_scale_);
+    keep_rows<kPanels>(value_sums_, args, args.dv, first, count, column, values_by);
     if constexpr (!kDeferred) turns.load(args, token, count);
     scale_all<kPanels>(args.scale, key_sums_);
     rotate_back<kPanels>(turns, static_cast<int>(args.dim), key_sums_);
-    keep_rows<kPanels>(key_sums_, args, args.dk, first, count, column, dk_factor_, q_scale_);
+    keep_rows<kPanels>(key_sums_, args, args.dk, first, count, column, keys_by);
   }
 
   KeyShared<Shape>& shared_;

@@ -65,7 +65,7 @@ struct Shared {
   Stage<Shape> stages[Shape::kStages];
   RowEnd ends[kGroups][Shape::kRows];
   Barrier full[Shape::kStages], empty[Shape::kStages];
-  Barrier before[kGroups];  // stages of the other group's tile have come so far that this group can wait for its own
+  Barrier before[kGroups];  // the other group has taken all stages before this one's tile
 };
 
 // The operands in memory, in boxes of a stage's.
@@ -189,19 +189,19 @@ class GroupSums {
  public:
   __device__ explicit GroupSums(const Tiles& tiles = {}) : tiles_(tiles) {}
 
-  // Adds the products of `count` stages: the one at `turn`, and each `stride` further. Frees them. A barrier tells one
-  // round from the next only: what was at the same stages before has come when this is called, or is taken here. Calls
-  // next_can_wait() when so many have come that this is true of the stage behind the last, too.
-  template <class NextCanWait>
+  // Adds the products of `count` stages: the one at `turn`, and each `stride` further. Frees them. Calls all_taken()
+  // when the last has come. A barrier tells one round from the next only: what was at the same stages before has come
+  // when this is called, or is taken here.
+  template <class AllTaken>
   __device__ void add_stages(Shared<Shape>& shared, Turn<Shape> turn, int count, unsigned stride,
-                             const NextCanWait& next_can_wait) {
+                             const AllTaken& all_taken) {
     if (count <= 0) return;
     Packed packed;
     Operands first, second;  // of the halves of a stage
     take(packed, shared, turn);
     unpack(first, packed, 0);
     for (int i = 0; i < count; ++i) {
-      if (i == max(count - Shape::kStages, 0)) next_can_wait();
+      if (i + 1 == count) all_taken();
       const unsigned stage = turn.stage;
       const uint64_t q = operand_in_shared(shared_address(shared.stages[stage].q));
       multiply(first, q);
@@ -742,7 +742,9 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
     const int row = static_cast<int>(threadIdx.x) % kGroupThreads;
     const float q_scale = row < rows ? args.q_scale[first_row + row] : 1.0f;
     const int32_t q_sum = row < rows ? args.sums[first_row + row] : 0;
-    const float weight_scale = output.weight_scale(tile);
+    // As if each row had its own: what a warp shares the compiler keeps in a register of the warp, and waits for it
+    // here.
+    const float weight_scale = row < rows ? output.weight_scale(tile) : 1.0f;
     output.begin(tile);
     // The first tile of all is before none.
     shared.before[group].wait((tiles++ + kGroups - 1 - group) % 2);

@@ -295,28 +295,42 @@ __global__ void __launch_bounds__(Shape::kThreads, 1)
   if constexpr (kHopperCode) multiply_by_block<Shape>(product, maps);
 }
 
-// A block adds one quad of each thread of a block's tile.
+// A block adds some quads of each thread of a block's tile.
+constexpr int kQuadsAtOnce = 4;
+
 template <class Shape>
 __global__ void __launch_bounds__(Shape::kMultipliers) add_parts(const __grid_constant__ Product product) {
-  constexpr unsigned kAll = Shape::kQuads;
+  static_assert(Shape::kQuads % kQuadsAtOnce == 0);
+  constexpr unsigned kAll = Shape::kQuads / kQuadsAtOnce;
   const Cut& cut = product.cut;
-  const int i = static_cast<int>(blockIdx.x % kAll), half = static_cast<int>(blockIdx.x / kAll % kPair);
+  const int begin = static_cast<int>(blockIdx.x % kAll) * kQuadsAtOnce;
+  const int half = static_cast<int>(blockIdx.x / kAll % kPair);
   const int64_t item = blockIdx.x / kAll / kPair;
   const int64_t first = cut.pair_of(item * cut.steps), last = cut.pair_of((item + 1) * cut.steps - 1);
   wait_for_inputs();
   let_next_start();
   if (first == last) return;
   const auto part_of = [&](int64_t pair) {
-    return *(part_at<Shape>(product, pair * kPair + half, pair == first, threadIdx.x) + i * Shape::kMultipliers);
+    return part_at<Shape>(product, pair * kPair + half, pair == first, threadIdx.x) + begin * Shape::kMultipliers;
   };
-  float4 sum = part_of(first);
-#pragma unroll 4
+  float4 sums[kQuadsAtOnce];
+  const float4* part = part_of(first);
+#pragma unroll
+  for (int i = 0; i < kQuadsAtOnce; ++i) sums[i] = part[i * Shape::kMultipliers];
+#pragma unroll 2
   for (int64_t pair = first + 1; pair <= last; ++pair) {
-    const float4 part = part_of(pair);
-    sum = make_float4(sum.x + part.x, sum.y + part.y, sum.z + part.z, sum.w + part.w);
+    part = part_of(pair);
+#pragma unroll
+    for (int i = 0; i < kQuadsAtOnce; ++i) {
+      const float4 x = part[i * Shape::kMultipliers];
+      sums[i] = make_float4(sums[i].x + x.x, sums[i].y + x.y, sums[i].z + x.z, sums[i].w + x.w);
+    }
   }
   const Segment segment = segment_of<Shape>(product, item, 0, cut.steps);
-  put_quad(product.args, segment, segment.first_column + half * Shape::kColumns, threadIdx.x, i, sum);
+#pragma unroll
+  for (int i = 0; i < kQuadsAtOnce; ++i) {
+    put_quad(product.args, segment, segment.first_column + half * Shape::kColumns, threadIdx.x, begin + i, sums[i]);
+  }
 }
 
 int64_t rows_of(const MixedGradientArgs& args) {
@@ -364,7 +378,7 @@ void launch(const Exec& exec, const MixedGradientArgs& args) {
   const Product product = {args, cut, parts.as<float>()};
   launch_clusters(exec, kName, multiply_codes<Shape>, cut.pairs * kPair, Shape::kThreads, kSharedBytes<Shared<Shape>>,
                   kPair, product, maps_of<Shape>(exec, args));
-  launch_early(exec, kName, add_parts<Shape>, static_cast<unsigned>(cut.items * kPair * Shape::kQuads),
+  launch_early(exec, kName, add_parts<Shape>, static_cast<unsigned>(cut.items * kPair * (Shape::kQuads / kQuadsAtOnce)),
                Shape::kMultipliers, 0, product);
 }
 
