@@ -158,20 +158,26 @@ struct MixedMatmulArgs {
   bool accumulate;
 };
 
-// The gradients d_master of matrices that share their input: with e_p the n columns of e [rows, Σ n] that are part p's,
-// in order, c_p [n, cols] = factor · e_pᵀ·q, overwritten, sums in f32: tensor cores.
+// The gradients d_master of matrices, by inputs that some share: with e_p the n columns of e [rows, Σ n] that are part
+// p's, in order, c_p [n, cols] = factor · e_pᵀ·q, overwritten, sums in f32: tensor cores.
 struct MixedGradientPart {
   int64_t n;
   float* c;  // null: not wanted
   MixedRatio factor;
 };
-struct MixedGradientArgs {
-  int64_t rows, cols, q_stride;
+struct MixedGradientInput {
+  int64_t cols, q_stride;
   const int8_t* q;  // [rows, cols], q_stride a multiple of 64
   const bf16* e;
   int64_t e_stride;
   int parts;  // 1 to kMostTernaryParts
   MixedGradientPart part[kMostTernaryParts];
+};
+inline constexpr int kMostGradientInputs = 4;
+struct MixedGradientArgs {
+  int64_t rows;
+  int inputs;  // 1 to kMostGradientInputs
+  MixedGradientInput input[kMostGradientInputs];
 };
 
 // AttentionArgs of q_tokens == kv_tokens tokens, dim a multiple of 16, at most 128. Row t of sequence b is row

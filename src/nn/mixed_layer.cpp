@@ -41,12 +41,12 @@ class Projections {
     return z;
   }
 
-  // Appends eᵀ·q / factor(i) of each matrix, undefined where it does not train.
-  void append_master_gradients(const Tensor& e, std::vector<Tensor>& gradients) const {
-    std::vector<mixed::MasterGradient> wanted;
+  // eᵀ·q / factor(i) of each matrix that trains.
+  mixed::InputGradients master_gradients(const Tensor& e) const {
+    mixed::InputGradients wanted = {.e = e, .x = x_, .cols = cols(), .matrices = {}};
     for (size_t i = 0; i < matrices_.size(); ++i)
-      wanted.push_back({matrices_[i].codes.size(0), ratio(0, i), trains_[i]});
-    for (Tensor& gradient : mixed::master_gradients(e, x_, cols(), wanted)) gradients.push_back(std::move(gradient));
+      wanted.matrices.push_back({matrices_[i].codes.size(0), ratio(0, i), trains_[i]});
+    return wanted;
   }
 
  private:
@@ -88,6 +88,17 @@ Tensor added(const Tensor& x, const NormedProjections& out) {
   return y;
 }
 
+// The gradients of half a layer, in their order: of the norms, and behind each of the matrices, which share a launch.
+void append_gradients(const Tensor& d_norm, const mixed::InputGradients& in, const Tensor& d_sub_norm,
+                      const mixed::InputGradients& out, std::vector<Tensor>& gradients) {
+  const mixed::InputGradients both[] = {in, out};
+  const std::vector<std::vector<Tensor>> made = mixed::master_gradients(both);
+  gradients.push_back(d_norm);
+  gradients.insert(gradients.end(), made[0].begin(), made[0].end());
+  gradients.push_back(d_sub_norm);
+  gradients.insert(gradients.end(), made[1].begin(), made[1].end());
+}
+
 // y = x + Wo·norm(attention(Wqkv·norm(x))), and back.
 class AttentionHalf {
  public:
@@ -117,10 +128,8 @@ class AttentionHalf {
     const Tensor e_qkv = mixed::attention_backward(qkv_, attended_, mixed_heads.d, rope_.cos, rope_.sin, shape_,
                                                    qkv.q_scale(), qkv.factor(1), qkv.factor(2));
     const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(qkv, e_qkv), {e, q_scale()}, below);
-    gradients.push_back(in.d_weight);
-    qkv.append_master_gradients(e_qkv, gradients);
-    gradients.push_back(mixed_heads.d_weight);
-    out_.projections.append_master_gradients(e, gradients);
+    append_gradients(in.d_weight, qkv.master_gradients(e_qkv), mixed_heads.d_weight,
+                     out_.projections.master_gradients(e), gradients);
     return in.d;
   }
 
@@ -159,10 +168,8 @@ class FeedForwardHalf {
     const mixed::PulledGate gated =
         mixed::pull_back_gate(out_.norm.gradient(out_.projections, e), both.q_scale(), both.factor(1));
     const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(both, gated.e), {e, q_scale()}, below);
-    gradients.push_back(in.d_weight);
-    both.append_master_gradients(gated.e, gradients);
-    gradients.push_back(gated.d_weight);
-    out_.projections.append_master_gradients(e, gradients);
+    append_gradients(in.d_weight, both.master_gradients(gated.e), gated.d_weight, out_.projections.master_gradients(e),
+                     gradients);
     return in.d;
   }
 

@@ -214,23 +214,28 @@ void product_into(const Tensor& c, const Tensor& a, const Tensor& b, float alpha
         .accumulate = accumulate});
 }
 
-std::vector<Tensor> master_gradients(const Tensor& e, const QuantizedRows& x, int64_t cols,
-                                     std::span<const MasterGradient> matrices) {
-  MixedGradientArgs args = {.rows = x.q.size(0),
-                            .cols = cols,
-                            .q_stride = x.q.size(1),
-                            .q = x.q.data<int8_t>(),
-                            .e = e.data<bf16>(),
-                            .e_stride = e.strides()[0],
-                            .parts = static_cast<int>(matrices.size()),
-                            .part = {}};
-  std::vector<Tensor> gradients(matrices.size());
-  for (size_t i = 0; i < matrices.size(); ++i) {
-    const MasterGradient& matrix = matrices[i];
-    if (matrix.wanted) gradients[i] = Tensor::empty({matrix.n, cols}, DType::f32, e.device());
-    args.part[i] = {matrix.n, data_or_null<float>(gradients[i]), ratio(matrix.factor)};
+std::vector<std::vector<Tensor>> master_gradients(std::span<const InputGradients> inputs) {
+  const Device& device = inputs[0].e.device();
+  MixedGradientArgs args = {.rows = inputs[0].x.q.size(0), .inputs = static_cast<int>(inputs.size()), .input = {}};
+  std::vector<std::vector<Tensor>> gradients;
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    const InputGradients& from = inputs[k];
+    MixedGradientInput& input = args.input[k];
+    input = {.cols = from.cols,
+             .q_stride = from.x.q.size(1),
+             .q = from.x.q.data<int8_t>(),
+             .e = from.e.data<bf16>(),
+             .e_stride = from.e.strides()[0],
+             .parts = static_cast<int>(from.matrices.size()),
+             .part = {}};
+    std::vector<Tensor>& of_input = gradients.emplace_back(from.matrices.size());
+    for (size_t i = 0; i < from.matrices.size(); ++i) {
+      const MasterGradient& matrix = from.matrices[i];
+      if (matrix.wanted) of_input[i] = Tensor::empty({matrix.n, from.cols}, DType::f32, device);
+      input.part[i] = {matrix.n, data_or_null<float>(of_input[i]), ratio(matrix.factor)};
+    }
   }
-  call(e.device(), &MixedKernels::weight_gradient, args);
+  call(device, &MixedKernels::weight_gradient, args);
   return gradients;
 }
 

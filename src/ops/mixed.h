@@ -101,10 +101,16 @@ struct MasterGradient {
   Ratio factor;
   bool wanted;
 };
-// f32 [n, cols] for each matrix, undefined where it is not wanted; e bf16 has the columns of all side by side, q of x
-// [rows, cols] is what they were multiplied with.
-std::vector<Tensor> master_gradients(const Tensor& e, const QuantizedRows& x, int64_t cols,
-                                     std::span<const MasterGradient> matrices);
+// Of matrices that were multiplied with the same q of x [rows, cols]; e bf16 has the columns of all side by side.
+struct InputGradients {
+  Tensor e;
+  QuantizedRows x;
+  int64_t cols;
+  std::vector<MasterGradient> matrices;
+};
+// f32 [n, cols] for each matrix of each input, undefined where it is not wanted. At most kMostGradientInputs inputs
+// with as many rows, which share one launch.
+std::vector<std::vector<Tensor>> master_gradients(std::span<const InputGradients> inputs);
 
 // Heads of one projection side by side: [rows, heads·dim].
 struct AttentionShape {

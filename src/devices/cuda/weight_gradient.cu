@@ -5,8 +5,8 @@
 //
 // The product is computed transposed, 64 columns of q by some of e to each group of four warps of a block. Pairs of
 // blocks have neighbouring columns of q and bring half of e's to both. The steps along the rows of e and q, which are
-// many, of all tiles are shared out evenly to the pairs, so that a pair has the end of one tile and the beginning of
-// another: what of a tile is in several pairs they leave as parts, which a second kernel adds in order.
+// many, of all tiles of all inputs are shared out evenly to the pairs, so that a pair has the end of one tile and the
+// beginning of another: what of a tile is in several pairs they leave as parts, which a second kernel adds in order.
 #include <algorithm>
 #include <numeric>
 
@@ -51,7 +51,9 @@ struct TileShape {
 
 // How the work is cut. Items are a pair's tiles; steps of all of them in a row are shared out to `pairs` pairs.
 struct Cut {
-  int64_t items, across, steps;  // items in a row of them along q's columns; steps of an item
+  int64_t items, steps;                 // steps of an item
+  int64_t across[kMostGradientInputs];  // items in a row of them along q's columns
+  int64_t first[kMostGradientInputs];   // of an input
   int64_t pairs, classes;
 
   __host__ __device__ int64_t begin(int64_t pair) const { return items * steps * pair / pairs; }
@@ -66,7 +68,7 @@ struct Product {
 };
 
 struct Maps {
-  CUtensorMap e, q;
+  CUtensorMap e[kMostGradientInputs], q[kMostGradientInputs];
 };
 
 template <class Shape>
@@ -83,7 +85,8 @@ struct Shared {
 
 // Steps of one item that a pair has.
 struct Segment {
-  int64_t first_row, first_column;  // of the gradients, one below the other; the pair's
+  int input;
+  int64_t first_row, first_column;  // of the input's gradients, one below the other; the pair's
   int64_t first_step;
   int steps;
 
@@ -96,7 +99,10 @@ template <class Shape>
 __device__ Segment segment_of(const Product& product, int64_t item, int64_t first_step, int64_t steps) {
   const Cut& cut = product.cut;
   const int64_t place = item % cut.classes * (cut.items / cut.classes) + item / cut.classes;
-  return {place / cut.across * Shape::kRows, place % cut.across * Shape::kPairColumns, first_step,
+  int input = product.args.inputs - 1;
+  while (place < cut.first[input]) --input;
+  const int64_t in_input = place - cut.first[input], across = cut.across[input];
+  return {input, in_input / across * Shape::kRows, in_input % across * Shape::kPairColumns, first_step,
           static_cast<int>(steps)};
 }
 
@@ -127,10 +133,10 @@ __device__ void supply(Shared<Shape>& shared, const Maps& maps, const Product& p
       shared.empty[turn.at].wait(turn.parity() ^ 1);
       full.arrive_expecting(sizeof stage);
       for (int j = 0; j < Shape::kColumns / Shape::kCodes; ++j) {
-        copy_box(stage.q[j], maps.q, column + j * Shape::kCodes, depth, full);
+        copy_box(stage.q[j], maps.q[segment.input], column + j * Shape::kCodes, depth, full);
       }
       for (int j = first_panel; j < end_panel; ++j) {
-        copy_box_to_blocks(stage.e[j], maps.e, row + j * kPanelColumns, depth, full, (1u << kPair) - 1);
+        copy_box_to_blocks(stage.e[j], maps.e[segment.input], row + j * kPanelColumns, depth, full, (1u << kPair) - 1);
       }
     }
   });
@@ -231,18 +237,19 @@ class GroupSums {
 // it, and of the next row. Eight rows of a tile, which are all of its quads i, are of one part.
 __device__ void put_quad(const MixedGradientArgs& args, const Segment& at, int64_t first_column, unsigned thread, int i,
                          float4 sums) {
+  const MixedGradientInput& input = args.input[at.input];
   const int lane = static_cast<int>(thread) % kWarp, warp = static_cast<int>(thread) / kWarp;
   const int64_t column = first_column + warp * 16 + lane / 4 * 2;
   int64_t row = at.first_row + i * 8 + lane % 4 * 2;
   int p = 0;
-  while (p < args.parts && row >= args.part[p].n) row -= args.part[p++].n;
-  if (p == args.parts || column >= args.cols) return;
-  const MixedGradientPart& part = args.part[p];
+  while (p < input.parts && row >= input.part[p].n) row -= input.part[p++].n;
+  if (p == input.parts || column >= input.cols) return;
+  const MixedGradientPart& part = input.part[p];
   if (part.c == nullptr) return;
-  auto* const to = reinterpret_cast<float2*>(part.c + row * args.cols + column);
+  auto* const to = reinterpret_cast<float2*>(part.c + row * input.cols + column);
   const float factor = number_of(part.factor);
   to[0] = make_float2(factor * sums.x, factor * sums.z);
-  to[args.cols / 2] = make_float2(factor * sums.y, factor * sums.w);
+  to[input.cols / 2] = make_float2(factor * sums.y, factor * sums.w);
 }
 
 // A block's part: of the item that its share begins in the middle of, or of that which it begins itself.
@@ -333,17 +340,21 @@ __global__ void __launch_bounds__(Shape::kMultipliers) add_parts(const __grid_co
   }
 }
 
-int64_t rows_of(const MixedGradientArgs& args) {
+int64_t rows_of(const MixedGradientInput& input) {
   int64_t rows = 0;
-  for (int i = 0; i < args.parts; ++i) rows += args.part[i].n;
+  for (int i = 0; i < input.parts; ++i) rows += input.part[i].n;
   return rows;
 }
 
 template <class Shape>
 Cut cut_of(const Exec& exec, const MixedGradientArgs& args) {
   Cut cut = {};
-  cut.across = ceil_div(args.cols, Shape::kPairColumns);
-  cut.items = cut.across * ceil_div(rows_of(args), Shape::kRows);
+  for (int i = 0; i < args.inputs; ++i) {
+    const MixedGradientInput& input = args.input[i];
+    cut.first[i] = cut.items;
+    cut.across[i] = ceil_div(input.cols, Shape::kPairColumns);
+    cut.items += cut.across[i] * ceil_div(rows_of(input), Shape::kRows);
+  }
   cut.steps = ceil_div(args.rows, kStepRows);
   cut.pairs = std::min<int64_t>(std::max(multiprocessors(exec) / kPair, 1), cut.items * cut.steps);
   cut.classes = cut.items / std::max<int64_t>(std::gcd(cut.items, cut.pairs), 1);
@@ -353,20 +364,30 @@ Cut cut_of(const Exec& exec, const MixedGradientArgs& args) {
 // What share of what tiles compute is wanted.
 template <class Shape>
 double filled(const MixedGradientArgs& args) {
-  int64_t wanted = 0;
-  for (int i = 0; i < args.parts; ++i) wanted += args.part[i].c == nullptr ? 0 : args.part[i].n;
-  const int64_t computed = round_up(rows_of(args), Shape::kRows) * round_up(args.cols, Shape::kPairColumns);
-  return static_cast<double>(wanted * args.cols) / static_cast<double>(std::max<int64_t>(computed, 1));
+  int64_t wanted = 0, computed = 0;
+  for (int i = 0; i < args.inputs; ++i) {
+    const MixedGradientInput& input = args.input[i];
+    for (int p = 0; p < input.parts; ++p) wanted += input.part[p].c == nullptr ? 0 : input.part[p].n * input.cols;
+    computed += round_up(rows_of(input), Shape::kRows) * round_up(input.cols, Shape::kPairColumns);
+  }
+  return static_cast<double>(wanted) / static_cast<double>(std::max<int64_t>(computed, 1));
 }
 
 template <class Shape>
 Maps maps_of(const Exec& exec, const MixedGradientArgs& args) {
-  return {.e = make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, args.e, rows_of(args), args.rows,
-                        args.e_stride * static_cast<int64_t>(sizeof(bf16)), kPanelColumns, kStepRows,
-                        CU_TENSOR_MAP_SWIZZLE_128B),
-          .q = make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_UINT8, args.q, args.cols, args.rows, args.q_stride,
-                        Shape::kCodes, kStepRows,
-                        Shape::kCodes == 128 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B)};
+  Maps maps = {};
+  for (int i = 0; i < args.inputs; ++i) {
+    const MixedGradientInput& input = args.input[i];
+    const int64_t rows = rows_of(input);
+    if (rows == 0 || input.cols == 0) continue;
+    maps.e[i] = make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, input.e, rows, args.rows,
+                         input.e_stride * static_cast<int64_t>(sizeof(bf16)), kPanelColumns, kStepRows,
+                         CU_TENSOR_MAP_SWIZZLE_128B);
+    maps.q[i] = make_map(exec, kName, CU_TENSOR_MAP_DATA_TYPE_UINT8, input.q, input.cols, args.rows, input.q_stride,
+                         Shape::kCodes, kStepRows,
+                         Shape::kCodes == 128 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B);
+  }
+  return maps;
 }
 
 template <class Shape>

@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <list>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -307,79 +309,117 @@ TEST_F(MixedProducts, OfDenseMatricesAreAsGoodAsF32Sums) {
 
 // ---------------------------------------------------------------- gradients of masters
 
-struct GradientCase {
-  int64_t rows, cols;
+struct GradientInput {
+  int64_t cols;
   std::vector<int64_t> parts;
   int unwanted;  // a part, or -1
   int64_t gap;   // between the rows of e
 };
-
-// Some fill tiles of 256 by 256, of 192 by 384 or of 192 by 256, others none.
-const GradientCase kGradientCases[] = {
-    {1, 256, {256}, -1, 0},
-    {65, 8, {8, 16}, 0, 8},
-    {100, 72, {136}, -1, 0},
-    {1000, 248, {512}, -1, 8},
-    {777, 768, {256, 504, 256}, 1, 0},
-    {1500, 256, {256, 256, 256}, -1, 16},
-    {1003, 384, {384, 384, 384}, -1, 0},
-    {700, 376, {192, 8, 184}, 1, 8},
-    {64, 384, {504, 72}, -1, 0},
-    {130, 384, {1024, 1024}, -1, 0},
-    {333, 1016, {384}, -1, 8},
-    {5000, 384, {192}, -1, 0},
-    {0, 16, {8}, -1, 0},
+struct GradientCase {
+  int64_t rows;
+  std::vector<GradientInput> inputs;
 };
 
-// As for the others, without what is added to, and with a quotient: |error| < (rows + 4)·2^-23·Σ|e||q|.
+// Some fill tiles of 256 by 256, of 192 by 384 or of 192 by 256, others none; of several inputs also one of them alone.
+const GradientCase kGradientCases[] = {
+    {1, {{256, {256}, -1, 0}}},
+    {65, {{8, {8, 16}, 0, 8}}},
+    {100, {{72, {136}, -1, 0}}},
+    {1000, {{248, {512}, -1, 8}}},
+    {777, {{768, {256, 504, 256}, 1, 0}}},
+    {1500, {{256, {256, 256, 256}, -1, 16}}},
+    {1003, {{384, {384, 384, 384}, -1, 0}}},
+    {700, {{376, {192, 8, 184}, 1, 8}}},
+    {64, {{384, {504, 72}, -1, 0}}},
+    {130, {{384, {1024, 1024}, -1, 0}}},
+    {333, {{1016, {384}, -1, 8}}},
+    {5000, {{384, {192}, -1, 0}}},
+    {0, {{16, {8}, -1, 0}}},
+    {1100, {{256, {512, 512}, -1, 0}, {512, {256}, -1, 8}}},
+    {300, {{384, {384, 384, 384}, 2, 8}, {384, {384}, -1, 0}, {1024, {384}, -1, 0}}},
+    {90, {{256, {256}, -1, 0}, {8, {8, 40}, -1, 0}, {256, {0}, -1, 0}, {72, {256}, -1, 8}}},
+    {0, {{256, {256}, -1, 0}, {16, {8}, -1, 0}}},
+};
+
+// An input of a case on the device.
+struct GradientOperands {
+  Matrix<bf16> e;
+  Matrix<int8_t> q;
+  std::list<OnDevice<float>> results;
+
+  template <class Real, class Code>
+  GradientOperands(int64_t rows, const GradientInput& input, const Real& real, const Code& code)
+      : e(rows, columns(input), columns(input) + input.gap, real),
+        q(rows, input.cols, quantized_stride(input.cols), code) {
+    for (const int64_t n : input.parts) results.emplace_back(n * input.cols);
+  }
+  static int64_t columns(const GradientInput& input) {
+    return std::accumulate(input.parts.begin(), input.parts.end(), int64_t{0});
+  }
+};
+
+// The greatest error of rows [first, first + n) of the gradients, as a share of what is allowed: (rows +
+// 4)·2^-23·Σ|e||q|.
+double gradient_error(const GradientOperands& input, int64_t first, int64_t n, double factor,
+                      const std::vector<float>& got) {
+  double worst = 0;
+  const int64_t rows = input.e.rows, cols = input.q.columns;
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < cols; ++j) {
+      double sum = 0, magnitude = 0;
+      for (int64_t r = 0; r < rows; ++r) {
+        const double product = testing::number(input.e.at(r, first + i)) * double(input.q.at(r, j));
+        sum += product;
+        magnitude += std::abs(product);
+      }
+      const double allowed = static_cast<double>(rows + 4) * std::ldexp(magnitude * factor, -23) + 1e-30;
+      const double share = std::abs(double(got[static_cast<size_t>(i * cols + j)]) - sum * factor) / allowed;
+      worst = share > worst || std::isnan(share) ? share : worst;
+    }
+  }
+  return worst;
+}
+
+// As for the others, without what is added to, and with a quotient.
 TEST_F(MixedProducts, OfGradientsAndCodesAreAsGoodAsF32Sums) {
+  const std::vector<float> scales = {0.5f, 0.8f, 1.1f, 1.4f};
+  const OnDevice<float> scales_there(scales);
   for (const GradientCase& c : kGradientCases) {
-    SCOPED_TRACE(::testing::Message() << c.rows << " rows, " << c.cols << " columns, " << c.parts.size() << " parts");
-    int64_t e_columns = 0;
-    for (const int64_t n : c.parts) e_columns += n;
-    const Matrix<bf16> e(c.rows, e_columns, e_columns + c.gap, [&] { return short_real(); });
-    const Matrix<int8_t> q(c.rows, c.cols, quantized_stride(c.cols),
-                           [&] { return static_cast<int8_t>(integer(-128, 127)); });
-    std::list<OnDevice<float>> results;
-    std::vector<float> scales;
-    for (size_t p = 0; p < c.parts.size(); ++p) scales.push_back(0.5f + 0.3f * static_cast<float>(p));
-    const OnDevice<float> scales_there(scales);
-    MixedGradientArgs args = {.rows = c.rows,
-                              .cols = c.cols,
-                              .q_stride = q.stride,
-                              .q = q.data(),
-                              .e = e.data(),
-                              .e_stride = e.stride,
-                              .parts = static_cast<int>(c.parts.size()),
-                              .part = {}};
-    for (int p = 0; p < args.parts; ++p) {
-      const int64_t n = c.parts[static_cast<size_t>(p)];
-      results.emplace_back(n * c.cols);
-      args.part[p] = {
-          n, p == c.unwanted ? nullptr : results.back().data(), {scales_there.data(), scales_there.data() + p}};
+    SCOPED_TRACE(::testing::Message() << c.rows << " rows, " << c.inputs.size() << " inputs, the first of "
+                                      << c.inputs[0].cols << " columns, " << c.inputs[0].parts.size() << " parts");
+    std::list<GradientOperands> operands;
+    MixedGradientArgs args = {.rows = c.rows, .inputs = static_cast<int>(c.inputs.size()), .input = {}};
+    for (int k = 0; k < args.inputs; ++k) {
+      const GradientInput& input = c.inputs[static_cast<size_t>(k)];
+      GradientOperands& at = operands.emplace_back(
+          c.rows, input, [&] { return short_real(); }, [&] { return static_cast<int8_t>(integer(-128, 127)); });
+      args.input[k] = {.cols = input.cols,
+                       .q_stride = at.q.stride,
+                       .q = at.q.data(),
+                       .e = at.e.data(),
+                       .e_stride = at.e.stride,
+                       .parts = static_cast<int>(input.parts.size()),
+                       .part = {}};
+      auto result = at.results.begin();
+      for (int p = 0; p < args.input[k].parts; ++p, ++result) {
+        args.input[k].part[p] = {input.parts[static_cast<size_t>(p)],
+                                 p == input.unwanted ? nullptr : result->data(),
+                                 {scales_there.data(), scales_there.data() + p}};
+      }
     }
     run(&MixedKernels::weight_gradient, args);
 
-    int64_t first = 0;
-    auto result = results.begin();
-    for (int p = 0; p < args.parts; first += args.part[p++].n, ++result) {
-      const std::vector<float> got = result->values();
-      double worst = 0;  // as a share of what is allowed
-      for (int64_t i = 0; p != c.unwanted && i < args.part[p].n; ++i) {
-        for (int64_t j = 0; j < c.cols; ++j) {
-          double sum = 0, magnitude = 0;
-          for (int64_t r = 0; r < c.rows; ++r) {
-            const double product = testing::number(e.at(r, first + i)) * double(q.at(r, j));
-            sum += product;
-            magnitude += std::abs(product);
-          }
-          const double factor = double(scales[0]) / double(scales[static_cast<size_t>(p)]);
-          const double allowed = static_cast<double>(c.rows + 4) * std::ldexp(magnitude * factor, -23) + 1e-30;
-          const double share = std::abs(double(got[static_cast<size_t>(i * c.cols + j)]) - sum * factor) / allowed;
-          worst = share > worst || std::isnan(share) ? share : worst;
-        }
+    auto at = operands.begin();
+    for (const GradientInput& input : c.inputs) {
+      int64_t first = 0;
+      auto result = at->results.begin();
+      for (size_t p = 0; p < input.parts.size(); first += input.parts[p++], ++result) {
+        if (static_cast<int>(p) == input.unwanted) continue;
+        const double factor = double(scales[0]) / double(scales[p]);
+        EXPECT_LE(gradient_error(*at, first, input.parts[p], factor, result->values()), 1.0)
+            << "input " << std::distance(operands.begin(), at) << ", part " << p;
       }
-      EXPECT_LE(worst, 1.0) << "part " << p;
+      ++at;
     }
   }
 }
