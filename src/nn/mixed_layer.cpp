@@ -88,16 +88,11 @@ Tensor added(const Tensor& x, const NormedProjections& out) {
   return y;
 }
 
-// The gradients of half a layer, in their order: of the norms, and behind each of the matrices, which share a launch.
-void append_gradients(const Tensor& d_norm, const mixed::InputGradients& in, const Tensor& d_sub_norm,
-                      const mixed::InputGradients& out, std::vector<Tensor>& gradients) {
-  const mixed::InputGradients both[] = {in, out};
-  const std::vector<std::vector<Tensor>> made = mixed::master_gradients(both);
-  gradients.push_back(d_norm);
-  gradients.insert(gradients.end(), made[0].begin(), made[0].end());
-  gradients.push_back(d_sub_norm);
-  gradients.insert(gradients.end(), made[1].begin(), made[1].end());
-}
+// What half a layer's backward pass gives: dx, the gradients of its norms, and what those of its matrices are made of.
+struct PulledHalf {
+  Tensor dx, d_norm, d_sub_norm;
+  mixed::InputGradients in, out;
+};
 
 // y = x + Wo·norm(attention(Wqkv·norm(x))), and back.
 class AttentionHalf {
@@ -120,17 +115,14 @@ class AttentionHalf {
   // What the gradient of the result is divided by.
   const Tensor& q_scale() const { return out_.projections.q_scale(); }
 
-  // dx divided by `below`, where that is defined, given e = dy / q_scale(). Gradients in the order norm, q, k, v,
-  // sub_norm, o.
-  Tensor pull_back(const Tensor& e, const Tensor& below, std::vector<Tensor>& gradients) const {
+  // dx divided by `below`, where that is defined, given e = dy / q_scale().
+  PulledHalf pull_back(const Tensor& e, const Tensor& below) const {
     const mixed::PulledNorm mixed_heads = mixed::pull_back(out_.norm.gradient(out_.projections, e), {});
     const Projections& qkv = in_.projections;
     const Tensor e_qkv = mixed::attention_backward(qkv_, attended_, mixed_heads.d, rope_.cos, rope_.sin, shape_,
                                                    qkv.q_scale(), qkv.factor(1), qkv.factor(2));
     const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(qkv, e_qkv), {e, q_scale()}, below);
-    append_gradients(in.d_weight, qkv.master_gradients(e_qkv), mixed_heads.d_weight,
-                     out_.projections.master_gradients(e), gradients);
-    return in.d;
+    return {in.d, in.d_weight, mixed_heads.d_weight, qkv.master_gradients(e_qkv), out_.projections.master_gradients(e)};
   }
 
  private:
@@ -162,15 +154,13 @@ class FeedForwardHalf {
   // What the gradient of the result is divided by.
   const Tensor& q_scale() const { return out_.projections.q_scale(); }
 
-  // dx divided by `below`, given e = dy / q_scale(). Gradients in the order norm, gate, up, sub_norm, down.
-  Tensor pull_back(const Tensor& e, const Tensor& below, std::vector<Tensor>& gradients) const {
+  // dx divided by `below`, given e = dy / q_scale().
+  PulledHalf pull_back(const Tensor& e, const Tensor& below) const {
     const Projections& both = in_.projections;
     const mixed::PulledGate gated =
         mixed::pull_back_gate(out_.norm.gradient(out_.projections, e), both.q_scale(), both.factor(1));
     const mixed::PulledNorm in = mixed::pull_back(in_.norm.gradient(both, gated.e), {e, q_scale()}, below);
-    append_gradients(in.d_weight, both.master_gradients(gated.e), gated.d_weight, out_.projections.master_gradients(e),
-                     gradients);
-    return in.d;
+    return {in.d, in.d_weight, gated.d_weight, both.master_gradients(gated.e), out_.projections.master_gradients(e)};
   }
 
  private:
@@ -184,6 +174,22 @@ class FeedForwardHalf {
 
   NormedProjections in_, out_;
 };
+
+// In the order in which mixed_layer records them; those of all matrices share a launch.
+std::vector<Tensor> gradients_of(const PulledHalf& first, const PulledHalf& second) {
+  const mixed::InputGradients inputs[] = {second.in, second.out, first.in, first.out};
+  const std::vector<std::vector<Tensor>> made = mixed::master_gradients(inputs);
+  std::vector<Tensor> gradients = {first.dx};
+  const auto append = [&](const PulledHalf& half, size_t in) {
+    gradients.push_back(half.d_norm);
+    gradients.insert(gradients.end(), made[in].begin(), made[in].end());
+    gradients.push_back(half.d_sub_norm);
+    gradients.insert(gradients.end(), made[in + 1].begin(), made[in + 1].end());
+  };
+  append(second, 0);
+  append(first, 2);
+  return gradients;
+}
 
 }  // namespace
 
@@ -202,12 +208,11 @@ MixedStream mixed_layer(const LayerWeights& layer, const MixedStream& in, const 
          {in.x, layer.post_norm.leaf(), f.gate.master(), f.up.master(), f.sub_norm.leaf(), f.down.master(),
           layer.input_norm.leaf(), a.q.master(), a.k.master(), a.v.master(), a.sub_norm.leaf(), a.o.master()},
          [attention, feed_forward, below = in.q_scale](const Tensor& e) mutable {
-           std::vector<Tensor> gradients(1);
-           const Tensor between = feed_forward->pull_back(e, attention->q_scale(), gradients);
+           const PulledHalf second = feed_forward->pull_back(e, attention->q_scale());
            feed_forward.reset();
-           gradients[0] = attention->pull_back(between, below, gradients);
+           const PulledHalf first = attention->pull_back(second.dx, below);
            attention.reset();
-           return gradients;
+           return gradients_of(first, second);
          });
   return out;
 }

@@ -25,8 +25,12 @@ __device__ float greatest_of(float greatest, const Octet& x) {
   return greatest;
 }
 
+// Blocks of a multiprocessor: as many as the registers for a row allow.
+template <int kHeld>
+constexpr int kNormBlocks = kHeld > 0 && kHeld <= 3 ? 4 : 2;
+
 template <int kThreads, int kHeld, bool kGated>
-__global__ void __launch_bounds__(kGroupBlock, 2)
+__global__ void __launch_bounds__(kGroupBlock, kNormBlocks<kHeld>)
     normalize_quantize(const __grid_constant__ MixedNormQuantizeArgs args, int stages) {
   extern __shared__ uint4 shared[];
   __shared__ typename RowGroup<kThreads>::Slots slots;
