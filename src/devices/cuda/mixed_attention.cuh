@@ -119,6 +119,7 @@ struct Schedule {
     section = static_cast<unsigned>(ceil_div(lines, ceil_div(lines, most)));
   }
 
+  // 3 to 24 MiB do as well, 48 makes a step of training 1 % slower.
   static constexpr int64_t kSectionBytes = int64_t{6} << 20;
 };
 

@@ -414,6 +414,9 @@ void launch(const Exec& exec, const MixedGradientArgs& args) {
 // With 384 columns, in a step of training on an H200 with the sums of the parts: 86 us for two of 1024 x 384, 57 for
 // three of 384 x 384, 38 for one, 54 for 384 x 1024, where cuBLASLt takes 85, 66, 23 and 47 after codes were made bf16:
 // 20, 16, 14 and 32.
+//
+// One launch for the four inputs of a layer, instead of four: on an H200 17 M parameters train 4 % faster, 110 M 0.1 %,
+// where the GPU is held back by its power and not by launches.
 bool weight_gradient(const Exec& exec, const MixedGradientArgs& args) noexcept {
   if (!is_hopper(exec) || args.rows == 0) return false;
   using Usual = TileShape<2, 256, 5>;
