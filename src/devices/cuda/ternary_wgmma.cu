@@ -952,15 +952,15 @@ bool ternary_wgmma_rotates(const MixedRotation& rotation) noexcept {
 // 86 % of the bandwidth of copies, and 80 to 95 for 768 x 2048. For these short k pairs of blocks win or lose a few %
 // against single ones, as runs of the same do; 6 stages lose up to 5 %, 5 up to 15.
 //
-// Rotating the heads of two parts of three of 2304 x 768, alone on an H200: 116 us instead of 88; 132 where results went
-// through shared memory once more to be rotated there, eight columns of both halves to a thread. A pass for keys took 33,
-// and attention 25 more while it rotated queries.
+// Rotating the heads of two parts of three of 2304 x 768, alone on an H200: 116 us instead of 88; 132 where results
+// went through shared memory once more to be rotated there, eight columns of both halves to a thread. A pass for keys
+// took 33, and attention 25 more while it rotated queries.
 //
 // Lost, on an H200 in a step of training of 110 M parameters: two groups of 64 columns each to a tile, four to a block
-// (112 registers), 3366 us for all products that are not rotated instead of 3352 to 3382; groups that begin their tile as
-// soon as its stages can be waited for, 3332, but 1450 instead of 1391 with heads. The products read q from shared memory
-// at 64 bytes a cycle where they run at their full rate, and copies, weights and results make it 133 of the 128 there
-// are: that is what bounds them for a short k.
+// (112 registers), 3366 us for all products that are not rotated instead of 3352 to 3382; groups that begin their tile
+// as soon as its stages can be waited for, 3332, but 1450 instead of 1391 with heads. The products read q from shared
+// memory at 64 bytes a cycle where they run at their full rate, and copies, weights and results make it 133 of the 128
+// there are: that is what bounds them for a short k.
 bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
                            const MixedTernaryArgs& results) noexcept {
   using Wide = WgmmaShape<2, 128, 7>;
