@@ -259,8 +259,9 @@ class GroupSums {
   __device__ uint32_t sum(int m, int upper, int j, int odd) const { return sums_[m][4 * j + 2 * upper + odd]; }
 
   __device__ static int lane_row() { return static_cast<int>(lane_of_thread()) % 4 * 2; }
-  __device__ static int lane_column() { return warp_column() + static_cast<int>(lane_of_thread()) / 4; }
-  __device__ static int warp_column() { return TilesInOrder::warp() * kTileRows; }
+  __device__ static int lane_column() {
+    return TilesInOrder::warp() * kTileRows + static_cast<int>(lane_of_thread()) / 4;
+  }
 
  private:
   static constexpr int kHalfSteps = kHalfColumns / kProductColumns;

@@ -358,8 +358,8 @@ struct GradientOperands {
   }
 };
 
-// The greatest error of rows [first, first + n) of the gradients, as a share of what is allowed: (rows +
-// 4)·2^-23·Σ|e||q|.
+// The greatest error of rows [first, first + n) of the gradients, as a share of what is allowed, which is
+// (rows + 4)·2^-23·Σ|e||q|.
 double gradient_error(const GradientOperands& input, int64_t first, int64_t n, double factor,
                       const std::vector<float>& got) {
   double worst = 0;
