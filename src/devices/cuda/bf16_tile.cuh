@@ -46,6 +46,16 @@ __device__ __forceinline__ void store_box(const CUtensorMap& map, int column, in
                : "memory");
 }
 
+// To that of an array of four axes, the innermost first; what is outside of it is left out.
+__device__ __forceinline__ void store_box(const CUtensorMap& map, int i, int j, int k, int l, const void* from,
+                                          CachePolicy policy) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.global.shared::cta.bulk_group.L2::cache_hint [%0, {%1, %2, %3, %4}], [%5], %6;" ::"l"(
+          &map),
+      "r"(i), "r"(j), "r"(k), "r"(l), "r"(shared_address(from)), "l"(policy.bits)
+      : "memory");
+}
+
 // Ends a batch of this thread's stores.
 __device__ __forceinline__ void end_stores() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 

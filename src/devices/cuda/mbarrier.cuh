@@ -35,8 +35,8 @@ __device__ __forceinline__ void end_cluster() {
   asm volatile("barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
 }
 
-// sync_cluster() in two halves, between which a block does what does not depend on the others. start_in_cluster() is the
-// first half for barriers that were just published and nothing else, which makes it cheap.
+// sync_cluster() in two halves, between which a block does what does not depend on the others. start_in_cluster() is
+// the first half for barriers that were just published and nothing else, which makes it cheap.
 __device__ __forceinline__ void start_in_cluster() {
   __syncwarp();
   asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
@@ -125,6 +125,24 @@ __device__ __forceinline__ void send_to_block(uint32_t to, float x, float y, uin
 
 // ---------------------------------------------------------------- copies to shared memory
 
+// What the L2 cache does with what is read or written.
+struct CachePolicy {
+  uint64_t bits;
+
+  // As without a policy.
+  __device__ static CachePolicy evict_normal() {
+    CachePolicy policy;
+    asm("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(policy.bits));
+    return policy;
+  }
+  // It goes before all else.
+  __device__ static CachePolicy evict_first() {
+    CachePolicy policy;
+    asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy.bits));
+    return policy;
+  }
+};
+
 __device__ __forceinline__ void prefetch_map(const CUtensorMap& map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory");
 }
@@ -150,11 +168,11 @@ __device__ __forceinline__ void copy_box_to_blocks(void* to, const CUtensorMap& 
 
 // The box of an array of four axes, the innermost first.
 __device__ __forceinline__ void copy_box(void* to, const CUtensorMap& map, int i, int j, int k, int l,
-                                         const Barrier& done) {
+                                         const Barrier& done, CachePolicy policy) {
   asm volatile(
-      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
-      "[%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(shared_address(to)),
-      "l"(&map), "r"(i), "r"(j), "r"(k), "r"(l), "r"(done.address())
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint "
+      "[%0], [%1, {%2, %3, %4, %5}], [%6], %7;" ::"r"(shared_address(to)),
+      "l"(&map), "r"(i), "r"(j), "r"(k), "r"(l), "r"(done.address()), "l"(policy.bits)
       : "memory");
 }
 

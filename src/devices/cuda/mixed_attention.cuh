@@ -58,10 +58,11 @@ __device__ __forceinline__ void release(Barrier& empty) {
 // kTokens tokens of a head from a token on, as panels of 64 columns each kTokens rows long. Columns beyond the head's
 // and tokens beyond the sequence's come as zeros.
 template <int kPanels, int kTokens>
-__device__ void copy_head(uint8_t* to, const CUtensorMap& map, int head, int token, int entry, const Barrier& done) {
+__device__ void copy_head(uint8_t* to, const CUtensorMap& map, int head, int token, int entry, const Barrier& done,
+                          CachePolicy policy = CachePolicy::evict_normal()) {
 #pragma unroll
   for (int panel = 0; panel < kPanels; ++panel) {
-    copy_box(to + panel * kTokens * kPanelRowBytes, map, panel * kPanelColumns, head, token, entry, done);
+    copy_box(to + panel * kTokens * kPanelRowBytes, map, panel * kPanelColumns, head, token, entry, done, policy);
   }
 }
 

@@ -31,5 +31,7 @@ void mixed_weight_gradient(const Exec& exec, const MixedGradientArgs& args) noex
 void mixed_attention(const Exec& exec, const MixedAttentionArgs& args) noexcept;
 // mixed_attention_backward.cu
 void mixed_attention_backward(const Exec& exec, const MixedAttentionBackwardArgs& args) noexcept;
+// mixed_attention_lines.cu: the same where it is faster; false where not, then nothing is launched.
+bool mixed_attention_backward_by_lines(const Exec& exec, const MixedAttentionBackwardArgs& args) noexcept;
 
 }  // namespace tern::cuda

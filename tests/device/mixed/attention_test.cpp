@@ -252,5 +252,17 @@ TEST_F(MixedAttention, TakesManyHeads) {
   judge_all({8, 16, 4, 130, 128});
 }
 
+// Key heads enough for each multiprocessor to have all of one at a time.
+TEST_F(MixedAttention, TakesWholeHeads) {
+  judge_all({130, 1, 1, 1, 64});
+  judge_all({100, 1, 1, 64, 64});
+  judge_all({32, 8, 4, 65, 48});
+  judge_all({50, 4, 2, 127, 16});
+  judge_all({10, 20, 10, 193, 32});
+  judge_all({25, 4, 4, 257, 64});
+  judge_all({33, 12, 3, 140, 64});
+  judge_all({90, 1, 1, 449, 64});
+}
+
 }  // namespace
 }  // namespace tern
