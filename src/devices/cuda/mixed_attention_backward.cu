@@ -272,7 +272,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1) add_query_gradients(const 
 struct Items : Work {
   using Work::Work;
   __device__ static CachePolicy policy() { return CachePolicy::evict_normal(); }
-  __device__ void brought_head() {}
+  __device__ void brought() {}
 };
 
 // A group's results, straight to memory.
@@ -326,8 +326,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 1) add_key_gradients(const __
   const unsigned group = group_of_thread();
   if (group == Shape::kGroups) {
     give_registers<24>();
-    if (threadIdx.x % kGroupThreads == 0) bring_queries(shared, pass, Items(pass.schedule, pass.taken));
-    if (threadIdx.x % kGroupThreads / kWarp == 1) bring_factors(shared, pass);
+    bring_all(shared, pass, Items(pass.schedule, pass.taken));
   } else {
     take_registers<240>();
     GroupKeys<Shape, KeyResults<Shape>>(shared, pass, static_cast<int>(group), KeyResults<Shape>(pass)).run();

@@ -38,15 +38,11 @@ __device__ int query_tile(const Item& item, int tiles, int step) {
   return up && step < others ? item.first + Shape::kGroups + step : tiles - 1 - step;
 }
 
-// By one thread, of the items that next() gives; brought_head() is called after those of the first head of each.
+// By one thread: the items that next() gives and their own tiles, after each of which brought() is called.
 template <class Shape, class Items>
-__device__ void bring_queries(KeyShared<Shape>& shared, const BackwardPass& pass, Items&& items) {
-  constexpr int kPanels = Shape::kPanels;
-  const auto heads = static_cast<int>(pass.args.heads);
+__device__ void bring_own(KeyShared<Shape>& shared, const BackwardPass& pass, Items&& items) {
   const CachePolicy policy = items.policy();
-  Turn<Shape::kOwns> own_turn;
-  Turn<Shape::kStages> turn;
-  while (true) {
+  for (Turn<Shape::kOwns> own_turn;; own_turn.advance()) {
     const Item item = items.next();
     shared.own_empty[own_turn.at].wait(own_turn.parity() ^ 1);
     shared.items[own_turn.at] = item;
@@ -57,10 +53,23 @@ __device__ void bring_queries(KeyShared<Shape>& shared, const BackwardPass& pass
     for (int i = 0; i < Shape::kGroups; ++i) {  // beyond the sequence zeros
       auto& own = shared.own[own_turn.at][i];
       const int token = (item.first + i) * kTileTokens;
-      copy_head<kPanels, kTileTokens>(own.keys, pass.keys, item.head, token, item.entry, own_full, policy);
-      copy_head<kPanels, kTileTokens>(own.values, pass.values, item.head, token, item.entry, own_full, policy);
+      copy_head<Shape::kPanels, kTileTokens>(own.keys, pass.keys, item.head, token, item.entry, own_full, policy);
+      copy_head<Shape::kPanels, kTileTokens>(own.values, pass.values, item.head, token, item.entry, own_full, policy);
     }
-    own_turn.advance();
+    items.brought();
+  }
+}
+
+// By one thread: the tiles of queries that these items meet.
+template <class Shape>
+__device__ void bring_queries(KeyShared<Shape>& shared, const BackwardPass& pass, CachePolicy policy) {
+  constexpr int kPanels = Shape::kPanels;
+  const auto heads = static_cast<int>(pass.args.heads);
+  Turn<Shape::kStages> turn;
+  for (Turn<Shape::kOwns> own_turn;; own_turn.advance()) {
+    shared.known[own_turn.at].wait(own_turn.parity());
+    const Item item = shared.items[own_turn.at];
+    if (item.ends()) return;
     for (int head = item.head * pass.group; head < (item.head + 1) * pass.group; ++head) {
       const Marks* const marks = pass.marks + (int64_t{item.entry} * heads + head) * pass.tiles;
       for (int step = 0; step < pass.tiles - item.first; ++step, turn.advance()) {
@@ -74,12 +83,11 @@ __device__ void bring_queries(KeyShared<Shape>& shared, const BackwardPass& pass
         copy_head<kPanels, kTileTokens>(stage.d_outs, pass.d_outs, head, tile * kTileTokens, item.entry, full, policy);
         copy_in_bulk(&shared.marks[turn.at], marks + tile, sizeof(Marks), full);
       }
-      if (head == item.head * pass.group) items.brought_head();
     }
   }
 }
 
-// By a warp, beside that: the own tiles' factors.
+// By a warp: the own tiles' factors.
 template <class Shape>
 __device__ void bring_factors(KeyShared<Shape>& shared, const BackwardPass& pass) {
   const MixedAttentionBackwardArgs& args = pass.args;
@@ -112,6 +120,15 @@ __device__ void bring_factors(KeyShared<Shape>& shared, const BackwardPass& pass
 struct KeyFactors {
   RowFactors keys, values;
 };
+
+// A warp for each, of the group that multiplies nothing.
+template <class Shape, class Items>
+__device__ void bring_all(KeyShared<Shape>& shared, const BackwardPass& pass, Items&& items) {
+  const unsigned warp = threadIdx.x % kGroupThreads / kWarp, lane = lane_of_thread();
+  if (warp == 0 && lane == 0) bring_queries(shared, pass, items.policy());
+  if (warp == 1) bring_factors(shared, pass);
+  if (warp == 2 && lane == 0) bring_own(shared, pass, items);
+}
 
 // A group's 64 keys. `results` is told
 //   take(gradients)                       those of the scores of each stage, keys by queries,

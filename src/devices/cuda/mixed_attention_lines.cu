@@ -19,9 +19,7 @@ namespace {
 constexpr const char* kName = "mixed_attention_backward";
 
 struct Shape : GradientShape<1, 2, 4, 2> {
-#ifndef STRAIGHT
   static constexpr bool kTurnsAround = true;
-#endif
 };
 constexpr int kThreads = (Shape::kGroups + 2) * kGroupThreads;
 
@@ -356,8 +354,8 @@ class WholeLines {
   // What blocks have at the same time does not fit the cache beside their sums of dq, which are read and written.
   __device__ static CachePolicy policy() { return CachePolicy::evict_first(); }
 
-  // The turns, for they are needed after the first head's tiles, and the item before needs its own until its end.
-  __device__ void brought_head() {
+  // The turns, which are needed last; the item before needs its own until its end.
+  __device__ void brought() {
     ItemTurns& turns = shared_.turns;
     turns.empty.wait(parity_ ^ 1);
     parity_ ^= 1;
@@ -386,8 +384,7 @@ __global__ void __launch_bounds__(kThreads, 1) add_gradients(const __grid_consta
   const unsigned group = group_of_thread();
   if (group == Shape::kGroups + 1) {
     give_registers<24>();
-    if (threadIdx.x % kGroupThreads == 0) bring_queries(shared.keys, pass.backward, WholeLines(shared, pass));
-    if (threadIdx.x % kGroupThreads / kWarp == 1) bring_factors(shared.keys, pass.backward);
+    bring_all(shared.keys, pass.backward, WholeLines(shared, pass));
   } else if (group == Shape::kGroups) {
     give_registers<72>();
     AllQueries(shared, pass).run();
