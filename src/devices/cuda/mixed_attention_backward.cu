@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients of attention of mixed-precision training on GPUs of compute capability 9.0.
 //
-// One kernel for dq, which also makes D, one for dk and dv. A block's items are kGroups tiles of 64 rows of a head, one
-// for each of its groups of four warps: queries, or keys. One thread brings the tiles that they meet to a ring of
-// stages in shared memory: those of keys, ascending; or, head by head of the group, those of queries, descending, so
-// that groups do not end together. No two blocks add to the same sums.
+// Where mixed_attention_lines.cu does not take them: one kernel for dq, which also makes D, one for dk and dv. A
+// block's items are kGroups tiles of 64 rows of a head, one for each of its groups of four warps: queries, or keys. One
+// thread brings the tiles that they meet to a ring of stages in shared memory: those of keys, ascending; or, head by
+// head of the group, those of queries, descending, so that groups do not end together. No two blocks add to the same
+// sums.
 //
 // On an H200 with 32 x 1024 tokens x 12 heads of 64 dq takes 189 us, dk and dv 235; 264 with the own rows in shared
 // memory, marks that were asked for behind products and factors that were read for each tile. Lost: three groups for

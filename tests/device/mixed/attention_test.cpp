@@ -248,20 +248,20 @@ TEST_F(MixedAttention, TakesAnyGroups) {
 
 // More heads than the first sections of a schedule have, and more work than one round of all multiprocessors.
 TEST_F(MixedAttention, TakesManyHeads) {
-  judge_all({50, 12, 4, 130, 64});
+  judge_all({65, 12, 4, 130, 64});
   judge_all({8, 16, 4, 130, 128});
 }
 
-// Key heads enough for each multiprocessor to have all of one at a time.
+// About as many key heads as an H200 has multiprocessors, which take all of one at a time.
 TEST_F(MixedAttention, TakesWholeHeads) {
   judge_all({130, 1, 1, 1, 64});
-  judge_all({100, 1, 1, 64, 64});
+  judge_all({120, 1, 1, 64, 64});
   judge_all({32, 8, 4, 65, 48});
-  judge_all({50, 4, 2, 127, 16});
-  judge_all({10, 20, 10, 193, 32});
-  judge_all({25, 4, 4, 257, 64});
-  judge_all({33, 12, 3, 140, 64});
-  judge_all({90, 1, 1, 449, 64});
+  judge_all({60, 4, 2, 127, 16});
+  judge_all({12, 20, 10, 193, 32});
+  judge_all({30, 4, 4, 257, 64});
+  judge_all({41, 12, 3, 140, 64});
+  judge_all({120, 1, 1, 449, 64});
 }
 
 }  // namespace
