@@ -242,6 +242,30 @@ TEST(Reductions, NanWinsAndEndsCount) {
   }
 }
 
+// In any lane of whole blocks, of both floats, and beside infinities and zeros of both signs, whose first one counts.
+TEST(Reductions, NanInAnyLane) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    for (int64_t at = 0; at < 2048; at += at < 130 ? 1 : 61) {
+      std::vector<double> values(2048, -0.0);
+      for (size_t i = 1; i < values.size(); i += 3) values[i] = i % 2 == 0 ? 0.0 : -1.0;
+      values[static_cast<size_t>((at + 700) % 2048)] = kInf;
+      values[static_cast<size_t>((at + 900) % 2048)] = -kInf;
+      const auto tensor = [&] { return cast(Tensor::from(values, {2048}, cpu()), dtype); };
+      EXPECT_EQ(max(tensor()).item(), kInf);
+      EXPECT_EQ(min(tensor()).item(), -kInf);
+      values[static_cast<size_t>(at)] = kNan;
+      const Tensor x = tensor();
+      EXPECT_TRUE(std::isnan(max(x).item()));
+      EXPECT_TRUE(std::isnan(min(x).item()));
+      EXPECT_EQ(argmax(x, 0).item(), static_cast<double>(at));
+      EXPECT_EQ(argmin(x, 0).item(), static_cast<double>(at));
+    }
+    std::vector<double> zeros(1024, -0.0);
+    zeros[500] = 0.0;
+    EXPECT_TRUE(std::signbit(max(cast(Tensor::from(zeros, {1024}, cpu()), dtype)).item()));
+  }
+}
+
 TEST(Reductions, LargeOnesAreShared) {
   std::vector<double> values(300007);
   for (size_t i = 0; i < values.size(); ++i) values[i] = double(i * 37 % 1001) - 400;

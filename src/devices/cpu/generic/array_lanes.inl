@@ -53,15 +53,31 @@ struct Lanes {
       R::take_vector(vectors[u], v);
     }
   }
-  // n > 0 elements that fill lanes.
-  template <class In>
-  [[gnu::always_inline]] void take_whole(const In* x, int64_t n, bool ahead) {
+  // Where there are no NaNs, which `marks` are to tell.
+  template <class In, class Marks>
+  [[gnu::always_inline]] void take_numbers(const In* x, Marks& marks) {
+    for (int64_t u = 0; u < kVectors; u += 2) {
+      Vector<Real> v, next;
+      load_vector(v, x + u * kWidth);
+      load_vector(next, x + (u + 1) * kWidth);
+      marks.look(v, next);
+      R::take_numbers(vectors[u], v);
+      R::take_numbers(vectors[u + 1], next);
+    }
+  }
+  // n > 0 elements that fill lanes, by take_one(their place) for as many as lanes there are.
+  template <class In, class TakeOne>
+  [[gnu::always_inline]] static void for_whole(const In* x, int64_t n, bool ahead, const TakeOne& take_one) {
     const In* const end = x + n;
     do {
       if (ahead) read_ahead(x, kCount, kLanesAheadBytes);
-      take(x);
+      take_one(x);
       x += kCount;
     } while (x < end);
+  }
+  template <class In>
+  [[gnu::always_inline]] void take_whole(const In* x, int64_t n, bool ahead) {
+    for_whole(x, n, ahead, [this](const In* at) [[gnu::always_inline]] { take(at); });
   }
   // By halves to those of a vector.
   [[gnu::always_inline]] Vector<Real> folded() {
@@ -89,10 +105,20 @@ template <class R, class In>
   return lanes.folded();
 }
 
+// An op that takes vectors without NaNs by fewer instructions, R::take_numbers.
+template <class R>
+concept TakesNumbers = requires { typename R::Marks; };
+
 // n > 0 elements in lanes, folded to those of a vector; with `ahead`, reading ahead.
 template <class R, class In>
 Vector<typename R::Real> folded_lanes(const In* x, int64_t n, bool ahead) {
   if (n % Lanes<R>::kCount != 0) return folded_with_tail<R>(x, n, ahead);
+  if constexpr (TakesNumbers<R>) {
+    Lanes<R> lanes(R::kStart);
+    typename R::Marks marks;
+    Lanes<R>::for_whole(x, n, ahead, [&](const In* at) [[gnu::always_inline]] { lanes.take_numbers(at, marks); });
+    if (!marks.any()) [[likely]] return lanes.folded();
+  }
   Lanes<R> lanes(R::kStart);
   lanes.take_whole(x, n, ahead);
   return lanes.folded();

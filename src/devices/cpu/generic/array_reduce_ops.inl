@@ -6,6 +6,8 @@
 //   of_columns     the same of n outputs, `rows` <= kReduceColumnBlock elements each, `stride` apart;
 //   merge          Acc of elements, and of those that follow them;
 //   result         of an output's Acc; x is its first element;
+//   take_numbers   in lanes (array_lanes.inl), beside take_vector, where vectors without NaNs are taken by fewer
+//                  instructions; Marks (nan_marks.inl) look for NaNs, and a block that has one is taken again;
 //   kStart, done   Acc of nothing; whether nothing that follows matters.
 // `center` is that of the output, or of the first of the outputs.
 
@@ -233,6 +235,10 @@ struct Greater {
   static void of_vectors(V& acc, const V& x) {
     acc = ((x > acc) | (x != x)) ? x : acc;
   }
+  template <class V>
+  static void of_numbers(V& acc, const V& x) {
+    acc = x > acc ? x : acc;
+  }
 };
 
 struct Less {
@@ -252,6 +258,10 @@ struct Less {
   static void of_vectors(V& acc, const V& x) {
     acc = ((x < acc) | (x != x)) ? x : acc;
   }
+  template <class V>
+  static void of_numbers(V& acc, const V& x) {
+    acc = x < acc ? x : acc;
+  }
 };
 
 template <class Better, class T>
@@ -262,6 +272,10 @@ struct Extreme {
   using Real = T;
   static constexpr T kStart = Better::template start<T>();
 
+  // With NaNs in mind that is four instructions for a vector, without them one, and one to look for them: the greatest of
+  // 10^7 f32 took 3.2 to 3.5 ms on Zen 3, 2.5 to 2.7 so.
+  using Marks = NanMarks<Vector<T>>;
+  static void take_numbers(Vector<T>& acc, const Vector<T>& x) { Better::of_numbers(acc, x); }
   static void take_vector(Vector<T>& acc, const Vector<T>& x) { Better::of_vectors(acc, x); }
   static T merge(T a, T b) {
     if constexpr (kReal<T>) {

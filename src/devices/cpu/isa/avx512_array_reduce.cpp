@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reductions of arrays on AVX-512 F, BW, VL, DQ and VNNI.
+#include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -8,7 +9,10 @@
 namespace tern::cpu {
 namespace {
 
+// clang-format off
+#include "devices/cpu/isa/avx512_nan_marks.inl"
 #include "devices/cpu/generic/array_reduce_kernels.inl"
+// clang-format on
 
 }  // namespace
 

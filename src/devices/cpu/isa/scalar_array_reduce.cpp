@@ -8,7 +8,10 @@
 namespace tern::cpu {
 namespace {
 
+// clang-format off
+#include "devices/cpu/generic/nan_marks.inl"
 #include "devices/cpu/generic/array_reduce_kernels.inl"
+// clang-format on
 
 }  // namespace
 
