@@ -201,6 +201,19 @@ __device__ __forceinline__ void load_operands(const uint8_t* tile, RowOperands<k
   }
 }
 
+// A tile of one panel from these registers to shared memory.
+__device__ __forceinline__ void store_operands(const RowOperands<1>& operands, uint8_t* tile) {
+  const unsigned lane = lane_of_thread(), row = threadIdx.x % kGroupThreads / kWarp * 16 + lane % 16;
+#pragma unroll
+  for (unsigned depth = 0; depth < kPanelColumns / kProductDepth; ++depth) {
+    const uint32_t(&from)[4] = operands[depth];
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(
+                     shared_address(tile + piece_of_panels(row, depth * 2 + lane / 16))),
+                 "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3])
+                 : "memory");
+  }
+}
+
 // Weights of a step as left operands of products over what they weigh.
 template <int kCount>
 __device__ __forceinline__ void round_weights(const float (&weights)[kCount], uint32_t (*operands)[4]) {

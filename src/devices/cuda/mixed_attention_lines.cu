@@ -114,19 +114,6 @@ struct Shared {
   }
 };
 
-// Rows of pairs of bf16 in the order of the left operands of products, to a panel.
-__device__ __forceinline__ void store_operands(const Weights& operands, uint8_t* panel) {
-  const unsigned lane = lane_of_thread(), row = threadIdx.x % kGroupThreads / kWarp * 16 + lane % 16;
-#pragma unroll
-  for (unsigned depth = 0; depth < kTileDepths; ++depth) {
-    const uint32_t(&from)[4] = operands[depth];
-    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(
-                     shared_address(panel + piece_of_panels(row, depth * 2 + lane / 16))),
-                 "r"(from[0]), "r"(from[1]), "r"(from[2]), "r"(from[3])
-                 : "memory");
-  }
-}
-
 // ---------------------------------------------------------------- results
 
 // A group's results, by way of shared memory.
@@ -171,7 +158,7 @@ class GroupResults {
     }
   }
 
-  // The item needs no turns any more, not any more of this group at least.
+  // The group is done with the item's turns.
   __device__ __forceinline__ void release_turns() {
     turns_.full.wait(parity_);  // or a group without a use for them could be an item ahead
     release(turns_.empty);
