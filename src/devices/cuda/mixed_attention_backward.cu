@@ -46,10 +46,7 @@ __device__ void bring_keys(QueryShared<Shape>& shared, const BackwardPass& pass)
   Turn<Shape::kStages> turn;
   while (true) {
     const Item item = work.next();
-    shared.own_empty[own_turn.at].wait(own_turn.parity() ^ 1);
-    shared.items[own_turn.at] = item;
-    shared.known[own_turn.at].arrive();
-    Barrier& own_full = shared.own_full[own_turn.at];
+    Barrier& own_full = announce(shared, own_turn, item);
     if (item.ends()) return own_full.arrive();
     own_full.arrive_expecting(sizeof(shared.own[0]));
     for (int i = 0; i < Shape::kGroups; ++i) {
@@ -93,6 +90,12 @@ __device__ void bring_lse(QueryShared<Shape>& shared, const BackwardPass& pass) 
   }
 }
 
+// Of the lane's rows of [first, first + count). Rows beyond the sequence's have what its last one has.
+__device__ __forceinline__ void load_scales(const float* q_scale, int64_t first, int count, float (&scales)[2]) {
+#pragma unroll
+  for (int row = 0; row < 2; ++row) scales[row] = q_scale[first + min(LanePlace::row() + 8 * row, count - 1)];
+}
+
 // A group's 64 queries.
 template <class Shape>
 class GroupQueries {
@@ -107,7 +110,7 @@ class GroupQueries {
       if (item.ends()) return;
       const int tile = item.first + group_;
       if (tile >= 0) {
-        const auto count = static_cast<int>(min(pass_.args.tokens - int64_t{tile} * kTileTokens, int64_t{kTileTokens}));
+        const auto count = tokens_of(pass_.args, tile);
         begin(item, tile, count);
         meet_all(tile + 1);
         keep(item, tile, count);
@@ -129,7 +132,7 @@ class GroupQueries {
 
   __device__ void begin(const Item& item, int tile, int count) {
     const MixedAttentionBackwardArgs& args = pass_.args;
-    load_factors(args.q_scale, item.entry * args.tokens + int64_t{tile} * kTileTokens, count, q_scale_);
+    load_scales(args.q_scale, item.entry * args.tokens + int64_t{tile} * kTileTokens, count, q_scale_);
     if constexpr (kTurnsStay) turns_.load(args, int64_t{tile} * kTileTokens, count);
     const auto& own = shared_.own[own_turn_.at][group_];
 #pragma unroll
@@ -222,8 +225,7 @@ class GroupQueries {
   __device__ void keep(const Item& item, int tile, int count) {
     const MixedAttentionBackwardArgs& args = pass_.args;
     const int64_t token = int64_t{tile} * kTileTokens;
-    RowFactors by;
-    divide(1.0f, q_scale_, by);
+    const RowFactors by = {1.0f / q_scale_[0], 1.0f / q_scale_[1]};
     if constexpr (!kTurnsStay) turns_.load(args, token, count);
     finish();
     scale_all<kPanels>(args.scale, sums_);
@@ -240,7 +242,7 @@ class GroupQueries {
   bool starts_ = false;  // it is the first of an item
   RowOperands<kPanels> queries_, d_outs_;
   float lse_[2], delta_[2];  // of the rows
-  RowFactors q_scale_;
+  float q_scale_[2];
   Turns<kPanels> turns_;
   Sums<kPanels> sums_;
   Weights rounded_ = {};
@@ -252,10 +254,7 @@ template <class Shape>
 __global__ void __launch_bounds__(Shape::kThreads, 1) add_query_gradients(const __grid_constant__ BackwardPass pass) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   auto& shared = shared_of_block<QueryShared<Shape>>();
-  if (threadIdx.x == 0) {
-    for (Barrier& known : shared.known) known.init(1);
-    init_rings<Shape>(shared, 1 + kWarp, Shape::kGroups, kGroupWarps);
-  }
+  if (threadIdx.x == 0) init_rings<Shape>(shared, Shape::kGroups, kGroupWarps);
   __syncthreads();
   wait_for_inputs();
   const unsigned group = group_of_thread();
@@ -287,8 +286,8 @@ class KeyResults {
   __device__ __forceinline__ void take(const Weights&) {}
   __device__ __forceinline__ void pass_on() {}
   __device__ __forceinline__ void pass_over() {}
-
   __device__ __forceinline__ void pass_over_item() {}
+  __device__ __forceinline__ void end() {}
 
   __device__ __forceinline__ void prepare(int tile) {
     if constexpr (kPanels == 1) load_turns(tile);  // of two panels there are no registers for them yet
@@ -297,18 +296,17 @@ class KeyResults {
   __device__ __forceinline__ void keep(const Item& item, int tile, const uint8_t*, Sums<kPanels>& dk,
                                        const Sums<kPanels>& dv, const KeyFactors& by) {
     const int64_t first = item.entry * args_.tokens + int64_t{tile} * kTileTokens, column = item.head * args_.dim;
-    keep_rows<kPanels>(dv, args_, args_.dv, first, count(tile), column, by.values);
+    keep_rows<kPanels>(dv, args_, args_.dv, first, tokens_of(args_, tile), column, by.values);
     if constexpr (kPanels > 1) load_turns(tile);
     scale_all<kPanels>(args_.scale, dk);
     rotate_back<kPanels>(turns_, static_cast<int>(args_.dim), dk);
-    keep_rows<kPanels>(dk, args_, args_.dk, first, count(tile), column, by.keys);
+    keep_rows<kPanels>(dk, args_, args_.dk, first, tokens_of(args_, tile), column, by.keys);
   }
 
  private:
-  __device__ __forceinline__ int count(int tile) const {
-    return static_cast<int>(min(args_.tokens - int64_t{tile} * kTileTokens, int64_t{kTileTokens}));
+  __device__ __forceinline__ void load_turns(int tile) {
+    turns_.load(args_, int64_t{tile} * kTileTokens, tokens_of(args_, tile));
   }
-  __device__ __forceinline__ void load_turns(int tile) { turns_.load(args_, int64_t{tile} * kTileTokens, count(tile)); }
 
   const MixedAttentionBackwardArgs& args_;
   Turns<kPanels> turns_;
@@ -318,10 +316,7 @@ template <class Shape>
 __global__ void __launch_bounds__(Shape::kThreads, 1) add_key_gradients(const __grid_constant__ BackwardPass pass) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   auto& shared = shared_of_block<KeyShared<Shape>>();
-  if (threadIdx.x == 0) {
-    for (Barrier& known : shared.known) known.init(1);
-    init_rings<Shape>(shared, 1 + kWarp, Shape::kGroups, kGroupThreads);
-  }
+  if (threadIdx.x == 0) init_rings<Shape>(shared, Shape::kGroups, kGroupThreads);
   __syncthreads();
   wait_for_inputs();
   const unsigned group = group_of_thread();
@@ -348,11 +343,11 @@ void run(const Exec& exec, const MixedAttentionBackwardArgs& args) {
   const int64_t row_bytes = 2 * args.dim * static_cast<int64_t>(sizeof(bf16));
   pass.schedule =
       Schedule(args.batch, args.heads, tiles, Queries::kGroups, true, args.tokens * row_bytes, multiprocessors(exec));
-  launch_pass<QueryShared<Queries>>(exec, kName, add_query_gradients<Queries>, Queries::kThreads, pass, pass.schedule);
+  launch_pass<Queries, QueryShared<Queries>>(exec, kName, add_query_gradients<Queries>, pass);
   pass.schedule = Schedule(args.batch, args.kv_heads, tiles, Keys::kGroups, false, args.tokens * pass.group * row_bytes,
                            multiprocessors(exec));
   ++pass.taken;
-  launch_pass<KeyShared<Keys>>(exec, kName, add_key_gradients<Keys>, Keys::kThreads, pass, pass.schedule);
+  launch_pass<Keys, KeyShared<Keys>>(exec, kName, add_key_gradients<Keys>, pass);
 }
 
 }  // namespace

@@ -29,6 +29,11 @@ struct BackwardPass {
   int tiles, group;  // of a sequence; heads that share a key head
 };
 
+// Of a tile that begins within the sequence.
+__device__ __forceinline__ int tokens_of(const MixedAttentionBackwardArgs& args, int tile) {
+  return static_cast<int>(min(args.tokens - int64_t{tile} * kTileTokens, int64_t{kTileTokens}));
+}
+
 // kOwns: buffers for the own tiles of an item.
 template <int kPanels_, int kGroups_, int kStages_, int kOwns_>
 struct GradientShape {
@@ -113,16 +118,8 @@ __device__ __forceinline__ void with_half_blocks(int dim, const Act& act) {
   (std::make_integer_sequence<int, 4>{});
 }
 
-// What ends the gradients of the lane's rows of a tile, asked for before these are there. Rows beyond the sequence's
-// have what its last one has.
+// What gradients of the lane's rows of a tile are multiplied by.
 using RowFactors = float[2];
-
-// Of the rows [first, first + count).
-template <int kRows>
-__device__ __forceinline__ void load_factors(const float* q_scale, int64_t first, int count, float (&factors)[kRows]) {
-#pragma unroll
-  for (int row = 0; row < kRows; ++row) factors[row] = q_scale[first + min(LanePlace::row() + 8 * row, count - 1)];
-}
 
 template <int kPanels>
 struct Turns {
@@ -173,11 +170,6 @@ __device__ __forceinline__ void rotate_back(const Turns<kPanels>& turns, int dim
   for (int row = 0; row < 2; ++row) rotate_row_back<kPanels>(turns.cos[row], turns.sin[row], dim, row, sums);
 }
 
-__device__ __forceinline__ void divide(float factor, const RowFactors& q_scale, RowFactors& by) {
-#pragma unroll
-  for (int row = 0; row < 2; ++row) by[row] = factor / q_scale[row];
-}
-
 // Rows from `first` on, of which there are `count`, times `by`.
 template <int kPanels>
 __device__ __forceinline__ void keep_rows(const Sums<kPanels>& sums, const MixedAttentionBackwardArgs& args, bf16* to,
@@ -204,20 +196,31 @@ __device__ __forceinline__ void scale_all(float factor, Sums<kPanels>& sums) {
     for (float& sum : panel) sum *= factor;
   }
 }
+
 // ---------------------------------------------------------------- blocks
 
-// By one thread: barriers of rings that a thread fills, with others the own tiles, which `owners` groups empty, and
+// By one thread: barriers of rings that a thread fills, with a warp the own tiles, which `owners` groups empty, and
 // kGroups groups the others. At those of what threads read and write themselves each one arrives, elsewhere one of a
 // warp.
 template <class Shape, class Shared>
-__device__ void init_rings(Shared& shared, int own_bringers, int owners, int emptiers_of_group) {
+__device__ void init_rings(Shared& shared, int owners, int emptiers_of_group) {
   const auto init = [](auto& full, auto& empty, int bringers, int emptiers) {
     for (Barrier& each : full) each.init(bringers);
     for (Barrier& each : empty) each.init(emptiers);
   };
-  init(shared.own_full, shared.own_empty, own_bringers, owners * kGroupThreads);
+  for (Barrier& known : shared.known) known.init(1);
+  init(shared.own_full, shared.own_empty, 1 + kWarp, owners * kGroupThreads);
   init(shared.full, shared.empty, 1, Shape::kGroups * emptiers_of_group);
   publish_barriers();
+}
+
+// The next item to all, by the thread that brings its own tiles, which then arrives at the barrier that it gets.
+template <class Shared, int kOwns>
+__device__ __forceinline__ Barrier& announce(Shared& shared, const Turn<kOwns>& own_turn, const Item& item) {
+  shared.own_empty[own_turn.at].wait(own_turn.parity() ^ 1);
+  shared.items[own_turn.at] = item;
+  shared.known[own_turn.at].arrive();
+  return shared.own_full[own_turn.at];
 }
 
 // ---------------------------------------------------------------- launches
@@ -245,14 +248,13 @@ inline BackwardPass backward_pass(const Exec& exec, const char* name, const Mixe
 }
 
 // Blocks that take the pass's items, one for each multiprocessor.
-template <class Shared, class Pass>
-void launch_pass(const Exec& exec, const char* name, void (*kernel)(Pass), unsigned threads, const Pass& pass,
-                 const Schedule& schedule) {
+template <class Shape, class Shared, class Pass>
+void launch_pass(const Exec& exec, const char* name, void (*kernel)(Pass), const Pass& pass) {
   constexpr int kBytes = kSharedBytes<Shared>;
   static_assert(kBytes <= 227 * 1024);
   keep_error(exec, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes), name);
-  const auto blocks = std::min<unsigned>(schedule.items, static_cast<unsigned>(multiprocessors(exec)));
-  launch_early(exec, name, kernel, blocks, threads, kBytes, pass);
+  const auto blocks = std::min<unsigned>(pass.schedule.items, static_cast<unsigned>(multiprocessors(exec)));
+  launch_early(exec, name, kernel, blocks, Shape::kThreads, kBytes, pass);
 }
 
 }  // namespace tern::cuda

@@ -44,10 +44,7 @@ __device__ void bring_own(KeyShared<Shape>& shared, const BackwardPass& pass, It
   const CachePolicy policy = items.policy();
   for (Turn<Shape::kOwns> own_turn;; own_turn.advance()) {
     const Item item = items.next();
-    shared.own_empty[own_turn.at].wait(own_turn.parity() ^ 1);
-    shared.items[own_turn.at] = item;
-    shared.known[own_turn.at].arrive();
-    Barrier& own_full = shared.own_full[own_turn.at];
+    Barrier& own_full = announce(shared, own_turn, item);
     if (item.ends()) return own_full.arrive();
     own_full.arrive_expecting(sizeof(shared.own[0]));
     for (int i = 0; i < Shape::kGroups; ++i) {  // beyond the sequence zeros
@@ -136,7 +133,8 @@ __device__ void bring_all(KeyShared<Shape>& shared, const BackwardPass& pass, It
 //   pass_over()                           of each stage that has none,
 //   prepare(tile)                         before the last products of an item are done,
 //   keep(item, tile, values, dk, dv, by)  the sums, and where the own values are, which it may overwrite,
-//   pass_over_item()                      of an item without a tile for the group.
+//   pass_over_item()                      of an item without a tile for the group,
+//   end()                                 before the block ends.
 // kDirect: it has no use for shared memory and few registers.
 template <class Shape, class Results>
 class GroupKeys {
@@ -150,7 +148,7 @@ class GroupKeys {
     while (true) {
       shared_.own_full[own_turn_.at].wait(own_turn_.parity());
       const Item item = shared_.items[own_turn_.at];
-      if (item.ends()) return;
+      if (item.ends()) return results_.end();
       const int first = item.first, steps = pass_.tiles - first - group_;
       tile_ = first + group_;
       if (steps > 0) {
@@ -167,11 +165,9 @@ class GroupKeys {
     }
   }
 
-  __device__ const Results& results() const { return results_; }
-
  private:
   static constexpr int kPanels = Shape::kPanels;
-  static constexpr bool kDeferred = kPanels == 1;
+  static constexpr bool kDeferred = kPanels == 1, kHoldsValues = kDeferred && Results::kDirect;
 
   // Own rows go to registers: shared memory, which products read from at its full rate where both operands are there,
   // is the bound else.
@@ -180,7 +176,7 @@ class GroupKeys {
     clear(value_sums_);
     const auto& own = shared_.own[own_turn_.at][group_];
     load_operands<kPanels>(own.keys, keys_);
-    if constexpr (Results::kDirect) load_operands<kPanels>(own.values, values_);
+    if constexpr (kHoldsValues) load_operands<kPanels>(own.values, values_);
   }
 
   __device__ __forceinline__ static void clear(Sums<kPanels>& sums) {
@@ -244,15 +240,13 @@ class GroupKeys {
     fence_registers();
     if constexpr (kDeferred) {
       multiply<kPanels>(keys_, queries, true, weights);
-      end_batch();
-      if constexpr (Results::kDirect) {
-        multiply<kPanels>(values_, d_outs, true, gradients);
-      } else {
-        multiply<kPanels>(tile_operand(own.values), d_outs, true, gradients);
-      }
     } else {
       multiply<kPanels>(tile_operand(own.keys), queries, true, weights);
-      end_batch();
+    }
+    end_batch();
+    if constexpr (kHoldsValues) {
+      multiply<kPanels>(values_, d_outs, true, gradients);
+    } else {
       multiply<kPanels>(tile_operand(own.values), d_outs, true, gradients);
     }
     end_batch();
@@ -350,7 +344,7 @@ class GroupKeys {
   Turn<Shape::kStages> turn_;
   int tile_ = 0, left_ = 0;             // the own tile; tiles of a head that are left
   int late_ = 0;                        // the stage whose products of weights run late
-  RowOperands<kPanels> keys_, values_;  // where kDeferred
+  RowOperands<kPanels> keys_, values_;  // where kDeferred, kHoldsValues
   Sums<kPanels> key_sums_, value_sums_;
   Weights rounded_weights_ = {}, rounded_gradients_ = {};
 };

@@ -29,16 +29,15 @@ namespace {
 constexpr const char* kName = "mixed_attention_backward";
 
 struct Shape : GradientShape<1, 2, 4, 2> {
+  static constexpr int kThreads = (kGroups + 2) * kGroupThreads;  // one group for queries
   static constexpr bool kTurnsAround = true;
 };
-constexpr int kThreads = (Shape::kGroups + 2) * kGroupThreads;
 
 constexpr int kLaneQuads = kSums / 4;  // of four sums of dq, of a tile
 using TileSums = float4[kLaneQuads][kGroupThreads];
 constexpr int64_t kMostSumsBytes = int64_t{128} << 20;  // of all blocks; more were not tried
 
-struct LinesPass {
-  BackwardPass backward;
+struct LinesPass : BackwardPass {
   CUtensorMap dq, dk, dv, cos, sin;
   TileSums* sums;  // [block][head of a key head][tiles]
 };
@@ -109,8 +108,7 @@ struct Shared {
     for (Barrier& each : gradients.empty) each.init(kGroupWarps);
     turns.full.init(1);
     turns.empty.init((Shape::kGroups + 1) * kGroupWarps);
-    for (Barrier& each : keys.known) each.init(1);
-    init_rings<Shape>(keys, 1 + kWarp, Shape::kGroups + 1, kGroupThreads);
+    init_rings<Shape>(keys, Shape::kGroups + 1, kGroupThreads);
   }
 };
 
@@ -186,7 +184,7 @@ class KeyResults {
  public:
   static constexpr bool kDirect = false;
   __device__ KeyResults(Shared& shared, const LinesPass& pass, int group)
-      : shared_(shared), pass_(pass), results_(shared.turns, pass.backward.args, group), group_(group) {}
+      : shared_(shared), pass_(pass), results_(shared.turns, pass.args, group), group_(group) {}
 
   __device__ __forceinline__ void take(const Weights& gradients) {
     wait();
@@ -221,8 +219,7 @@ class KeyResults {
     if (results_.copies()) wait_for_reads();
   }
 
-  // Before the block ends.
-  __device__ void finish() const {
+  __device__ __forceinline__ void end() {
     if (results_.copies()) wait_for_stores();
   }
 
@@ -249,11 +246,11 @@ class AllQueries {
   __device__ AllQueries(Shared& shared, const LinesPass& pass)
       : shared_(shared),
         pass_(pass),
-        results_(shared.turns, pass.backward.args, Shape::kGroups),
-        all_sums_(pass.sums + int64_t{blockIdx.x} * pass.backward.group * pass.backward.tiles) {}
+        results_(shared.turns, pass.args, Shape::kGroups),
+        all_sums_(pass.sums + int64_t{blockIdx.x} * pass.group * pass.tiles) {}
 
   __device__ void run() {
-    const int tiles = pass_.backward.tiles, heads = pass_.backward.group;
+    const int tiles = pass_.tiles, heads = pass_.group;
     while (true) {
       shared_.keys.own_full[own_turn_.at].wait(own_turn_.parity());
       const Item item = shared_.keys.items[own_turn_.at];
@@ -272,7 +269,7 @@ class AllQueries {
  private:
   __device__ __forceinline__ void meet(const Item& item, int head, int tile) {
     const bool starts = item.first == 0, ends = tile < item.first + Shape::kGroups;
-    TileSums& kept = all_sums_[head * pass_.backward.tiles + tile];
+    TileSums& kept = all_sums_[head * pass_.tiles + tile];
     float(&sums)[kSums] = sums_[0];
     const unsigned lane = threadIdx.x % kGroupThreads;
     if (ends && !starts) {
@@ -297,7 +294,7 @@ class AllQueries {
       sync_groups<1>(1 + Shape::kGroups);  // all have read the gradients, whose place the results take
       const float(&factors)[kTileTokens] = shared_.keys.factors[own_turn_.at][tile - item.first].queries;
       const RowFactors by = {factors[LanePlace::row()], factors[LanePlace::row() + 8]};
-      results_.keep(sums_, by, gradients[0], pass_.dq, item.entry, item.head * pass_.backward.group + head, tile);
+      results_.keep(sums_, by, gradients[0], pass_.dq, item.entry, item.head * pass_.group + head, tile);
       if (results_.copies()) wait_for_reads();
     }
     release(shared_.gradients.empty[turn_.at]);
@@ -340,11 +337,11 @@ class AllQueries {
 class WholeLines {
  public:
   __device__ WholeLines(Shared& shared, const LinesPass& pass)
-      : shared_(shared), pass_(pass), work_(pass.backward.schedule, pass.backward.taken) {}
+      : shared_(shared), pass_(pass), work_(pass.schedule, pass.taken) {}
 
   __device__ Item next() {
     item_.first += Shape::kGroups;
-    if (item_.ends() || item_.first >= pass_.backward.tiles) item_ = work_.next();
+    if (item_.ends() || item_.first >= pass_.tiles) item_ = work_.next();
     return item_;
   }
 
@@ -372,7 +369,7 @@ class WholeLines {
   unsigned parity_ = 0;
 };
 
-__global__ void __launch_bounds__(kThreads, 1) add_gradients(const __grid_constant__ LinesPass pass) {
+__global__ void __launch_bounds__(Shape::kThreads, 1) add_gradients(const __grid_constant__ LinesPass pass) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   auto& shared = shared_of_block<Shared>();
   if (threadIdx.x == 0) shared.init();
@@ -381,16 +378,14 @@ __global__ void __launch_bounds__(kThreads, 1) add_gradients(const __grid_consta
   const unsigned group = group_of_thread();
   if (group == Shape::kGroups + 1) {
     give_registers<24>();
-    bring_all(shared.keys, pass.backward, WholeLines(shared, pass));
+    bring_all(shared.keys, pass, WholeLines(shared, pass));
   } else if (group == Shape::kGroups) {
     give_registers<72>();
     AllQueries(shared, pass).run();
   } else {
     take_registers<208>();
-    GroupKeys<Shape, KeyResults> keys(shared.keys, pass.backward, static_cast<int>(group),
-                                      {shared, pass, static_cast<int>(group)});
-    keys.run();
-    keys.results().finish();
+    const auto tile = static_cast<int>(group);
+    GroupKeys<Shape, KeyResults>(shared.keys, pass, tile, {shared, pass, tile}).run();
   }
 #endif
 }
@@ -422,11 +417,11 @@ bool mixed_attention_backward_by_lines(const Exec& exec, const MixedAttentionBac
                     turns(args.sin),
                     sums.as<TileSums>()};
   launch_early(exec, kName, mark_queries, static_cast<unsigned>(args.batch * args.heads * tiles), kGroupThreads, 0,
-               pass.backward);
+               static_cast<const BackwardPass&>(pass));
   const int64_t line_bytes = 2 * args.tokens * group * args.dim * static_cast<int64_t>(sizeof(bf16));
-  pass.backward.schedule =
+  pass.schedule =
       Schedule(args.batch, args.kv_heads, tiles, static_cast<int>(tiles), false, line_bytes, multiprocessors(exec));
-  launch_pass<Shared>(exec, kName, add_gradients, kThreads, pass, pass.backward.schedule);
+  launch_pass<Shape, Shared>(exec, kName, add_gradients, pass);
   return true;
 }
 

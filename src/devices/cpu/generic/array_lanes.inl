@@ -65,13 +65,13 @@ struct Lanes {
       R::take_numbers(vectors[u + 1], next);
     }
   }
-  // n > 0 elements that fill lanes, by take_one(their place) for as many as lanes there are.
-  template <class In, class TakeOne>
-  [[gnu::always_inline]] static void for_whole(const In* x, int64_t n, bool ahead, const TakeOne& take_one) {
+  // n > 0 elements that fill lanes: act(where they are) for each kCount of them.
+  template <class In, class Act>
+  [[gnu::always_inline]] static void for_whole(const In* x, int64_t n, bool ahead, const Act& act) {
     const In* const end = x + n;
     do {
       if (ahead) read_ahead(x, kCount, kLanesAheadBytes);
-      take_one(x);
+      act(x);
       x += kCount;
     } while (x < end);
   }
