@@ -64,8 +64,8 @@ void finish_leaf(GradState& leaf, Tensor gradient) {
 }
 
 void check_not_released(const GradState& node) {
-  check(node.leaf || node.vjp, "backward", "expected a graph that was not walked before, got the released result of {}",
-        node.op);
+  check(node.leaf || node.vjp || node.adding_vjp, "backward",
+        "expected a graph that was not walked before, got the released result of {}", node.op);
 }
 
 // The nodes below root, each after all its inputs: depth first, inputs in order.
@@ -114,6 +114,13 @@ class Gradients {
     return found == waiting_.end() ? Tensor() : std::move(waiting_.extract(found).mapped());
   }
 
+  // What was added so far, where it can be added to in its memory; undefined otherwise, and then still there.
+  Tensor take_own(const GradState& node) {
+    const auto found = waiting_.find(&node);
+    if (found == waiting_.end() || !GradState::owns_alone(found->second) || !found->second.is_contiguous()) return {};
+    return std::move(waiting_.extract(found).mapped());
+  }
+
   // One use of a leaf has had its turn; after the last one nothing more comes to it.
   void used(GradState& leaf) {
     if (--uses_[&leaf] == 0) finish_leaf(leaf, take(leaf));
@@ -128,7 +135,10 @@ class Gradients {
 void pull_back(GradState& node, Gradients& gradients) {
   const std::vector<Node> inputs = std::exchange(node.inputs, {});
   const GradState::Vjp vjp = std::exchange(node.vjp, nullptr);
-  if (Tensor gradient = gradients.take(node); gradient.defined()) {
+  const GradState::AddingVjp adding_vjp = std::exchange(node.adding_vjp, nullptr);
+  if (Tensor gradient = gradients.take(node); gradient.defined() && adding_vjp) {
+    gradients.add(*inputs[0], adding_vjp(gradient, gradients.take_own(*inputs[0])));
+  } else if (gradient.defined()) {
     std::vector<Tensor> results = vjp(gradient);
     gradient = Tensor();
     for (size_t i = 0; i < inputs.size(); ++i) {
@@ -152,6 +162,16 @@ Tensor seed(const Tensor& output, const Tensor& grad) {
   return grad.detach();
 }
 
+Node make_node(const Tensor& out, const char* op, std::span<const Tensor> inputs) {
+  auto node = std::make_shared<GradState>();
+  node->requires_grad = true;
+  node->leaf = false;
+  node->op = op;
+  for (const Tensor& input : inputs) node->inputs.push_back(input.requires_grad() ? input.grad_state() : nullptr);
+  out.grad_state() = node;
+  return node;
+}
+
 void check_carries(bool carries, const char* op, DType dtype) {
   check_as<WrongType>(carries, op, "expected inputs without a gradient, which a result of dtype {} cannot carry",
                       name_of(dtype));
@@ -173,16 +193,16 @@ void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs
   record(out, op, std::span<const Tensor>(inputs), std::move(vjp));
 }
 
+void record_adding(const Tensor& out, const char* op, const Tensor& input, GradState::AddingVjp vjp) {
+  if (!needs_grad(input)) return;
+  check_carries(has_gradient(out.dtype()), op, out.dtype());
+  make_node(out, op, {&input, 1})->adding_vjp = std::move(vjp);
+}
+
 void record_linear(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp) {
   if (!needs_grad(inputs)) return;
   check_carries(is_float(out.dtype()), op, out.dtype());
-  auto node = std::make_shared<GradState>();
-  node->requires_grad = true;
-  node->leaf = false;
-  node->op = op;
-  for (const Tensor& input : inputs) node->inputs.push_back(input.requires_grad() ? input.grad_state() : nullptr);
-  node->vjp = std::move(vjp);
-  out.grad_state() = std::move(node);
+  make_node(out, op, inputs)->vjp = std::move(vjp);
 }
 
 void record_linear(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp) {

@@ -18,6 +18,9 @@ struct GradState {
   // Gradient of one op's output to gradients of its inputs, in order; an undefined Tensor where an input needs none. It
   // captures detached tensors only. Runs at most once.
   using Vjp = std::function<std::vector<Tensor>(const Tensor& grad)>;
+  // The same of an op of one input, most of whose gradient is 0: adds it to `to`, a contiguous gradient of the input
+  // that nobody else has, and gives that back. Undefined stands for zeros.
+  using AddingVjp = std::function<Tensor(const Tensor& grad, Tensor to)>;
 
   bool requires_grad = false;
   // Not computed by an op; only leaves keep a gradient.
@@ -29,8 +32,9 @@ struct GradState {
   // The op that computed the tensor and its inputs, null where one needs no gradient.
   const char* op = "leaf";
   std::vector<std::shared_ptr<GradState>> inputs;
-  // Empty for a leaf, and after backward().
+  // One of them; empty for a leaf, and after backward().
   Vjp vjp;
+  AddingVjp adding_vjp;
 
   GradState() = default;
   // Releases long chains without deep recursion.

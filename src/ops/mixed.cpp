@@ -126,8 +126,8 @@ Tensor embedding(const Tensor& table, const Tensor& ids) {
         .table = rows.data<float>(),
         .ids = at.data<int64_t>(),
         .y = y.data<bf16>()});
-  record(y, "mixed_embedding", {table}, [at = at.detach(), shape = table.shape()](const Tensor& grad) {
-    const Tensor dy = dense(grad), d = Tensor::zeros(shape, DType::f32, dy.device());
+  record_adding(y, "mixed_embedding", table, [at = at.detach(), shape = table.shape()](const Tensor& grad, Tensor to) {
+    const Tensor dy = dense(grad), d = to.defined() ? std::move(to) : Tensor::zeros(shape, DType::f32, dy.device());
     call(d.device(), &MixedKernels::scatter_add_rows,
          {.count = at.numel(),
           .cols = d.size(1),
@@ -135,7 +135,7 @@ Tensor embedding(const Tensor& table, const Tensor& ids) {
           .x = dy.data<bf16>(),
           .ids = at.data<int64_t>(),
           .y = d.data<float>()});
-    return Gradients{d};
+    return d;
   });
   return y;
 }

@@ -139,16 +139,16 @@ Tensor gather_rows(const Tensor& table, const Tensor& ids) {
 Tensor checked::embedding(const Tensor& table, const Tensor& ids) {
   const Tensor at = dense(ids), y = gather_rows(dense(table), at);
   if (needs_grad(table)) {
-    record(y, "embedding", {table}, [at = saved(at), shape = table.shape()](const Tensor& grad) {
+    record_adding(y, "embedding", table, [at = saved(at), shape = table.shape()](const Tensor& grad, Tensor to) {
       const Tensor dy = dense(grad);
-      const Tensor d_table = Tensor::zeros(shape, DType::f32, dy.device());
+      const Tensor d_table = to.defined() ? std::move(to) : Tensor::zeros(shape, DType::f32, dy.device());
       call(dy.device(), &Kernels::scatter_add_rows,
            {.count = at.numel(),
             .cols = shape[1],
             .x = dy.data<float>(),
             .ids = at.data<int64_t>(),
             .y = d_table.data<float>()});
-      return Gradients{d_table};
+      return d_table;
     });
   }
   return y;

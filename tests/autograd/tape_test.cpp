@@ -42,6 +42,38 @@ TEST(Backward, WeighsByTheGivenGradient) {
   EXPECT_EQ(x.grad().to_vector<float>(), (Floats{4, -60}));
 }
 
+// A look-up adds the rows it met to the gradient of the table's other uses in place: unless that is another's, too.
+TEST(Backward, AddsRowsToTheGradientOfOtherUses) {
+  const auto rows = [](const Tensor& table, std::initializer_list<int64_t> ids, double by) {
+    return sum(mul(embedding(table, Tensor::from<int64_t>(ids, {std::ssize(ids)}, cpu())), by));
+  };
+  const auto table_of = [] { return Tensor::from<float>({1, 2, 3, 4, 5, 6}, {3, 2}, cpu()).set_requires_grad(); };
+  for (const bool first : {false, true}) {
+    SCOPED_TRACE(first ? "looked up first" : "looked up last");
+    const auto both = [first](const Tensor& a, const Tensor& b) { return first ? b + a : a + b; };
+    const Tensor squared = table_of();
+    backward(both(rows(squared, {2, 0, 2}, 10), sum(square(squared))));
+    EXPECT_EQ(squared.grad().to_vector<float>(), (Floats{12, 14, 6, 8, 30, 32}));
+
+    const Tensor shares = table_of(), other = table_of();
+    backward(both(rows(shares, {1}, 10), sum(square(shares + other))));
+    EXPECT_EQ(shares.grad().to_vector<float>(), (Floats{4, 8, 22, 26, 20, 24}));
+    EXPECT_EQ(other.grad().to_vector<float>(), (Floats{4, 8, 12, 16, 20, 24}));
+
+    const Tensor strided = table_of();  // the other use's gradient is a transposed view
+    backward(
+        both(rows(strided, {0}, 10), sum(transpose(strided) * Tensor::from<float>({1, 2, 3, 4, 5, 6}, {2, 3}, cpu()))));
+    EXPECT_EQ(strided.grad().to_vector<float>(), (Floats{11, 14, 2, 5, 3, 6}));
+  }
+  const Tensor twice = table_of();
+  backward(rows(twice, {0, 1}, 2) + rows(twice, {1}, 3));
+  backward(rows(twice, {2}, 1));
+  EXPECT_EQ(twice.grad().to_vector<float>(), (Floats{2, 2, 5, 5, 1, 1}));
+  const Tensor still = table_of(), moves = leaf({1, 1});
+  backward(rows(still.detach(), {0}, 2) + sum(moves));
+  EXPECT_FALSE(still.grad().defined());
+}
+
 TEST(Backward, OfALeafIsTheGradientItself) {
   const Tensor x = leaf({5});
   backward(x);
