@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ternary product of many rows on GPUs of compute capability 9.0. A block's last warp asks for operands, a tile of
 // weights along k at a time: activations as bytes and weights as they are packed go round a ring of stages in shared
-// memory. Two groups of four warps multiply: weights become bytes in their registers, a shift and a mask for each
-// operand register, while the products of those before still run.
+// memory. Two groups of four warps multiply: weights become bytes in their registers, five instructions for four
+// registers of an operand, while the products of those before still run.
 //
 // Many rows: blocks stay, and their groups take their tiles of outputs in turn. One writes what it has while the other
 // multiplies. Results in bf16 leave through shared memory, by the copy engine.
@@ -191,32 +191,41 @@ class GroupSums {
 
   // Adds the products of `count` stages: the one at `turn`, and each `stride` further. Frees them. Calls all_taken()
   // when the last has come. A barrier tells one round from the next only: what was at the same stages before has come
-  // when this is called, or is taken here.
+  // when this is called, or is taken here. Operands of halves of a stage take turns with three sets of registers: while
+  // one is made, the products of two more are under way.
   template <class AllTaken>
   __device__ void add_stages(Shared<Shape>& shared, Turn<Shape> turn, int count, unsigned stride,
                              const AllTaken& all_taken) {
     if (count <= 0) return;
-    Packed packed;
-    Operands first, second;  // of the halves of a stage
-    take(packed, shared, turn);
-    unpack(first, packed, 0);
-    for (int i = 0; i < count; ++i) {
+    Operands sets[3];
+    unsigned last = 0, last_but_one = 0;  // stages whose products may be under way
+    const auto add_stage = [&](Operands& first, Operands& second, int i) {
+      wait_for_products<2>();
+      if (i > 1) release(shared, last_but_one);
+      Packed packed;
+      take(packed, shared, turn);
       if (i + 1 == count) all_taken();
-      const unsigned stage = turn.stage;
-      const uint64_t q = operand_in_shared(shared_address(shared.stages[stage].q));
+      const uint64_t q = operand_in_shared(shared_address(shared.stages[turn.stage].q));
+      unpack(first, packed, 0);
       multiply(first, q);
-      wait_for_products<1>();
-      if (i > 0) release(shared, previous_);
+      wait_for_products<2>();
       unpack(second, packed, 1);
       multiply(second, q + kHalfSteps * kOperandStep);
-      previous_ = stage;
+      last_but_one = last;
+      last = turn.stage;
       turn.advance(stride);
-      if (i + 1 < count) take(packed, shared, turn);
-      wait_for_products<1>();
-      unpack(first, packed, 0);
+    };
+    int i = 0;
+    for (; i + 3 <= count; i += 3) {
+      add_stage(sets[0], sets[1], i);
+      add_stage(sets[2], sets[0], i + 1);
+      add_stage(sets[1], sets[2], i + 2);
     }
+    if (i < count) add_stage(sets[0], sets[1], i);
+    if (i + 1 < count) add_stage(sets[2], sets[0], i + 1);
     wait_for_products<0>();
-    release(shared, previous_);
+    if (count > 1) release(shared, last_but_one);
+    release(shared, last);
   }
 
   // Ends the outputs from first_row and first_column of those in `rows` rows and before column `width`: put_output,
@@ -256,7 +265,9 @@ class GroupSums {
   }
 
   // Of the lane's in column group m, its row 8j + odd and its column 8·upper.
-  __device__ uint32_t sum(int m, int upper, int j, int odd) const { return sums_[m][4 * j + 2 * upper + odd]; }
+  __device__ uint32_t sum(int m, int upper, int j, int odd) const {
+    return sum_of_row_digits(sums_[m][4 * j + 2 * upper + odd], upper > 0);
+  }
 
   __device__ static int lane_row() { return static_cast<int>(lane_of_thread()) % 4 * 2; }
   __device__ static int lane_column() {
@@ -282,7 +293,7 @@ class GroupSums {
 #pragma unroll
     for (int m = 0; m < Shape::kColumnGroups; ++m) {
 #pragma unroll
-      for (int s = 0; s < kHalfSteps; ++s) unpack_digits(packed[m].at[half * kHalfSteps + s], u[m][s]);
+      for (int s = 0; s < kHalfSteps; ++s) unpack_row_digits(packed[m].at[half * kHalfSteps + s], u[m][s]);
     }
   }
 
@@ -313,7 +324,6 @@ class GroupSums {
 
   const Tiles tiles_;
   uint32_t sums_[Shape::kColumnGroups][Shape::kRows / 2] = {};
-  unsigned previous_ = 0;
 };
 
 // Whether the calling thread, whose group this is, multiplies. The first of those that do not is the supplier.
@@ -957,11 +967,20 @@ bool ternary_wgmma_rotates(const MixedRotation& rotation) noexcept {
 // went through shared memory once more to be rotated there, eight columns of both halves to a thread. A pass for keys
 // took 33, and attention 25 more while it rotated queries.
 //
-// Lost, on an H200 in a step of training of 110 M parameters: two groups of 64 columns each to a tile, four to a block
-// (112 registers), 3366 us for all products that are not rotated instead of 3352 to 3382; groups that begin their tile
-// as soon as its stages can be waited for, 3332, but 1450 instead of 1391 with heads. The products read q from shared
-// memory at 64 bytes a cycle where they run at their full rate, and copies, weights and results make it 133 of the 128
-// there are: that is what bounds them for a short k.
+// A group's warps are what is short of time: their instructions for a stage take longer than its products (by Nsight
+// Compute the tensor cores are 54 to 70 % busy, shared memory's pipes less than half, a scheduler in 4 of 10 cycles).
+// On an H200, for 4096 x 768 and 768 x 2048: 160 and 80 us; 154 and 78 with three sets of operands instead of two, so
+// that a warp makes one while the products of two are under way; 148 and 75.5 with the digits of lower rows where they
+// stand. 768 x 768 and rotated heads take as long as before. A step of training of 110 M parameters is 0.4 % shorter,
+// prefill of bitnet-b1.58-2B-4T 2.3 %.
+//
+// Lost, on an H200 in a step of training of 110 M parameters: a ring of three stages for each group, whose tiles then
+// overlap by half (174 us for 4096 x 768, 129 instead of 114 with heads, and no more prefill from rings of four);
+// digits at the upper end of their bytes, or codes as -64, 0 and 64, which toggle fewer bits on their way (cuBLAS'
+// products of bytes are 6 % faster with weights of 64 than of 1 where power holds the GPU back, these are not); two
+// groups of 64 columns each to a tile, four to a block (112 registers), 3366 us for all products that are not rotated
+// instead of 3352 to 3382; groups that begin their tile as soon as its stages can be waited for, 3332, but 1450 instead
+// of 1391 with heads.
 bool ternary_wgmma_to_bf16(const Exec& exec, const TernaryMatmulArgs& product,
                            const MixedTernaryArgs& results) noexcept {
   using Wide = WgmmaShape<2, 128, 7>;
