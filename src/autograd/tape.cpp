@@ -30,9 +30,12 @@ Tensor contiguous_copy(const Tensor& x) {
   return y;
 }
 
-// a + b, in the memory of a when nobody else reads it.
+// Whether x can be added to in its memory: nobody else reads it.
+bool is_own(const Tensor& x) { return GradState::owns_alone(x) && x.is_contiguous(); }
+
+// a + b, in the memory of a where that is its own.
 Tensor sum(Tensor a, const Tensor& b) {
-  const bool in_place = GradState::owns_alone(a) && a.is_contiguous();
+  const bool in_place = is_own(a);
   const Tensor y = in_place ? std::move(a) : Tensor::empty(b.shape(), DType::f32, b.device());
   const Tensor& left = in_place ? y : a;
   BinaryArgs args;
@@ -57,8 +60,7 @@ void finish_leaf(GradState& leaf, Tensor gradient) {
   if (leaf.grad.defined()) {
     leaf.grad = sum(std::move(leaf.grad), gradient);
   } else {
-    const bool own = GradState::owns_alone(gradient) && gradient.is_contiguous();
-    leaf.grad = own ? std::move(gradient) : contiguous_copy(gradient);
+    leaf.grad = is_own(gradient) ? std::move(gradient) : contiguous_copy(gradient);
   }
   if (leaf.on_grad) leaf.on_grad();
 }
@@ -114,11 +116,10 @@ class Gradients {
     return found == waiting_.end() ? Tensor() : std::move(waiting_.extract(found).mapped());
   }
 
-  // What was added so far, where it can be added to in its memory; undefined otherwise, and then still there.
+  // The same of what can be added to in its memory; anything else stays.
   Tensor take_own(const GradState& node) {
     const auto found = waiting_.find(&node);
-    if (found == waiting_.end() || !GradState::owns_alone(found->second) || !found->second.is_contiguous()) return {};
-    return std::move(waiting_.extract(found).mapped());
+    return found != waiting_.end() && is_own(found->second) ? take(node) : Tensor();
   }
 
   // One use of a leaf has had its turn; after the last one nothing more comes to it.
@@ -193,10 +194,16 @@ void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs
   record(out, op, std::span<const Tensor>(inputs), std::move(vjp));
 }
 
-void record_adding(const Tensor& out, const char* op, const Tensor& input, GradState::AddingVjp vjp) {
+void record_adding(const Tensor& out, const char* op, const Tensor& input,
+                   std::function<void(const Tensor& grad, const Tensor& to)> add) {
   if (!needs_grad(input)) return;
   check_carries(has_gradient(out.dtype()), op, out.dtype());
-  make_node(out, op, {&input, 1})->adding_vjp = std::move(vjp);
+  make_node(out, op, {&input, 1})->adding_vjp = [add = std::move(add), shape = input.shape()](const Tensor& grad,
+                                                                                              Tensor to) {
+    if (!to.defined()) to = Tensor::zeros(shape, DType::f32, grad.device());
+    add(grad, to);
+    return to;
+  };
 }
 
 void record_linear(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp) {

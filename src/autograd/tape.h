@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -26,9 +27,10 @@ bool needs_grad(std::span<const Tensor> tensors);
 void record(const Tensor& out, const char* op, std::span<const Tensor> inputs, GradState::Vjp vjp);
 void record(const Tensor& out, const char* op, const std::vector<Tensor>& inputs, GradState::Vjp vjp);
 
-// The same for an op of one input, most of whose gradient is 0: it is added to the gradients of the input's other uses
-// in their memory, as the rows of a table that a look-up met are to those of the head that is the same table.
-void record_adding(const Tensor& out, const char* op, const Tensor& input, GradState::AddingVjp vjp);
+// The same for an op of one input, most of whose gradient is 0: `add` adds it to a contiguous f32 tensor of the input's
+// shape, which is what the input's other uses gave, as a look-up's rows go to a head that is the same table, or zeros.
+void record_adding(const Tensor& out, const char* op, const Tensor& input,
+                   std::function<void(const Tensor& grad, const Tensor& to)> add);
 
 // The same for an op that is linear and whose vjp reads nothing but the gradient: so out may be f64, too, between a
 // cast from f32 and one back, and its gradient is f32 as all are.

@@ -19,7 +19,7 @@ struct GradState {
   // captures detached tensors only. Runs at most once.
   using Vjp = std::function<std::vector<Tensor>(const Tensor& grad)>;
   // The same of an op of one input, most of whose gradient is 0: adds it to `to`, a contiguous gradient of the input
-  // that nobody else has, and gives that back. Undefined stands for zeros.
+  // that nobody else has and that it gives back. Undefined stands for zeros.
   using AddingVjp = std::function<Tensor(const Tensor& grad, Tensor to)>;
 
   bool requires_grad = false;

@@ -126,16 +126,15 @@ Tensor embedding(const Tensor& table, const Tensor& ids) {
         .table = rows.data<float>(),
         .ids = at.data<int64_t>(),
         .y = y.data<bf16>()});
-  record_adding(y, "mixed_embedding", table, [at = at.detach(), shape = table.shape()](const Tensor& grad, Tensor to) {
-    const Tensor dy = dense(grad), d = to.defined() ? std::move(to) : Tensor::zeros(shape, DType::f32, dy.device());
-    call(d.device(), &MixedKernels::scatter_add_rows,
+  record_adding(y, "mixed_embedding", table, [at = at.detach()](const Tensor& grad, const Tensor& to) {
+    const Tensor dy = dense(grad);
+    call(to.device(), &MixedKernels::scatter_add_rows,
          {.count = at.numel(),
-          .cols = d.size(1),
-          .table_rows = d.size(0),
+          .cols = to.size(1),
+          .table_rows = to.size(0),
           .x = dy.data<bf16>(),
           .ids = at.data<int64_t>(),
-          .y = d.data<float>()});
-    return d;
+          .y = to.data<float>()});
   });
   return y;
 }

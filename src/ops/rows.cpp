@@ -139,16 +139,14 @@ Tensor gather_rows(const Tensor& table, const Tensor& ids) {
 Tensor checked::embedding(const Tensor& table, const Tensor& ids) {
   const Tensor at = dense(ids), y = gather_rows(dense(table), at);
   if (needs_grad(table)) {
-    record_adding(y, "embedding", table, [at = saved(at), shape = table.shape()](const Tensor& grad, Tensor to) {
+    record_adding(y, "embedding", table, [at = saved(at)](const Tensor& grad, const Tensor& to) {
       const Tensor dy = dense(grad);
-      const Tensor d_table = to.defined() ? std::move(to) : Tensor::zeros(shape, DType::f32, dy.device());
       call(dy.device(), &Kernels::scatter_add_rows,
            {.count = at.numel(),
-            .cols = shape[1],
+            .cols = to.size(1),
             .x = dy.data<float>(),
             .ids = at.data<int64_t>(),
-            .y = d_table.data<float>()});
-      return d_table;
+            .y = to.data<float>()});
     });
   }
   return y;

@@ -15,7 +15,7 @@ namespace {
 // those of few rows are thinner and their warps share the columns.
 void multiply(const Exec& exec, const TernaryMatmulArgs& args) {
   if (args.rows <= kMostGemvRows) return ternary_gemv(exec, args);
-  if (is_hopper(exec) && args.k > 0 && args.k <= kMostRowDigits) return ternary_wgmma(exec, args);
+  if (is_hopper(exec) && args.k > 0 && args.k <= kMostRowDigitColumns) return ternary_wgmma(exec, args);
   ternary_gemm_blocks(args) < multiprocessors(exec) ? ternary_gemv(exec, args) : ternary_gemm(exec, args);
 }
 

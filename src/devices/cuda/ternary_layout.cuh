@@ -62,7 +62,7 @@ __device__ __forceinline__ void unpack_row_digits(uint32_t word, uint32_t (&u)[4
 
 // A sum of products of such digits from what it is modulo 2^32. |4·sum| <= 4·2·128·columns is at most 2^31 with up to
 // so many columns (2^31 itself only as -2^31), so that the division is exact.
-constexpr int64_t kMostRowDigits = int64_t{1} << 21;
+constexpr int64_t kMostRowDigitColumns = int64_t{1} << 21;
 __device__ __forceinline__ uint32_t sum_of_row_digits(uint32_t sum, bool lower) {
   return lower ? static_cast<uint32_t>(static_cast<int>(sum) >> 2) : sum;
 }

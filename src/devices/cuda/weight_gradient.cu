@@ -404,6 +404,8 @@ Maps maps_of(const Exec& exec, const MixedGradientArgs& args) {
 
 template <class Shape>
 void launch(const Exec& exec, MixedGradientArgs args) {
+  // The largest input last: of a layer what is shared out is then of it alone, 0.84 GB instead of 0.92 by a count of
+  // what pairs read at the same time.
   std::sort(args.input, args.input + args.inputs, [](const MixedGradientInput& a, const MixedGradientInput& b) {
     return rows_of(a) * a.cols < rows_of(b) * b.cols;
   });
