@@ -34,12 +34,6 @@ constexpr int kAtOnce = 2;     // panels that a block goes through together
 constexpr int kHeldEach = 4;   // panels of each block of a cluster that are merged at once
 constexpr int kMostShift = 3;  // clusters have at most 2^this blocks
 
-// Computed before what follows, which it does not depend on.
-template <class T>
-__device__ __forceinline__ void have_ready(T*& pointer) {
-  asm volatile("" : "+l"(pointer));
-}
-
 constexpr int kDecodeWarps = 8, kDecodeThreads = kDecodeWarps * kWarp;
 
 // What a launch has in common.

@@ -24,6 +24,15 @@ __device__ __forceinline__ void wait_for_inputs() {
 #endif
 }
 
+// Computed before what follows, which it does not depend on: before a wait, instead of where it is used. Not for
+// pointers to shared memory, which the compiler then no longer knows to be such.
+template <class T>
+__device__ __forceinline__ void have_ready(T*& pointer) {
+  asm volatile("" : "+l"(pointer));
+}
+__device__ __forceinline__ void have_ready(int& number) { asm volatile("" : "+r"(number)); }
+__device__ __forceinline__ void have_ready(float& number) { asm volatile("" : "+f"(number)); }
+
 // Blocks of the next kernel may start once all blocks of this one have called this or ended, as room allows: early, so
 // that its start costs no time, but not so early that it takes the room of blocks of this one that have not started.
 __device__ __forceinline__ void let_next_start() {

@@ -44,6 +44,7 @@ __global__ void __launch_bounds__(kGroupBlock, kNormBlocks<kHeld>)
   if constexpr (kGated) matrices[1] = {args.gate, args.cols};
   RowReader<kThreads, kHeld, kMatrices> reader(matrices, args.rows, octets, stages, shared + Weights::kPlaces);
   const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
+  const InverseRms inverse_rms(args.cols, args.eps);
   __syncthreads();
 
   for (int64_t row = group.first_row(); group.is_left(row, args.rows); row += group.step()) {
@@ -59,7 +60,7 @@ __global__ void __launch_bounds__(kGroupBlock, kNormBlocks<kHeld>)
       kept[i] = read(i, at);
       squares = add_products(squares, kept[i], kept[i]);
     });
-    const float inv = inverse_rms(group.sum(sum_of(squares)), args.cols, args.eps);
+    const float inv = inverse_rms(group.sum(sum_of(squares)));
     const auto normalized = [&](const Octet& h, int at) {
       return map_pack<kOctet>([inv](float v, float w) { return v * inv * w; }, h, weights.octet(at));
     };
@@ -121,6 +122,7 @@ __global__ void __launch_bounds__(kGroupBlock, 2) normalize(const __grid_constan
   const RowMatrix matrices[] = {{args.x, args.cols}};
   RowReader<kThreads, kHeld, 1> reader(matrices, args.rows, octets, stages, shared + Weights::kPlaces);
   const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
+  const InverseRms inverse_rms(args.cols, args.eps);
   __syncthreads();
 
   for (int64_t row = group.first_row(); group.is_left(row, args.rows); row += group.step()) {
@@ -130,7 +132,7 @@ __global__ void __launch_bounds__(kGroupBlock, 2) normalize(const __grid_constan
       const Octet x = reader.octet(0, i, at);
       squares = add_products(squares, x, x);
     });
-    const float inv = inverse_rms(group.sum(sum_of(squares)), args.cols, args.eps);
+    const float inv = inverse_rms(group.sum(sum_of(squares)));
     if (row >= args.rows) continue;
     for_octets<kHeld>(group, octets, [&](int i, int at) {
       if (at >= octets) return;

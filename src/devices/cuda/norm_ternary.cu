@@ -3,11 +3,14 @@
 // time from the last input to the first output: every block makes the codes of the rows for itself, and its weights are
 // there before. The quads of a row that a warp's threads have, as row_sums.cuh shares them, are the columns of the
 // tiles that the warp multiplies: codes do not leave the warp.
+#include <type_traits>
+
 #include "devices/cuda/row_quantize.cuh"
 #include "devices/cuda/rows.h"
 #include "devices/cuda/tables.h"
 #include "devices/cuda/ternary.h"
 #include "devices/cuda/ternary_copied.cuh"
+#include "devices/cuda/ternary_one_row.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -39,32 +42,60 @@ __device__ __forceinline__ float4 written_quad(const float* from) {
   return __ldcg(reinterpret_cast<const float4*>(from));
 }
 
-// The warps that normalize and multiply.
-template <int kHeld, Second kSecond>
-__device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args, const CopyPlan& plan,
+// The warps that normalize and multiply. What does not depend on the inputs is at hand when they come: after that
+// instructions wait for each other most of the time.
+template <int kHeld, Second kSecond, bool kOne>
+__device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args, const CopyPlan& plan, int rows,
                                                     const CopiedMemory& memory, int tiles, NarrowReducer& reduce) {
   const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
   const NormQuantizeArgs& norm = args.norm;
   const RowWalk walk{norm.cols, static_cast<unsigned>(plan.warps) * kWarp};
+  const HeldWalk held{norm.cols};
+  const InverseRms inverse_rms(norm.cols, norm.eps);
   float4 gain[kHeld] = {};
-  for_held_quads<kHeld>(walk, [&](int i, int64_t at) { gain[i] = *reinterpret_cast<const float4*>(norm.weight + at); });
-  const float *x = norm.x, *other = second_of<kSecond>(norm);
+  const float *x[kHeld], *other[kHeld];
+  for_held_quads<kHeld>(walk, [&](int i, int64_t at) {
+    gain[i] = *reinterpret_cast<const float4*>(norm.weight + at);
+    x[i] = norm.x + at;
+    other[i] = second_of<kSecond>(norm) + at;
+    have_ready(x[i]);
+    if constexpr (kSecond != Second::none) have_ready(other[i]);
+  });
   uint8_t* to_codes = memory.codes + lane * 4;
-  for (int row = 0; row < plan.rows; ++row) {
+  const uint8_t* const operands = operands_of(plan, rows, memory.codes);
+  // Of columns beyond the last, codes are 0.
+  int weights[kHeld];
 #pragma unroll
-    for (int i = 0; i < kHeld; ++i) {  // what lies beyond the row
-      *reinterpret_cast<uint32_t*>(to_codes + row * plan.code_pitch() + i * kTileColumns) = 0;
-    }
+  for (int c = 0; c < kHeld; ++c) {
+    const int column = warp + (warp + c * plan.warps < plan.tile_columns ? c * plan.warps : 0);
+    weights[c] = column * kTileBytes + lane * 16;
+    have_ready(weights[c]);
   }
-  int code_sum = 0;  // of the row lane % 4, of the warp's columns
+  const OutputSums sums(plan, rows, memory.sums);
+  int row_bytes = plan.row_bytes();
+  have_ready(row_bytes);
+  constexpr int kAtOnce = 2;  // rows of tiles
+  uint4 tile[kAtOnce][kHeld];
+  const auto load_tiles = [&](int first) {
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      const int from = min(first + i, tiles - 1) * row_bytes;
+#pragma unroll
+      for (int c = 0; c < kHeld; ++c)
+        tile[i][c] = *reinterpret_cast<const uint4*>(memory.weights + (weights[c] + from));
+    }
+  };
+  int code_sums[kProductRows] = {};  // of each row, of the thread
+  uint32_t quads[kHeld] = {};        // codes of the last row, of the thread
 
   wait_for_inputs();
 #pragma unroll 1
-  for (int row = 0; row < plan.rows; ++row, x += norm.cols, other += norm.cols, to_codes += plan.code_pitch()) {
+  for (int row = 0; row < rows; ++row, to_codes += plan.code_pitch()) {
     float4 h[kHeld] = {}, second[kHeld] = {};
-    for_held_quads<kHeld>(walk, [&](int i, int64_t at) {
-      h[i] = written_quad(x + at);
-      if constexpr (kSecond != Second::none) second[i] = written_quad(other + at);
+    for_held_quads<kHeld>(walk, [&](int i, int64_t) {
+      h[i] = written_quad(x[i]);
+      if constexpr (kSecond != Second::none) second[i] = written_quad(other[i]);
+      x[i] += norm.cols, other[i] += norm.cols;
     });
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) h[i] = combined<kSecond>(h[i], second[i]);
@@ -75,82 +106,88 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
       }
     }
     const auto value = [&](int i, int64_t) { return h[i]; };
-    const float inverse = row_inverse_rms<kHeld>(walk, value, norm.eps, reduce);
+    const float inverse = row_inverse_rms<kHeld>(held, value, inverse_rms, reduce);
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) h[i] = normalized(h[i], inverse, gain[i]);
-    uint8_t* to = to_codes;
-    const RowCodes of_row = quantize_row<kHeld>(walk, value, reduce, [&](int64_t, uint32_t word) {
-      *reinterpret_cast<uint32_t*>(to) = word;
-      to += kTileColumns;
-    });
-    const int sum = __reduce_add_sync(kAllLanes, of_row.sum);
-    if (lane % kProductRows == row) code_sum = sum;
+    const RowGreatest greatest = row_greatest<kHeld>(held, value, reduce);
+    if constexpr (kOne) load_tiles(0);  // the porter has seen them
+    const RowCodes of_row =
+        row_codes<kHeld>(held, value, greatest, [&](int i, int64_t, uint32_t codes) { quads[i] = codes; });
+#pragma unroll
+    for (int r = 0; r < kProductRows; ++r) {
+      if (r == row) code_sums[r] = of_row.sum;
+    }
+    if constexpr (!kOne) {
+#pragma unroll
+      for (int i = 0; i < kHeld; ++i) *reinterpret_cast<uint32_t*>(to_codes + i * kTileColumns) = quads[i];
+    }
   }
-  __syncwarp();
 
-  TileCodes codes[kHeld];
-  const uint8_t* const operands = operands_of(plan, memory.codes);
+  std::conditional_t<kOne, RowCodesOfTile, TileCodes> codes[kHeld];
+  if constexpr (!kOne) __syncwarp();
 #pragma unroll
-  for (int c = 0; c < kHeld; ++c) load_operands(codes[c], operands + c * kTileColumns);
-  const uint8_t* const weights = memory.weights + warp * kTileBytes + lane * 16;
-  // Of columns beyond the last, codes are 0.
-  int at[kHeld];
-#pragma unroll
-  for (int c = 0; c < kHeld; ++c) at[c] = warp + c * plan.warps < plan.tile_columns ? c * plan.warps * kTileBytes : 0;
-  int4* const sums = memory.sums + warp * plan.entries() + lane / 4 * plan.rows + lane % 4;
-  constexpr int kAtOnce = 2;  // rows of tiles
+  for (int c = 0; c < kHeld; ++c) {
+    if constexpr (kOne) {
+      codes[c] = row_codes_of_tile(quads[c]);
+    } else {
+      load_operands(codes[c], operands + c * kTileColumns);
+    }
+  }
 #pragma unroll 1
   for (int r = 0; r < tiles; r += kAtOnce) {
-    DigitSums of[kAtOnce] = {};
+    if (!kOne || r > 0) load_tiles(r);
+    std::conditional_t<kOne, RowDigitSums, DigitSums> of[kAtOnce] = {};
 #pragma unroll
     for (int c = 0; c < kHeld; ++c) {
 #pragma unroll
-      for (int i = 0; i < kAtOnce; ++i) {
-        add_tile(of[i], *reinterpret_cast<const uint4*>(weights + min(r + i, tiles - 1) * plan.row_bytes() + at[c]),
-                 codes[c]);
-      }
+      for (int i = 0; i < kAtOnce; ++i) add_tile(of[i], tile[i][c], codes[c]);
+    }
+    // Again for each r: while the products go on it costs nothing, but before them the time of a reduction.
+    int code_sum = 0;  // of the row lane % kProductRows, of the warp's columns
+#pragma unroll
+    for (int row = 0; row < kProductRows; ++row) {
+      if (row >= rows) break;
+      const int sum = __reduce_add_sync(kAllLanes, code_sums[row]);
+      if (lane % kProductRows == row) code_sum = sum;
     }
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      int4 entry = entry_of(of[i]);
-      entry.x -= code_sum, entry.z -= 4 * code_sum;
-      if (r + i < tiles && lane % 4 < plan.rows) sums[(r + i) * kHalfTileRows * plan.rows] = entry;
+      const int2 outputs = outputs_of(of[i]);
+      if (r + i < tiles) sums.put(r + i, {outputs.x - code_sum, outputs.y - code_sum});
     }
   }
 }
 
-// Factors of an entry's outputs, of the second matrix where there is one, and what is added to them.
-struct EntryEnd {
-  float factor, up_factor;
-  float2 residual;
+// Factors of an output, and of the second matrix's where there is one, and what is added to it.
+struct OutputEnd {
+  float factor, up_factor, residual;
 };
 
+constexpr int kMostWarps = NarrowReducer::kWarps;
+
+// sums: the output's own, and `ups` ints further those of the second matrix.
 template <bool kGated>
-__device__ __forceinline__ void end_entry(const CopyPlan& plan, const CopiedMemory& memory, int up_sums, bool adds,
-                                          const Entry& entry, const EntryEnd& end) {
-  const EntrySums sums(plan, memory.sums + entry.sums), ups(plan, memory.sums + entry.sums + (kGated ? up_sums : 0));
-  entry.for_outputs(sums, [&](int64_t at, uint32_t sum, bool second) {
-    const float value = static_cast<float>(static_cast<int32_t>(sum)) * end.factor;
-    if constexpr (kGated) {
-      const float gate = relu(value);
-      entry.y[at] =
-          gate * gate * (static_cast<float>(static_cast<int32_t>(second ? ups.second : ups.first)) * end.up_factor);
-    } else if (adds) {
-      entry.y[at] = (second ? end.residual.y : end.residual.x) + value;
-    } else {
-      if (entry.acc) entry.acc[at] = static_cast<int32_t>(sum);
-      if (entry.y) entry.y[at] = value;
-    }
-  });
+__device__ __forceinline__ void end_output(const int* sums, int ups, bool adds, const Output& output,
+                                           const OutputEnd& end) {
+  const auto sum = [&](int at) { return static_cast<int32_t>(sum_of_warps<kMostWarps>(sums + at)); };
+  const int32_t acc = sum(0);
+  float value = static_cast<float>(acc) * end.factor;
+  if constexpr (kGated) {
+    const float gate = relu(value);
+    value = gate * gate * (static_cast<float>(sum(ups)) * end.up_factor);
+  } else if (adds) {
+    value = end.residual + value;
+  }
+  if (output.y) *output.y = value;
+  if (!kGated && output.acc) *output.acc = acc;
 }
 
-__device__ __forceinline__ float2 residual_of(const Entry& entry, const float* residual) {
-  if (!residual) return {};
-  return {entry.has_first ? __ldcg(residual + entry.at) : 0.0f,
-          entry.has_second ? __ldcg(residual + entry.at + kHalfTileRows) : 0.0f};
+__device__ __forceinline__ float residual_of(const Output& output, const float* residual) {
+  return residual && output.exists ? __ldcg(residual + output.at) : 0.0f;
 }
 
-template <int kHeld, Second kSecond, bool kGated>
+// kOne: of one row.
+template <int kHeld, Second kSecond, bool kGated, bool kOne>
 __global__ void __maxnreg__(registers(kHeld))
     normalize_multiply(const __grid_constant__ NormTernaryArgs args, const __grid_constant__ CopyPlan plan) {
   extern __shared__ uint4 shared[];
@@ -163,39 +200,43 @@ __global__ void __maxnreg__(registers(kHeld))
     return pass_time(kHold);
   }
   const TernaryMatmulArgs& product = args.product;
+  const int rows = kOne ? 1 : plan.rows;
   const CopiedPlace place(plan);
   const CopiedMemory memory(plan, shared);
   const CopiedWeights weights(plan, place, memory.weights, arrived, kMostBlockTiles);
-  const int up_sums = entries_of(plan, place);
+  const int outputs = outputs_of(plan, place), ups = outputs * plan.sum_slots;
   const float* const residual = args.residual;
   NarrowReducer reduce(slots, plan.warps);
   if (!is_porter(plan)) {
-    multiply_normalized<kHeld, kSecond>(args, plan, memory, weights.tile_rows(), reduce);
+    multiply_normalized<kHeld, kSecond, kOne>(args, plan, rows, memory, weights.tile_rows(), reduce);
     __syncthreads();
   } else {
     const int lane = static_cast<int>(threadIdx.x % kWarp);
     weights.begin(product);
-    const Entry own(product, plan, place, lane);
+    clear_sums<kMostWarps>(plan, memory.sums, (kGated ? 2 : 1) * outputs);
+    Output own(product, plan, place, lane);
+    int sums = own.number * plan.sum_slots;
+    have_ready(sums);
+    have_ready(own.y);
     const float up_scale = product.part[kGated].weight_scale;
-    weights.more(product);
     __syncwarp();
     wait_for_inputs();
-    EntryEnd end = {0.0f, 0.0f, residual_of(own, residual)};
-    for (int row = 0; row < plan.rows; ++row) {
+    OutputEnd end = {0.0f, 0.0f, residual_of(own, residual)};
+    for (int row = 0; row < rows; ++row) {
       reduce.watch_sum();
       for (int r = 0; r < (row == 0 ? weights.tile_rows() : 0); ++r) weights.wait(r);
-      const float scale = code_scale(__uint_as_float(reduce.watch_max()));
+      const float scale = code_scale(greatest_of_row([&](auto) { return reduce.watch_max(); }).magnitude);
       if (lane == 0) scales[row] = scale;
       if (row == own.row) end.factor = own.weight_scale / scale, end.up_factor = up_scale / scale;
     }
     __syncthreads();
-    end_entry<kGated>(plan, memory, up_sums, residual, own, end);
+    end_output<kGated>(memory.sums + sums, ups, residual, own, end);
   }
-  for_more_entries(product, plan, place, [&](const Entry& entry) {
-    const float scale = scales[entry.row];
-    end_entry<kGated>(
-        plan, memory, up_sums, residual, entry,
-        {entry.weight_scale / scale, product.part[kGated].weight_scale / scale, residual_of(entry, residual)});
+  for_more_outputs(product, plan, place, [&](const Output& output) {
+    const float scale = scales[output.row];
+    end_output<kGated>(
+        memory.sums + output.number * plan.sum_slots, ups, residual, output,
+        {output.weight_scale / scale, product.part[kGated].weight_scale / scale, residual_of(output, residual)});
   });
 }
 
@@ -222,7 +263,7 @@ CopyPlan plan_of(const Exec& exec, const NormTernaryArgs& args, int matrices) {
   const int64_t row_bytes = matrices * column_tiles(args.product.k) * kTileBytes;
   int64_t each = ceil_div(tiles, device);
   if (held < kMostHeld && each * row_bytes > kMostBytes) each = ceil_div(tiles, 2 * device);
-  return copy_plan(args.product, ceil_div(tiles, each), few_rows_memory(exec) / 2, matrices, warps, held);
+  return copy_plan(args.product, ceil_div(tiles, each), few_rows_memory(exec) / 2, matrices, warps, kMostWarps, held);
 }
 
 // False where it is not for these kernels: then nothing was done.
@@ -236,9 +277,10 @@ bool launch(const Exec& exec, const NormTernaryArgs& args) {
   with_held_quads(args.norm.cols, [&](auto held) {
     with_second(args.norm, [&](auto second) {
       if constexpr (held() > 0 && held() <= kMostHeld && !(kGated && second() == Second::gate)) {
-        launch_copied(exec, kGated ? "norm_gated_ternary_matmul" : "norm_ternary_matmul",
-                      normalize_multiply<held(), second(), kGated>, args, plan, least_bytes,
-                      std::max(plan.blocks.divisor(), least_blocks));
+        const auto kernel = plan.rows == 1 ? normalize_multiply<held(), second(), kGated, true>
+                                           : normalize_multiply<held(), second(), kGated, false>;
+        launch_copied(exec, kGated ? "norm_gated_ternary_matmul" : "norm_ternary_matmul", kernel, args, plan,
+                      least_bytes, std::max(plan.blocks.divisor(), least_blocks));
       }
     });
   });

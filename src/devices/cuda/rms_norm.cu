@@ -12,6 +12,7 @@ __global__ void __launch_bounds__(kMostRowThreads) normalize(const __grid_consta
   BlockReducer reduce(memory);
   const int64_t cols = args.cols;
   const Row<const float> weight(args.weight, cols);
+  const InverseRms inverse_rms(cols, args.eps);
   wait_for_inputs();
   for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
     const Row<const float> x(args.x + row * cols, cols);
@@ -21,7 +22,7 @@ __global__ void __launch_bounds__(kMostRowThreads) normalize(const __grid_consta
       const float4 v = x.quad(at);
       squares = add_products(squares, v, v);
     });
-    const float inv = inverse_rms(reduce.sum(sum_of(squares)), cols, args.eps);
+    const float inv = inverse_rms(reduce.sum(sum_of(squares)));
     if (args.inv_rms && threadIdx.x == 0) args.inv_rms[row] = inv;
     for_quads(cols, [&](int64_t at) { y.put(at, normalized(x.quad(at), inv, weight.quad(at))); });
   }

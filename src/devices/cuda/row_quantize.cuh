@@ -35,14 +35,14 @@ __device__ float4 combined(const float4& x, const float4& second) {
       x, second);
 }
 
-template <int kHeld, class Value, class Reducer>
-__device__ float row_inverse_rms(const RowWalk& row, const Value& value, float eps, Reducer& reduce) {
+template <int kHeld, class Walk, class Value, class Reducer>
+__device__ float row_inverse_rms(const Walk& row, const Value& value, const InverseRms& inverse_rms, Reducer& reduce) {
   float4 squares = {};
   for_held_quads<kHeld>(row, [&](int i, int64_t at) {
     const float4 v = value(i, at);
     squares = add_products(squares, v, v);
   });
-  return inverse_rms(reduce.sum(sum_of(squares)), row.cols, eps);
+  return inverse_rms(reduce.sum(sum_of(squares)));
 }
 
 __device__ inline uint32_t pack_low_bytes(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
@@ -66,29 +66,62 @@ __device__ inline uint32_t pack_codes(const float4& x) {
 }
 
 // Of a row with this greatest magnitude.
-__device__ inline float code_scale(float greatest) { return 1.0f / fmaxf(greatest, 1e-5f) * 127.0f; }
+__device__ inline float code_scale(float greatest) { return reciprocal(fmaxf(greatest, 1e-5f)) * 127.0f; }
+
+// Magnitudes as bits are ordered as the numbers are, and NaNs are beyond all.
+constexpr uint32_t kInfinityBits = 0x7f800000u;
+
+struct RowGreatest {
+  float magnitude;  // NaNs are passed over
+  bool finite;      // as is all of the row
+};
+
+// of_row(with_nans) gives the bits of the greatest magnitude, with NaNs or but for them. A row is gone through again
+// only where it has some, which is rare.
+template <class OfRow>
+__device__ __forceinline__ RowGreatest greatest_of_row(const OfRow& of_row) {
+  uint32_t bits = of_row(std::true_type());
+  const bool finite = bits < kInfinityBits;
+  if (bits > kInfinityBits) bits = of_row(std::false_type());
+  return {__uint_as_float(bits), finite};
+}
 
 struct RowCodes {
   float scale;
   int sum;  // of the thread's
 };
 
-// Calls put(at, codes) for the thread's quads.
-template <int kHeld, class Value, class Reducer, class Put>
-__device__ RowCodes quantize_row(const RowWalk& row, const Value& value, Reducer& reduce, const Put& put) {
-  // NaNs are passed over; magnitudes as bits are ordered as the numbers are.
-  float greatest = 0.0f;
-  for_held_quads<kHeld>(row, [&](int i, int64_t at) {
-    const float4 v = value(i, at);
-    greatest = fmaxf(fmaxf(fmaxf(greatest, fabsf(v.x)), fmaxf(fabsf(v.y), fabsf(v.z))), fabsf(v.w));
+template <int kHeld, class Walk, class Value, class Reducer>
+__device__ __forceinline__ RowGreatest row_greatest(const Walk& row, const Value& value, Reducer& reduce) {
+  return greatest_of_row([&](auto with_nans) {
+    const auto greater = [&](float a, float b) { return with_nans() ? greatest_or_nan(a, b) : fmaxf(a, fabsf(b)); };
+    float of_thread = 0.0f;
+    for_held_quads<kHeld>(row, [&](int i, int64_t at) {
+      const float4 v = value(i, at);
+      const float of_quad = greater(greater(fabsf(v.x), v.y), greater(fabsf(v.z), v.w));
+      of_thread = greater(of_thread, of_quad);
+    });
+    return reduce.max(__float_as_uint(of_thread));
   });
-  greatest = __uint_as_float(reduce.max(__float_as_uint(greatest)));
-  RowCodes codes = {code_scale(greatest), 0};
-  for_held_quads<kHeld>(row, [&](int i, int64_t at) {
-    const uint32_t word = pack_codes(map_quads([&](float v) { return v * codes.scale; }, value(i, at)));
-    put(at, word);
-    codes.sum = __dp4a(static_cast<int>(word), 0x01010101, codes.sum);
-  });
+}
+
+// Calls put(i, at, codes) for the thread's quads of a row with this row_greatest.
+template <int kHeld, class Walk, class Value, class Put>
+__device__ __forceinline__ RowCodes row_codes(const Walk& row, const Value& value, const RowGreatest& greatest,
+                                              const Put& put) {
+  RowCodes codes = {code_scale(greatest.magnitude), 0};
+  const auto put_codes = [&](const auto& pack) {
+    for_held_quads<kHeld>(row, [&](int i, int64_t at) {
+      const uint32_t word = pack(map_quads([&](float v) { return v * codes.scale; }, value(i, at)));
+      put(i, at, word);
+      codes.sum = __dp4a(static_cast<int>(word), 0x01010101, codes.sum);
+    });
+  };
+  if (greatest.finite) {
+    put_codes([](const float4& scaled) { return pack_finite_codes(scaled); });
+  } else {
+    put_codes([](const float4& scaled) { return pack_codes(scaled); });
+  }
   return codes;
 }
 

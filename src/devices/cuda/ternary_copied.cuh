@@ -26,8 +26,8 @@
 
 namespace tern::cuda {
 
-constexpr int kProductRows = 4;                 // of activations, of one product of the tensor cores
-constexpr int kHalfTileRows = kTileRows / 2;  // outputs g and g + 8 of a row of tiles are one entry
+constexpr int kProductRows = 4;  // of activations, of one product of the tensor cores
+constexpr int kHalfTileRows = kTileRows / 2;
 
 constexpr int kMostBlockTiles = 16;  // rows of tiles of a block, of all its matrices
 
@@ -43,20 +43,27 @@ struct CopyPlan {
   int warps;         // of a block, without the porter
   int warp_columns;  // columns of tiles of a warp, at most
   int rows;          // of activations
+  int sum_slots;     // of the warps' sums of an output
 
   __host__ __device__ int row_bytes() const { return tile_columns * kTileBytes; }
   __host__ __device__ int weight_bytes() const { return matrices * block_tiles * row_bytes(); }
   // Between rows of a warp's activations, in bytes: rows that are read at once have banks of their own.
   __host__ __device__ int code_pitch() const { return warp_columns * kTileColumns + 16; }
-  __host__ __device__ int code_bytes() const { return rows * code_pitch(); }                         // of a warp
-  __host__ __device__ int entries() const { return matrices * block_tiles * kHalfTileRows * rows; }  // of a warp's sums
-  int64_t memory() const { return weight_bytes() + warps * (code_bytes() + entries() * int64_t{sizeof(int4)}); }
+  __host__ __device__ int code_bytes() const { return rows * code_pitch(); }  // of a warp
+  int64_t sum_bytes() const {
+    return int64_t{matrices} * block_tiles * kTileRows * rows * sum_slots * static_cast<int>(sizeof(int));
+  }
+  int64_t memory() const { return weight_bytes() + warps * code_bytes() + sum_bytes(); }
   unsigned threads() const { return static_cast<unsigned>(warps + 1) * kWarp; }
 };
 
+// Ints that lie between an output's sums and the next one's, for kernels of at most `warps` warps that multiply: quads
+// of eight neighbours are in different banks.
+constexpr int sum_slots(int warps) { return 4 * (ceil_div(warps, 4) | 1); }
+
 // At most `blocks` blocks, unless one would have more than `most_bytes` of weights.
 inline CopyPlan copy_plan(const TernaryMatmulArgs& args, int64_t blocks, int64_t most_bytes, int matrices, int warps,
-                          int warp_columns) {
+                          int most_warps, int warp_columns) {
   const int64_t tiles = column_blocks(args, kTileRows) / matrices, tile_columns = column_tiles(args.k);
   const int64_t room =
       std::clamp<int64_t>(most_bytes / (matrices * tile_columns * kTileBytes), 1, kMostBlockTiles / matrices);
@@ -69,7 +76,8 @@ inline CopyPlan copy_plan(const TernaryMatmulArgs& args, int64_t blocks, int64_t
                    static_cast<int>(tile_columns),
                    warps,
                    warp_columns,
-                   static_cast<int>(args.rows)};
+                   static_cast<int>(args.rows),
+                   sum_slots(most_warps)};
   for (int part = 0; part < args.parts; ++part) plan.part_tiles[part] = row_tiles(args.part[part].n);
   return plan;
 }
@@ -108,12 +116,12 @@ struct PartTiles {
 struct CopiedMemory {
   uint8_t* weights;  // [matrices, tile_rows] rows of tiles
   uint8_t* codes;    // of the warp: [rows, code_pitch]
-  int4* sums;        // [warps, matrices, tile_rows, kHalfTileRows, rows]
+  int* sums;  // [matrices, tile_rows, kHalfTileRows, rows, 2, sum_slots]: of outputs g and g + 8 one after the other
 
   __device__ CopiedMemory(const CopyPlan& plan, uint4* memory)
       : weights(reinterpret_cast<uint8_t*>(memory)),
         codes(weights + plan.weight_bytes() + static_cast<int>(threadIdx.x / kWarp) * plan.code_bytes()),
-        sums(reinterpret_cast<int4*>(weights + plan.weight_bytes() + plan.warps * plan.code_bytes())) {}
+        sums(reinterpret_cast<int*>(weights + plan.weight_bytes() + plan.warps * plan.code_bytes())) {}
 };
 
 __device__ __forceinline__ bool is_porter(const CopyPlan& plan) {
@@ -189,8 +197,8 @@ using TileCodes = uint32_t[4];     // operands of a tile's words
 using DigitSums = uint32_t[2][4];  // of the products of one and two digits, of three and four
 
 // Where a lane reads the operands of a warp's codes. What is multiplied in place of rows beyond the last is not wanted.
-__device__ __forceinline__ const uint8_t* operands_of(const CopyPlan& plan, const uint8_t* codes) {
-  const int lane = static_cast<int>(threadIdx.x % kWarp), row = min(lane % 8 / 2, plan.rows - 1);
+__device__ __forceinline__ const uint8_t* operands_of(const CopyPlan& plan, int rows, const uint8_t* codes) {
+  const int lane = static_cast<int>(threadIdx.x % kWarp), row = min(lane % 8 / 2, rows - 1);
   return codes + row * plan.code_pitch() + lane / 8 * 32 + lane % 2 * 16;
 }
 
@@ -206,72 +214,104 @@ __device__ __forceinline__ void add_tile(DigitSums& sums, const uint4& tile, con
   }
 }
 
-// The sums of the four digits of an entry, which stand as 1, 16, 4 and 64 times their value, modulo 2^32. |64·sum| <=
-// 64·2·128·columns/2 is at most 2^31 with up to 2^18 columns, so that the divisions below are exact.
-__device__ __forceinline__ int4 entry_of(const DigitSums& sums) {
+// The digit sums of two outputs, g and g + 8. Those of their four digits stand as 1, 16, 4 and 64 times their value,
+// modulo 2^32. |64·sum| <= 64·2·128·columns/2 is at most 2^31 with up to 2^18 columns, so that the divisions are exact.
+__device__ __forceinline__ int2 outputs_of(const DigitSums& sums) {
   const auto &few = sums[0], &more = sums[1];
-  return make_int4(static_cast<int>(few[0]), static_cast<int>(more[1] - few[3]), static_cast<int>(few[2] - few[0]),
-                   static_cast<int>(more[3] - more[1]));
+  return make_int2(static_cast<int>(few[0]) + (static_cast<int>(more[1] - few[3]) >> 4),
+                   (static_cast<int>(few[2] - few[0]) >> 2) + (static_cast<int>(more[3] - more[1]) >> 6));
 }
 
-// The digit sums of the outputs g and g + 8 of an entry that all warps have left.
-struct EntrySums {
-  uint32_t first, second;
-
-  __device__ EntrySums(const CopyPlan& plan, const int4* of_warps) {
-    int4 sum = {};
-#pragma unroll 5
-    for (int w = 0; w < plan.warps; ++w) {
-      const int4 of_warp = of_warps[w * plan.entries()];
-      sum.x += of_warp.x, sum.y += of_warp.y, sum.z += of_warp.z, sum.w += of_warp.w;
-    }
-    first = static_cast<uint32_t>(sum.x + (sum.y >> 4));
-    second = static_cast<uint32_t>((sum.z >> 2) + (sum.w >> 6));
+// Where a lane puts its warp's, if its row of activations is one of `rows`.
+class OutputSums {
+ public:
+  __device__ OutputSums(const CopyPlan& plan, int rows, int* sums)
+      : sums_(sums), of_tile_(2 * kHalfTileRows * rows * plan.sum_slots), second_(plan.sum_slots) {
+    const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
+    const int row = lane % kProductRows;
+    first_ = row < rows ? 2 * (lane / kProductRows * rows + row) * plan.sum_slots + warp : kNone;
+    have_ready(first_);
+    have_ready(of_tile_);
+    have_ready(second_);
   }
+
+  // Of the block's row of tiles number r.
+  __device__ __forceinline__ void put(int r, int2 outputs) const {
+    if (first_ == kNone) return;
+    int* const to = sums_ + (first_ + r * of_tile_);
+    to[0] = outputs.x;
+    to[second_] = outputs.y;
+  }
+
+ private:
+  static constexpr int kNone = -1;
+
+  int* sums_;
+  int first_, of_tile_, second_;
 };
 
-__device__ __forceinline__ int entries_of(const CopyPlan& plan, const CopiedPlace& place) {
-  return place.tile_rows * kHalfTileRows * plan.rows;
+// By one warp, before sums are put: 0 for warps that there are not.
+template <int kMostWarps>
+__device__ __forceinline__ void clear_sums(const CopyPlan& plan, int* sums, int outputs) {
+  for (int i = static_cast<int>(threadIdx.x % kWarp); i < outputs; i += kWarp) {
+    int4* const quads = reinterpret_cast<int4*>(sums + i * plan.sum_slots);
+#pragma unroll
+    for (int q = 0; q < ceil_div(kMostWarps, 4); ++q) {
+      if (4 * q + 4 > plan.warps) quads[q] = {};
+    }
+  }
 }
 
-// Where the i-th entry of a block's results goes; nowhere beyond the last.
-struct Entry {
-  int sums, row;  // its number, and its row of activations
-  int64_t at;     // of the first output in y and acc
-  float* y;
+// An output's digit sum, of what all warps have left.
+template <int kMostWarps>
+__device__ __forceinline__ uint32_t sum_of_warps(const int* of_warps) {
+  constexpr int kQuads = ceil_div(kMostWarps, 4);
+  int4 of[kQuads];
+#pragma unroll
+  for (int q = 0; q < kQuads; ++q) of[q] = reinterpret_cast<const int4*>(of_warps)[q];
+  uint32_t sum = 0;
+#pragma unroll
+  for (const int4& quad : of) sum += static_cast<uint32_t>(quad.x + quad.y + (quad.z + quad.w));
+  return sum;
+}
+
+__device__ __forceinline__ int outputs_of(const CopyPlan& plan, const CopiedPlace& place) {
+  return place.tile_rows * kTileRows * plan.rows;
+}
+
+// Where the i-th of a block's outputs goes, in the order of the sums; nowhere beyond the last.
+struct Output {
+  int number, row;  // among the sums, and of activations
+  int64_t at;       // in y and acc
+  float* y;         // null where nothing is to go there
   int32_t* acc;
   float weight_scale;
-  bool has_first, has_second;
+  bool exists;
 
-  __device__ Entry(const TernaryMatmulArgs& args, const CopyPlan& plan, const CopiedPlace& place, int i) {
-    const int last = entries_of(plan, place) - 1;
-    sums = min(i, last);
-    row = plan.rows == 1 ? 0 : sums % plan.rows;
-    const int of_row = plan.rows == 1 ? sums : sums / plan.rows;
+  __device__ Output(const TernaryMatmulArgs& args, const CopyPlan& plan, const CopiedPlace& place, int i) {
+    const int last = outputs_of(plan, place) - 1;
+    number = min(i, last);
+    const int pair = number / 2;
+    row = plan.rows == 1 ? 0 : pair % plan.rows;
+    const int of_row = plan.rows == 1 ? pair : pair / plan.rows;
     const PartTiles tiles(plan, place.tile_row + of_row / kHalfTileRows);
     const TernaryPart& part = args.part[tiles.part];
-    const int64_t column = tiles.tile_row * kTileRows + of_row % kHalfTileRows;
+    const int64_t column = tiles.tile_row * kTileRows + number % 2 * kHalfTileRows + of_row % kHalfTileRows;
     at = row * part.n + column;
-    y = part.y, acc = part.acc, weight_scale = part.weight_scale;
-    has_first = i <= last && column < part.n;
-    has_second = i <= last && column + kHalfTileRows < part.n;
-  }
-
-  // Calls put(at, digit sum, whether the second) for its outputs.
-  template <class Put>
-  __device__ __forceinline__ void for_outputs(const EntrySums& of, const Put& put) const {
-    if (has_first) put(at, of.first, false);
-    if (has_second) put(at + kHalfTileRows, of.second, true);
+    weight_scale = part.weight_scale;
+    exists = i <= last && column < part.n;
+    y = exists && part.y ? part.y + at : nullptr;
+    acc = exists && part.acc ? part.acc + at : nullptr;
   }
 };
 
-// Calls end(entry) for the entries of a block beyond the porter's first ones.
+// Calls end(output) for the outputs of a block beyond the porter's first ones.
 template <class End>
-__device__ __forceinline__ void for_more_entries(const TernaryMatmulArgs& args, const CopyPlan& plan,
+__device__ __forceinline__ void for_more_outputs(const TernaryMatmulArgs& args, const CopyPlan& plan,
                                                  const CopiedPlace& place, const End& end) {
-  const int count = entries_of(plan, place);
+  const int count = outputs_of(plan, place);
   for (int i = kWarp + static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
-    end(Entry(args, plan, place, i));
+    end(Output(args, plan, place, i));
   }
 }
 

@@ -97,7 +97,8 @@ __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, co
   const bool inside = column < args.q_stride;
   const int8_t* q = args.q + (inside ? column : 0);
   uint8_t* to = memory.codes + lane * 16;
-  const uint8_t* const operands = operands_of(plan, memory.codes);
+  const uint8_t* const operands = operands_of(plan, plan.rows, memory.codes);
+  const OutputSums sums(plan, plan.rows, memory.sums);
 
   wait_for_inputs();
   let_next_start();
@@ -115,9 +116,8 @@ __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, co
     for (int c = 0; c < kWarpColumns; ++c) load_operands(codes[c], operands + c * kTileColumns);
   }
   const uint8_t* from = memory.weights + warp * kTileBytes + lane * 16;
-  int4* sums = memory.sums + warp * plan.entries() + lane / 4 * plan.rows + lane % 4;
 #pragma unroll 1
-  for (int r = 0; r < weights.tile_rows(); ++r, from += plan.row_bytes(), sums += kHalfTileRows * plan.rows) {
+  for (int r = 0; r < weights.tile_rows(); ++r, from += plan.row_bytes()) {
     weights.wait(r);
     uint4 tiles[kWarpColumns];
 #pragma unroll
@@ -132,7 +132,7 @@ __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, co
       if constexpr (!Shape::kHoldsCodes) load_operands(codes[c], operands + c * kTileColumns);
       add_tile(of, tiles[c], codes[c]);
     }
-    if (lane % kProductRows < plan.rows) *sums = entry_of(of);
+    sums.put(r, outputs_of(of));
   }
 }
 
@@ -146,14 +146,16 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
   const CopiedPlace place(plan);
   const CopiedMemory memory(plan, shared);
   const CopiedWeights weights(plan, place, memory.weights, arrived, kTilesAtOnce);
-  const auto end = [&](const Entry& entry, int32_t q_sum, float factor) {
-    entry.for_outputs(EntrySums(plan, memory.sums + entry.sums), [&](int64_t at, uint32_t sum, bool) {
-      const int32_t acc = code_sum(sum, q_sum);
-      if (entry.acc) entry.acc[at] = acc;
-      if (entry.y) entry.y[at] = static_cast<float>(acc) * factor;
-    });
+  const auto end = [&](const Output& output, int32_t q_sum, float factor) {
+    const uint32_t sum = sum_of_warps<Shape::kMostWarps>(memory.sums + output.number * plan.sum_slots);
+    const int32_t acc = code_sum(sum, q_sum);
+    if (output.acc) *output.acc = acc;
+    if (output.y) *output.y = static_cast<float>(acc) * factor;
   };
-  if (is_porter(plan)) weights.begin(args);
+  if (is_porter(plan)) {
+    weights.begin(args);
+    clear_sums<Shape::kMostWarps>(plan, memory.sums, outputs_of(plan, place));
+  }
   __syncthreads();
   if (!is_porter(plan)) {
     multiply_tiles<Shape>(args, plan, memory, weights);
@@ -162,7 +164,7 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
     const int lane = static_cast<int>(threadIdx.x % kWarp);
     weights.more(args);
     read_ahead(args, plan, place);
-    const Entry own(args, plan, place, lane);
+    const Output own(args, plan, place, lane);
     __syncwarp();
     wait_for_inputs();
     // Not before: the weights of blocks that wait would delay these inputs (13824 x 2560: 4.7 us), nor after these have
@@ -178,8 +180,8 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
     __syncthreads();
     end(own, q_sum, factor);
   }
-  for_more_entries(args, plan, place, [&](const Entry& entry) {
-    end(entry, q_sums[entry.row], entry.weight_scale / q_scales[entry.row]);
+  for_more_outputs(args, plan, place, [&](const Output& output) {
+    end(output, q_sums[output.row], output.weight_scale / q_scales[output.row]);
   });
 }
 
@@ -187,8 +189,12 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
 // as few as hold the weights, 216; 3.90 with 330. Blocks of 56 KiB, a row of tiles at a time: 4.15.)
 CopyPlan copied_plan(const Exec& exec, const TernaryMatmulArgs& args, int warps) {
   const int64_t device = multiprocessors(exec);
-  const CopyPlan plan = copy_plan(args, device, kBlockBytes, 1, warps, kWarpColumns);
-  return plan.blocks.divisor() <= device ? plan : copy_plan(args, 2 * device, kBlockBytes, 1, warps, kWarpColumns);
+  const int most_warps = warps <= ShortRows::kMostWarps ? ShortRows::kMostWarps : LongRows::kMostWarps;
+  const auto plan_of = [&](int64_t blocks) {
+    return copy_plan(args, blocks, kBlockBytes, 1, warps, most_warps, kWarpColumns);
+  };
+  const CopyPlan plan = plan_of(device);
+  return plan.blocks.divisor() <= device ? plan : plan_of(2 * device);
 }
 
 // False where it is not the way for these sizes.
