@@ -232,7 +232,7 @@ __global__ void __maxnreg__(registers(kHeld))
     __syncthreads();
     end_output<kGated>(memory.sums + sums, ups, residual, own, end);
   }
-  for_more_outputs(product, plan, place, [&](const Output& output) {
+  for_more_outputs(product, plan, place, kWarp, [&](const Output& output) {
     const float scale = scales[output.row];
     end_output<kGated>(
         memory.sums + output.number * plan.sum_slots, ups, residual, output,

@@ -305,12 +305,12 @@ struct Output {
   }
 };
 
-// Calls end(output) for the outputs of a block beyond the porter's first ones.
+// Calls end(output) for the outputs of a block from number `first` on: those that the porter has not ended.
 template <class End>
 __device__ __forceinline__ void for_more_outputs(const TernaryMatmulArgs& args, const CopyPlan& plan,
-                                                 const CopiedPlace& place, const End& end) {
+                                                 const CopiedPlace& place, int first, const End& end) {
   const int count = outputs_of(plan, place);
-  for (int i = kWarp + static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
+  for (int i = first + static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
     end(Output(args, plan, place, i));
   }
 }

@@ -152,6 +152,7 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
     if (output.acc) *output.acc = acc;
     if (output.y) *output.y = static_cast<float>(acc) * factor;
   };
+  constexpr int kOwn = 2;  // outputs of a lane of the porter; of blocks with more all threads end the rest
   if (is_porter(plan)) {
     weights.begin(args);
     clear_sums<Shape::kMostWarps>(plan, memory.sums, outputs_of(plan, place));
@@ -164,7 +165,7 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
     const int lane = static_cast<int>(threadIdx.x % kWarp);
     weights.more(args);
     read_ahead(args, plan, place);
-    const Output own(args, plan, place, lane);
+    const Output own[kOwn] = {{args, plan, place, lane}, {args, plan, place, kWarp + lane}};
     __syncwarp();
     wait_for_inputs();
     // Not before: the weights of blocks that wait would delay these inputs (13824 x 2560: 4.7 us), nor after these have
@@ -175,12 +176,18 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
       q_scales[lane] = args.q_scale[lane];
     }
     __syncwarp();
-    const int32_t q_sum = q_sums[own.row];
-    const float factor = own.weight_scale / q_scales[own.row];
+    int32_t sums[kOwn];
+    float factors[kOwn];
+#pragma unroll
+    for (int i = 0; i < kOwn; ++i) {
+      sums[i] = q_sums[own[i].row];
+      factors[i] = own[i].weight_scale / q_scales[own[i].row];
+    }
     __syncthreads();
-    end(own, q_sum, factor);
+#pragma unroll
+    for (int i = 0; i < kOwn; ++i) end(own[i], sums[i], factors[i]);
   }
-  for_more_outputs(args, plan, place, [&](const Output& output) {
+  for_more_outputs(args, plan, place, kOwn * kWarp, [&](const Output& output) {
     end(output, q_sums[output.row], output.weight_scale / q_scales[output.row]);
   });
 }
