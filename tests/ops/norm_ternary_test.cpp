@@ -153,6 +153,36 @@ TEST(NormTernary, OfARowAnywhere) {
   }
 }
 
+// One row at a time and four: of zeros, so small or large that squares of its numbers or their sum are not plain
+// numbers any more, not finite; and beside gains that are not.
+TEST(NormTernary, OfExtremes) {
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  for (const int64_t cols : {4, 640, 6912}) {
+    const PackedTernary w = weights(48, cols, 1);
+    for (const float gain : {1.25f, 0x1p-100f, 0x1p100f, nan, inf}) {
+      for (const float size :
+           {0.0f, 0x1p-149f, 0x1p-80f, 0x1p-45f, 0x1p-39f, 0x1p39f, 0x1p45f, 0x1p80f, 0x1p127f, inf, nan}) {
+        for (const bool everywhere : {false, true}) {
+          SCOPED_TRACE(::testing::Message()
+                       << cols << " columns, gain " << gain << ", size " << size << " " << everywhere);
+          std::vector<float> x = awkward_rows(4, cols, 1), norm(static_cast<size_t>(cols), 0.75f);
+          for (size_t i = 0; i < x.size(); i += everywhere ? 1 : static_cast<size_t>(cols)) {
+            x[i] = everywhere ? std::copysign(size, x[i]) : size;
+          }
+          norm[1] = gain;
+          const Tensor all = Tensor::from(x, {4, cols}, device()), gains = Tensor::from(norm, {cols}, device());
+          for (const int64_t rows : {1, 4}) {
+            const Tensor some = slice(all, 0, 0, rows);
+            expect_same(norm_ternary_linear(some, gains, kEps, {&w}),
+                        ternary_linear(norm_quantize(some, gains, kEps), {&w}));
+            expect_compositions({some, some, gains}, {&w});
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(NormTernary, KeepsTheLeadingShape) {
   const PackedTernary w = weights(3, 8, 1);
   const Tensor x = reshape(operands(6, 8).x, {2, 3, 8}), norm = Tensor::full({8}, 1.0, DType::f32, device());
@@ -169,6 +199,30 @@ TEST(NormTernary, OfManyOutputs) {
     SCOPED_TRACE(rows);
     expect_compositions(operands(rows, 640), {&wide});
     expect_compositions(operands(rows, 6912), {&tall});
+  }
+}
+
+// Of one column all is known: three operations and two products, each rounded, of numbers of every size; among them
+// roots whose bits are all ones, which are the ones that short forms of reciprocals get wrong.
+TEST(RmsNorm, RoundsEachOperation) {
+  std::mt19937 random(1);
+  std::vector<float> x = {0.0f, 0x1p-149f, 0x1p-60f, 0x1p60f, 0x1p127f};
+  for (int exponent = -60; exponent < 60; ++exponent) {
+    for (int below = 1; below < 6; ++below) x.push_back(std::ldexp(2.0f - std::ldexp(1.0f, below - 24), exponent));
+    x.push_back(std::ldexp(1.0f + static_cast<float>(random() % 1000) / 1000, exponent));
+  }
+  const auto rows = static_cast<int64_t>(x.size());
+  for (const float eps : {0.0f, kEps}) {
+    const Tensor y = rms_norm(Tensor::from(x, {rows, 1}, device()), Tensor::full({1}, 1.5, DType::f32, device()), eps);
+    const std::vector<float> got = y.to_vector<float>();
+    for (size_t i = 0; i < x.size(); ++i) {
+      const float inverse = 1.0f / std::sqrt(x[i] * x[i] + eps), expected = x[i] * inverse * 1.5f;
+      if (std::isnan(expected)) {
+        EXPECT_TRUE(std::isnan(got[i])) << x[i];
+      } else {
+        EXPECT_EQ(got[i], expected) << x[i] << " " << eps;
+      }
+    }
   }
 }
 

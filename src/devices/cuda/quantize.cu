@@ -41,7 +41,7 @@ struct QuantizedRow {
 template <int kHeld, class Value>
 __device__ void quantize_row(const RowWalk& row, const Value& value, const QuantizedRow& to, BlockReducer& reduce) {
   const auto put = [&](int, int64_t at, uint32_t codes) { to.put(at, codes); };
-  const RowCodes codes = row_codes<kHeld>(row, value, row_greatest<kHeld>(row, value, reduce), put);
+  const RowCodes codes = quantize_row<kHeld>(row, value, reduce, put);
   const int64_t step = int64_t{4} * blockDim.x;
   for (int64_t at = round_up(row.cols, 4) + int64_t{4} * threadIdx.x; at < to.stride; at += step) to.put(at, 0);
   const int sum = reduce.sum(codes.sum);
@@ -123,7 +123,7 @@ __device__ void normalize_quantize_row(const NormQuantizeArgs& args, const RowWa
       return made(i, at);
     }
   };
-  const float inverse = row_inverse_rms<kHeld>(walk, h, InverseRms(walk.cols, args.eps), reduce);
+  const float inverse = InverseRms(walk.cols, args.eps)(row_squares<kHeld>(walk, h, reduce));
   const auto value = [&](int i, int64_t at) { return normalized(h(i, at), inverse, gain(i, at)); };
   quantize_row<kHeld>(walk, value, QuantizedRow(args, row), reduce);
 }

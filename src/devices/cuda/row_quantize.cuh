@@ -35,14 +35,15 @@ __device__ float4 combined(const float4& x, const float4& second) {
       x, second);
 }
 
+// The sum of a row's squares.
 template <int kHeld, class Walk, class Value, class Reducer>
-__device__ float row_inverse_rms(const Walk& row, const Value& value, const InverseRms& inverse_rms, Reducer& reduce) {
+__device__ float row_squares(const Walk& row, const Value& value, Reducer& reduce) {
   float4 squares = {};
   for_held_quads<kHeld>(row, [&](int i, int64_t at) {
     const float4 v = value(i, at);
     squares = add_products(squares, v, v);
   });
-  return inverse_rms(reduce.sum(sum_of(squares)));
+  return reduce.sum(sum_of(squares));
 }
 
 __device__ inline uint32_t pack_low_bytes(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
@@ -65,8 +66,9 @@ __device__ inline uint32_t pack_codes(const float4& x) {
   return pack_low_bytes(code(x.x), code(x.y), code(x.z), code(x.w));
 }
 
-// Of a row with this greatest magnitude.
+// Of a row with this greatest magnitude, and of one that is below 2^80.
 __device__ inline float code_scale(float greatest) { return reciprocal(fmaxf(greatest, 1e-5f)) * 127.0f; }
+__device__ inline float plain_code_scale(float greatest) { return plain_reciprocal(fmaxf(greatest, 1e-5f)) * 127.0f; }
 
 // Magnitudes as bits are ordered as the numbers are, and NaNs are beyond all.
 constexpr uint32_t kInfinityBits = 0x7f800000u;
@@ -76,53 +78,55 @@ struct RowGreatest {
   bool finite;      // as is all of the row
 };
 
-// of_row(with_nans) gives the bits of the greatest magnitude, with NaNs or but for them. A row is gone through again
-// only where it has some, which is rare.
-template <class OfRow>
-__device__ __forceinline__ RowGreatest greatest_of_row(const OfRow& of_row) {
-  uint32_t bits = of_row(std::true_type());
-  const bool finite = bits < kInfinityBits;
-  if (bits > kInfinityBits) bits = of_row(std::false_type());
-  return {__uint_as_float(bits), finite};
-}
-
 struct RowCodes {
   float scale;
   int sum;  // of the thread's
 };
 
-template <int kHeld, class Walk, class Value, class Reducer>
-__device__ __forceinline__ RowGreatest row_greatest(const Walk& row, const Value& value, Reducer& reduce) {
-  return greatest_of_row([&](auto with_nans) {
-    const auto greater = [&](float a, float b) { return with_nans() ? greatest_or_nan(a, b) : fmaxf(a, fabsf(b)); };
-    float of_thread = 0.0f;
-    for_held_quads<kHeld>(row, [&](int i, int64_t at) {
-      const float4 v = value(i, at);
-      const float of_quad = greater(greater(fabsf(v.x), v.y), greater(fabsf(v.z), v.w));
-      of_thread = greater(of_thread, of_quad);
-    });
-    return reduce.max(__float_as_uint(of_thread));
+// The bits of the greatest magnitude of what the thread has, with NaNs or but for them.
+template <int kHeld, bool kWithNans, class Walk, class Value>
+__device__ __forceinline__ uint32_t greatest_bits(const Walk& row, const Value& value) {
+  const auto greater = [](float a, float b) { return kWithNans ? greatest_or_nan(a, b) : fmaxf(a, fabsf(b)); };
+  float greatest = 0.0f;
+  for_held_quads<kHeld>(row, [&](int i, int64_t at) {
+    const float4 v = value(i, at);
+    greatest = greater(greatest, greater(greater(fabsf(v.x), v.y), greater(fabsf(v.z), v.w)));
   });
+  return __float_as_uint(greatest);
 }
 
-// Calls put(i, at, codes) for the thread's quads of a row with this row_greatest.
-template <int kHeld, class Walk, class Value, class Put>
-__device__ __forceinline__ RowCodes row_codes(const Walk& row, const Value& value, const RowGreatest& greatest,
+// A row is gone through again only where it has NaNs, which is rare.
+template <int kHeld, class Walk, class Value, class Reducer>
+__device__ __forceinline__ RowGreatest row_greatest(const Walk& row, const Value& value, Reducer& reduce) {
+  uint32_t bits = reduce.max(greatest_bits<kHeld, true>(row, value));
+  const bool finite = bits < kInfinityBits;
+  if (bits > kInfinityBits) bits = reduce.max(greatest_bits<kHeld, false>(row, value));
+  return {__uint_as_float(bits), finite};
+}
+
+// Calls put(i, at, codes) for the thread's quads. pack: pack_finite_codes, or pack_codes.
+template <int kHeld, class Walk, class Value, class Pack, class Put>
+__device__ __forceinline__ RowCodes row_codes(const Walk& row, const Value& value, float scale, const Pack& pack,
                                               const Put& put) {
-  RowCodes codes = {code_scale(greatest.magnitude), 0};
-  const auto put_codes = [&](const auto& pack) {
-    for_held_quads<kHeld>(row, [&](int i, int64_t at) {
-      const uint32_t word = pack(map_quads([&](float v) { return v * codes.scale; }, value(i, at)));
-      put(i, at, word);
-      codes.sum = __dp4a(static_cast<int>(word), 0x01010101, codes.sum);
-    });
-  };
-  if (greatest.finite) {
-    put_codes([](const float4& scaled) { return pack_finite_codes(scaled); });
-  } else {
-    put_codes([](const float4& scaled) { return pack_codes(scaled); });
-  }
+  RowCodes codes = {scale, 0};
+  for_held_quads<kHeld>(row, [&](int i, int64_t at) {
+    const uint32_t word = pack(map_quads([&](float v) { return v * scale; }, value(i, at)));
+    put(i, at, word);
+    codes.sum = __dp4a(static_cast<int>(word), 0x01010101, codes.sum);
+  });
   return codes;
+}
+
+template <int kHeld, class Walk, class Value, class Reducer, class Put>
+__device__ __forceinline__ RowCodes quantize_row(const Walk& row, const Value& value, Reducer& reduce, const Put& put) {
+  const RowGreatest greatest = row_greatest<kHeld>(row, value, reduce);
+  const float scale = code_scale(greatest.magnitude);
+  if (greatest.finite) {
+    return row_codes<kHeld>(
+        row, value, scale, [](const float4& scaled) { return pack_finite_codes(scaled); }, put);
+  }
+  return row_codes<kHeld>(
+      row, value, scale, [](const float4& scaled) { return pack_codes(scaled); }, put);
 }
 
 // Calls launch(held) with held_quads(cols) as a constant.

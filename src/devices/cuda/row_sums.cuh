@@ -212,6 +212,9 @@ class NarrowReducer {
     return watch_max();
   }
 
+  // After one more reduction by a copy of this.
+  __device__ void pass() { turn_ ^= 1; }
+
   // What the others have at the same time.
   __device__ void watch_sum() {
     __syncthreads();
@@ -263,30 +266,32 @@ class InverseRms {
     asm volatile("" : "+f"(cols_), "+f"(of_cols_), "+f"(eps_));  // computed here, not where they are used
   }
 
-  __device__ float operator()(float squares) const { return inverse_root(mean(squares) + eps_); }
-
- private:
-  // By the rounded reciprocal of the divisor and two corrections, the last of which rounds as a division does
-  // (Markstein, Computation of elementary functions on the IBM RISC System/6000, 1990), far from what is too small for
-  // remainders.
-  __device__ float mean(float squares) const {
-    const float rounded = corrected(corrected(squares * of_cols_, squares), squares);
-    return is_plain(squares) ? rounded : squares / cols_;
-  }
-  __device__ float corrected(float mean, float squares) const {
-    return fmaf(fmaf(-mean, cols_, squares), of_cols_, mean);
+  __device__ float operator()(float squares) const {
+    bool exact;
+    const float inverse = of_plain(squares, exact);
+    return exact ? inverse : 1.0f / sqrtf(squares / cols_ + eps_);
   }
 
-  // The approximate 1 / √x is where both the root and its reciprocal begin. Roots whose bits are all ones are those
-  // whose reciprocals this does not round as a division does. The same bits as 1.0f / sqrtf(x) for all 2^32 x.
-  __device__ static float inverse_root(float x) {
+  // The same, if it is exact, which only what is very small, very large or not finite may not be, and one root in 2^23.
+  __device__ float of_plain(float squares, bool& exact) const {
+    // By the rounded reciprocal of the divisor and two corrections, the last of which rounds as a division does
+    // (Markstein, Computation of elementary functions on the IBM RISC System/6000, 1990).
+    const float x = corrected(corrected(squares * of_cols_, squares), squares) + eps_;
+    // The approximate 1 / √x is where both the root and its reciprocal begin. Roots whose bits are all ones are those
+    // whose reciprocals this does not round as a division does.
     float inverse;
     asm("rsqrt.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(x));
     const float first = x * inverse, root = fmaf(fmaf(-first, first, x), 0.5f * inverse, first);
     inverse = fmaf(fmaf(-root, inverse, 1.0f), inverse, inverse);
     inverse = fmaf(fmaf(-root, inverse, 1.0f), inverse, inverse);
     constexpr uint32_t kMantissa = 0x7fffffu;
-    return is_plain(x) && (~__float_as_uint(root) & kMantissa) != 0 ? inverse : 1.0f / sqrtf(x);
+    exact = is_plain(squares) && is_plain(x) && (~__float_as_uint(root) & kMantissa) != 0;
+    return inverse;
+  }
+
+ private:
+  __device__ float corrected(float mean, float squares) const {
+    return fmaf(fmaf(-mean, cols_, squares), of_cols_, mean);
   }
 
   float cols_, of_cols_, eps_;

@@ -6,6 +6,7 @@
 #include "devices/cuda/ternary_copied.cuh"
 #include "devices/cuda/ternary_direct.cuh"
 #include "devices/cuda/ternary_few_rows.cuh"
+#include "devices/cuda/ternary_one_row.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -78,17 +79,41 @@ constexpr int kBlockBytes = 40 << 10;  // of weights, unless a single row of til
 constexpr int kWarpColumns = 4;        // of tiles
 constexpr int kTilesAtOnce = 2;        // rows of tiles of a block on their way at one time
 
+constexpr int kMostShortWarps = 7;
+
 // Of a warp that holds the activations in registers for all rows of tiles, and of one that reads them again for each.
+template <bool kOneRow>
 struct ShortRows {
-  static constexpr bool kHoldsCodes = true;
-  static constexpr int kMostWarps = 7, kBlocksEach = 4;
+  static constexpr bool kHoldsCodes = true, kOne = kOneRow;
+  static constexpr int kMostWarps = kMostShortWarps, kBlocksEach = 4;
 };
 struct LongRows {
-  static constexpr bool kHoldsCodes = false;
+  static constexpr bool kHoldsCodes = false, kOne = false;
   static constexpr int kMostWarps = 20, kBlocksEach = 2;
 };
 
-// The warps that multiply.
+// Puts multiply(tiles), the digit sums of the lane's outputs, for each row of tiles of the block as it comes.
+template <class Multiply>
+__device__ __forceinline__ void for_tile_rows(const CopyPlan& plan, const CopiedMemory& memory,
+                                              const CopiedWeights& weights, const Multiply& multiply) {
+  const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
+  const OutputSums sums(plan, plan.rows, memory.sums);
+  const uint8_t* from = memory.weights + warp * kTileBytes + lane * 16;
+#pragma unroll 1
+  for (int r = 0; r < weights.tile_rows(); ++r, from += plan.row_bytes()) {
+    weights.wait(r);
+    uint4 tiles[kWarpColumns];
+#pragma unroll
+    for (int c = 0; c < kWarpColumns; ++c) {
+      // Of columns beyond the last, codes are 0.
+      const int at = warp + c * plan.warps < plan.tile_columns ? c * plan.warps * kTileBytes : 0;
+      tiles[c] = *reinterpret_cast<const uint4*>(from + at);
+    }
+    sums.put(r, multiply(tiles));
+  }
+}
+
+// The warps that multiply several rows, or those that are too long for the registers of multiply_row.
 template <class Shape>
 __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, const CopyPlan& plan,
                                                const CopiedMemory& memory, const CopiedWeights& weights) {
@@ -98,7 +123,6 @@ __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, co
   const int8_t* q = args.q + (inside ? column : 0);
   uint8_t* to = memory.codes + lane * 16;
   const uint8_t* const operands = operands_of(plan, plan.rows, memory.codes);
-  const OutputSums sums(plan, plan.rows, memory.sums);
 
   wait_for_inputs();
   let_next_start();
@@ -115,25 +139,38 @@ __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, co
 #pragma unroll
     for (int c = 0; c < kWarpColumns; ++c) load_operands(codes[c], operands + c * kTileColumns);
   }
-  const uint8_t* from = memory.weights + warp * kTileBytes + lane * 16;
-#pragma unroll 1
-  for (int r = 0; r < weights.tile_rows(); ++r, from += plan.row_bytes()) {
-    weights.wait(r);
-    uint4 tiles[kWarpColumns];
-#pragma unroll
-    for (int c = 0; c < kWarpColumns; ++c) {
-      // Of columns beyond the last, codes are 0.
-      const int at = warp + c * plan.warps < plan.tile_columns ? c * plan.warps * kTileBytes : 0;
-      tiles[c] = *reinterpret_cast<const uint4*>(from + at);
-    }
+  for_tile_rows(plan, memory, weights, [&](const uint4(&tiles)[kWarpColumns]) {
     DigitSums of = {};
 #pragma unroll
     for (int c = 0; c < kWarpColumns; ++c) {
       if constexpr (!Shape::kHoldsCodes) load_operands(codes[c], operands + c * kTileColumns);
       add_tile(of, tiles[c], codes[c]);
     }
-    sums.put(r, outputs_of(of));
+    return outputs_of(of);
+  });
+}
+
+// One row.
+__device__ __forceinline__ void multiply_row(const TernaryMatmulArgs& args, const CopyPlan& plan,
+                                             const CopiedMemory& memory, const CopiedWeights& weights) {
+  const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
+  wait_for_inputs();
+  let_next_start();
+  uint32_t quads[kWarpColumns];
+#pragma unroll
+  for (int c = 0; c < kWarpColumns; ++c) {
+    const int64_t column = int64_t{warp + c * plan.warps} * kTileColumns + lane * 4;
+    quads[c] = column < args.q_stride ? *reinterpret_cast<const uint32_t*>(args.q + column) : 0;
   }
+  RowCodesOfTile codes[kWarpColumns];
+#pragma unroll
+  for (int c = 0; c < kWarpColumns; ++c) codes[c] = row_codes_of_tile(quads[c]);
+  for_tile_rows(plan, memory, weights, [&](const uint4(&tiles)[kWarpColumns]) {
+    RowDigitSums of = {};
+#pragma unroll
+    for (int c = 0; c < kWarpColumns; ++c) add_tile(of, tiles[c], codes[c]);
+    return outputs_of(of);
+  });
 }
 
 template <class Shape>
@@ -159,7 +196,11 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
   }
   __syncthreads();
   if (!is_porter(plan)) {
-    multiply_tiles<Shape>(args, plan, memory, weights);
+    if constexpr (Shape::kOne) {
+      multiply_row(args, plan, memory, weights);
+    } else {
+      multiply_tiles<Shape>(args, plan, memory, weights);
+    }
     __syncthreads();
   } else {
     const int lane = static_cast<int>(threadIdx.x % kWarp);
@@ -196,7 +237,7 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
 // as few as hold the weights, 216; 3.90 with 330. Blocks of 56 KiB, a row of tiles at a time: 4.15.)
 CopyPlan copied_plan(const Exec& exec, const TernaryMatmulArgs& args, int warps) {
   const int64_t device = multiprocessors(exec);
-  const int most_warps = warps <= ShortRows::kMostWarps ? ShortRows::kMostWarps : LongRows::kMostWarps;
+  const int most_warps = warps <= kMostShortWarps ? kMostShortWarps : LongRows::kMostWarps;
   const auto plan_of = [&](int64_t blocks) {
     return copy_plan(args, blocks, kBlockBytes, 1, warps, most_warps, kWarpColumns);
   };
@@ -212,9 +253,10 @@ bool launch_copied(const Exec& exec, const TernaryMatmulArgs& args) {
   const auto warps = static_cast<int>(ceil_div(tiles, kWarpColumns));
   const CopyPlan plan = copied_plan(exec, args, warps);
   if (plan.memory() > few_rows_memory(exec)) return false;
-  const bool is_short = warps <= ShortRows::kMostWarps;
-  launch_copied(exec, "ternary_gemv", is_short ? multiply_copied<ShortRows> : multiply_copied<LongRows>, args, plan, 0,
-                plan.blocks.divisor());
+  const auto kernel = warps > kMostShortWarps ? multiply_copied<LongRows>
+                      : args.rows == 1        ? multiply_copied<ShortRows<true>>
+                                              : multiply_copied<ShortRows<false>>;
+  launch_copied(exec, "ternary_gemv", kernel, args, plan, 0, plan.blocks.divisor());
   return true;
 }
 
