@@ -24,9 +24,10 @@ constexpr int kMostHeld = 4;  // quads of a row, of a thread
 // where the 80 blocks of an MLP's last product have none beside them that only keep a place.)
 constexpr int64_t kLeastBytes = 100 << 10;
 // Of a block's weights, where rows are short: with more, there are two blocks for each multiprocessor. Gate and up of
-// 2B-4T are 216 of them (1594; 1522 with 132, of 80 KiB).
+// 2B-4T are 216 of them (1832; 1662 with 108, 1663 with 132).
 constexpr int64_t kMostBytes = 40 << 10;
-// Cycles for which a block without work keeps its place from the kernel after the next, once that could have it.
+// Cycles for which a block without work keeps its place from the kernel after the next, once that could have it (1832;
+// 1826 with 800, 1822 with 2000).
 constexpr int kHold = 1500;
 
 // So few that the blocks of the next kernel find room beside one.
@@ -43,8 +44,8 @@ __device__ __forceinline__ float4 written_quad(const float* from) {
 }
 
 // What is rare is no part of the code that a kernel goes through: instructions that follow each other at once come to a
-// multiprocessor in time, those behind a jump do not. (Decoding: 1837 tokens/s with all of it in its place, 1915
-// without.)
+// multiprocessor in time, those behind a jump do not. (Decoding, tokens/s: 1822 with all of it in its place, 1861 so,
+// and 1915 where there was none of it at all.)
 //
 // A row for which the short forms are not exact, or that has what is not finite: its codes to `to`, and one reduction.
 template <int kHeld, Second kSecond>
@@ -106,7 +107,9 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
   const OutputSums sums(plan, rows, memory.sums);
   int row_bytes = plan.row_bytes();
   have_ready(row_bytes);
-  constexpr int kAtOnce = kOne ? 1 : 2;  // rows of tiles
+  // Rows of tiles. Of one row of activations a single one, in a loop as it stands: 1820 tokens/s where two at once make
+  // 1753, and twice or four times the loop's code 1809 and 1783; 1787 where warps wait for the weights themselves.
+  constexpr int kAtOnce = kOne ? 1 : 2;
   uint4 tile[kAtOnce][kHeld];
   const auto load_tiles = [&](int first) {
 #pragma unroll
