@@ -81,14 +81,18 @@ constexpr int kTilesAtOnce = 2;        // rows of tiles of a block on their way 
 
 constexpr int kMostShortWarps = 7;
 
-// Of a warp that holds the activations in registers for all rows of tiles, and of one that reads them again for each.
-template <bool kOneRow>
+// Of a warp that holds the activations of one row or of several in registers for all rows of tiles, and of one that
+// reads them again for each.
+struct OneRow {
+  static constexpr bool kOne = true;
+  static constexpr int kMostWarps = kMostShortWarps, kBlocksEach = 4;
+};
 struct ShortRows {
-  static constexpr bool kHoldsCodes = true, kOne = kOneRow;
+  static constexpr bool kOne = false, kHoldsCodes = true;
   static constexpr int kMostWarps = kMostShortWarps, kBlocksEach = 4;
 };
 struct LongRows {
-  static constexpr bool kHoldsCodes = false, kOne = false;
+  static constexpr bool kOne = false, kHoldsCodes = false;
   static constexpr int kMostWarps = 20, kBlocksEach = 2;
 };
 
@@ -254,8 +258,8 @@ bool launch_copied(const Exec& exec, const TernaryMatmulArgs& args) {
   const CopyPlan plan = copied_plan(exec, args, warps);
   if (plan.memory() > few_rows_memory(exec)) return false;
   const auto kernel = warps > kMostShortWarps ? multiply_copied<LongRows>
-                      : args.rows == 1        ? multiply_copied<ShortRows<true>>
-                                              : multiply_copied<ShortRows<false>>;
+                      : args.rows == 1        ? multiply_copied<OneRow>
+                                              : multiply_copied<ShortRows>;
   launch_copied(exec, "ternary_gemv", kernel, args, plan, 0, plan.blocks.divisor());
   return true;
 }
