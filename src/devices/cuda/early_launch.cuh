@@ -31,6 +31,7 @@ __device__ __forceinline__ void have_ready(T*& pointer) {
   asm volatile("" : "+l"(pointer));
 }
 __device__ __forceinline__ void have_ready(int& number) { asm volatile("" : "+r"(number)); }
+__device__ __forceinline__ void have_ready(float& number) { asm volatile("" : "+f"(number)); }
 
 // Blocks of the next kernel may start once all blocks of this one have called this or ended, as room allows: early, so
 // that its start costs no time, but not so early that it takes the room of blocks of this one that have not started.

@@ -48,12 +48,13 @@ __device__ __forceinline__ float4 written_quad(const float* from) {
 // and 1915 where there was none of it at all.)
 //
 // A row for which the short forms are not exact, or that has what is not finite: its codes to `to`, and one reduction.
+// sum: of x and add, where there is add.
 template <int kHeld, Second kSecond>
 __device__ __noinline__ RowCodes careful_codes(const NormTernaryArgs& args, int row, const float4 (&sum)[kHeld],
                                                uint8_t* to, int warps, float squares, NarrowReducer reduce) {
   const NormQuantizeArgs& norm = args.norm;
   const RowWalk walk{norm.cols, static_cast<unsigned>(warps) * kWarp};
-  const HeldWalk held{norm.cols};
+  const HeldWalk held;
   const float inverse = InverseRms(norm.cols, norm.eps)(squares);
   float4 h[kHeld] = {};
   for_held_quads<kHeld>(walk, [&](int i, int64_t at) {
@@ -83,7 +84,7 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
   const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
   const NormQuantizeArgs& norm = args.norm;
   const RowWalk walk{norm.cols, static_cast<unsigned>(plan.warps) * kWarp};
-  const HeldWalk held{norm.cols};
+  const HeldWalk held;
   const InverseRms inverse_rms(norm.cols, norm.eps);
   float4 gain[kHeld] = {};
   const float *x[kHeld], *other[kHeld];

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
 #include "devices/cuda/numbers.cuh"
 #include "devices/cuda/warp.cuh"
@@ -127,9 +128,7 @@ __device__ void for_held_quads(const RowWalk& row, const Each& each) {
 
 // A row that a thread holds with 0 in the quads that it has beyond the row's end: they are taken for quads of the row,
 // which changes no sum or extreme of magnitudes and spares a branch for each.
-struct HeldWalk {
-  int64_t cols;
-};
+struct HeldWalk {};
 template <int kHeld, class Each>
 __device__ void for_held_quads(const HeldWalk&, const Each& each) {
   static_assert(kHeld > 0);
@@ -259,11 +258,14 @@ class NarrowReducer {
 // ---------------------------------------------------------------- root mean square
 
 // 1 / √(squares / cols + eps) of rows of `cols` elements, each operation rounded as IEEE 754 has it, like on every
-// other device, but in a third of the time that three general operations take one after the other.
+// other device, but in a third of the time that three general operations take one after the other. (Compared on an H200
+// for all 2^32 sums, 29 lengths of rows, and eps of 0 and 1e-5.)
 class InverseRms {
  public:
   __device__ InverseRms(int64_t cols, float eps) : cols_(static_cast<float>(cols)), of_cols_(1.0f / cols_), eps_(eps) {
-    asm volatile("" : "+f"(cols_), "+f"(of_cols_), "+f"(eps_));  // computed here, not where they are used
+    have_ready(cols_);
+    have_ready(of_cols_);
+    have_ready(eps_);
   }
 
   __device__ float operator()(float squares) const {
