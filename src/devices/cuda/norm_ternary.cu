@@ -22,13 +22,13 @@ constexpr int kMostHeld = 4;  // quads of a row, of a thread
 // its inputs come. For that kernels have at least as many blocks as there are multiprocessors, all of as much shared
 // memory: then no multiprocessor gets two of a kernel of few blocks. (Decoding with 2B-4T, H200, tokens/s: 1648; 1585
 // where the 80 blocks of an MLP's last product have none beside them that only keep a place.)
-constexpr int64_t kLeastBytes = 100 << 10;
+constexpr int kLeastBytes = 100 << 10;
 // Of a block's weights, where rows are short: with more, there are two blocks for each multiprocessor. Gate and up of
 // 2B-4T are 216 of them (1832; 1662 with 108, 1663 with 132).
 constexpr int64_t kMostBytes = 40 << 10;
-// Cycles for which a block without work keeps its place from the kernel after the next, once that could have it (1832;
-// 1826 with 800, 1822 with 2000).
-constexpr int kHold = 1500;
+// Cycles for which a block without work keeps its place from the kernel after the next, once that could have it (1967;
+// 1958 with 1500, 1910 with 2600).
+constexpr int kHold = 800;
 
 // So few that the blocks of the next kernel find room beside one.
 constexpr int registers(int held) { return held < 4 ? 72 : 88; }
@@ -80,12 +80,12 @@ constexpr uint32_t kMostPlainBits = kEndOfPlain - 1;
 // instructions wait for each other most of the time.
 template <int kHeld, Second kSecond, bool kOne>
 __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args, const CopyPlan& plan, int rows,
-                                                    const CopiedMemory& memory, int tiles, NarrowReducer& reduce) {
+                                                    const CopiedMemory& memory, int tiles, InverseRms inverse_rms,
+                                                    NarrowReducer& reduce) {
   const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
   const NormQuantizeArgs& norm = args.norm;
   const RowWalk walk{norm.cols, static_cast<unsigned>(plan.warps) * kWarp};
   const HeldWalk held;
-  const InverseRms inverse_rms(norm.cols, norm.eps);
   float4 gain[kHeld] = {};
   const float *x[kHeld], *other[kHeld];
   for_held_quads<kHeld>(walk, [&](int i, int64_t at) {
@@ -106,8 +106,10 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
     have_ready(weights[c]);
   }
   const OutputSums sums(plan, rows, memory.sums);
-  int row_bytes = plan.row_bytes();
+  int row_bytes = plan.row_bytes;
   have_ready(row_bytes);
+  int upper = has_upper_words();
+  have_ready(upper);
   // Rows of tiles. Of one row of activations a single one, in a loop as it stands: 1820 tokens/s where two at once make
   // 1753, and twice or four times the loop's code 1809 and 1783; 1787 where warps wait for the weights themselves.
   constexpr int kAtOnce = kOne ? 1 : 2;
@@ -126,7 +128,7 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
 
   wait_for_inputs();
 #pragma unroll 1
-  for (int row = 0; row < rows; ++row, to_codes += plan.code_pitch()) {
+  for (int row = 0; row < rows; ++row, to_codes += plan.code_pitch) {
     float4 h[kHeld] = {}, second[kHeld] = {};
     for_held_quads<kHeld>(walk, [&](int i, int64_t) {
       h[i] = written_quad(x[i]);
@@ -152,6 +154,7 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
       h[i] = normalized(h[i], inverse, gain[i]);
     }
     const uint32_t greatest = reduce.max(exact ? greatest_bits<kHeld, true>(held, value) : ~0u);
+    if constexpr (kOne) load_tiles(0);  // which have come, as the porter has seen: on their way meanwhile
     RowCodes of_row = row_codes<kHeld>(
         held, value, plain_code_scale(__uint_as_float(greatest)),
         [](const float4& scaled) { return pack_finite_codes(scaled); },
@@ -182,15 +185,16 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
       load_operands(codes[c], operands + c * kTileColumns);
     }
   }
+  if constexpr (!kOne) load_tiles(0);
 #pragma unroll 1
   for (int r = 0; r < tiles; r += kAtOnce) {
-    load_tiles(r);
     std::conditional_t<kOne, RowDigitSums, DigitSums> of[kAtOnce] = {};
 #pragma unroll
     for (int c = 0; c < kHeld; ++c) {
 #pragma unroll
       for (int i = 0; i < kAtOnce; ++i) add_tile(of[i], tile[i][c], codes[c]);
     }
+    load_tiles(r + kAtOnce);
     // Again for each r: while the products go on it costs nothing, but before them the time of a reduction.
     int code_sum = 0;  // of the row lane % kProductRows, of the warp's columns
 #pragma unroll
@@ -201,7 +205,12 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
     }
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      const int2 outputs = outputs_of(of[i]);
+      int2 outputs;
+      if constexpr (kOne) {
+        outputs = outputs_of(of[i], upper);
+      } else {
+        outputs = outputs_of(of[i]);
+      }
       if (r + i < tiles) sums.put(r + i, {outputs.x - code_sum, outputs.y - code_sum});
     }
   }
@@ -238,13 +247,15 @@ __device__ __forceinline__ float residual_of(const Output& output, const float* 
 // kOne: of one row.
 template <int kHeld, Second kSecond, bool kGated, bool kOne>
 __global__ void __maxnreg__(registers(kHeld))
-    normalize_multiply(const __grid_constant__ NormTernaryArgs args, const __grid_constant__ CopyPlan plan) {
+    normalize_multiply(const __grid_constant__ NormTernaryArgs args, const __grid_constant__ CopyPlan plan,
+                       const __grid_constant__ InverseRms inverse_rms) {
+  using Weights = CopiedWeights<true>;
   extern __shared__ uint4 shared[];
   __shared__ NarrowReducer::Memory slots;
-  __shared__ Barrier arrived[kMostBlockTiles];
+  __shared__ Barrier arrived[Weights::kBarriers];
   __shared__ float scales[kMostNormTernaryRows];
   let_next_start();
-  if (blockIdx.x >= plan.blocks.divisor()) {
+  if (static_cast<int>(blockIdx.x) >= plan.blocks) {
     wait_for_inputs();
     return pass_time(kHold);
   }
@@ -252,18 +263,19 @@ __global__ void __maxnreg__(registers(kHeld))
   const int rows = kOne ? 1 : plan.rows;
   const CopiedPlace place(plan);
   const CopiedMemory memory(plan, shared);
-  const CopiedWeights weights(plan, place, memory.weights, arrived, kMostBlockTiles);
-  const int outputs = outputs_of(plan, place), ups = outputs * plan.sum_slots;
+  const Weights weights(plan, place, memory.weights, arrived);
+  const int outputs = outputs_of(place, rows), ups = outputs * plan.sum_slots;
   const float* const residual = args.residual;
-  NarrowReducer reduce(slots, plan.warps);
   if (!is_porter(plan)) {
-    multiply_normalized<kHeld, kSecond, kOne>(args, plan, rows, memory, weights.tile_rows(), reduce);
+    NarrowReducer reduce(slots, plan.warps);
+    multiply_normalized<kHeld, kSecond, kOne>(args, plan, rows, memory, weights.tile_rows(), inverse_rms, reduce);
     __syncthreads();
   } else {
     const int lane = static_cast<int>(threadIdx.x % kWarp);
     weights.begin(product);
+    NarrowReducer reduce(slots, plan.warps);
     clear_sums<kMostWarps>(plan, memory.sums, (kGated ? 2 : 1) * outputs);
-    Output own(product, plan, place, lane);
+    Output own(product, plan, place, rows, lane);
     int sums = own.number * plan.sum_slots;
     have_ready(sums);
     have_ready(own.y);
@@ -273,7 +285,7 @@ __global__ void __maxnreg__(registers(kHeld))
     OutputEnd end = {0.0f, 0.0f, residual_of(own, residual)};
     for (int row = 0; row < rows; ++row) {
       reduce.watch_sum();
-      for (int r = 0; r < (row == 0 ? weights.tile_rows() : 0); ++r) weights.wait(r);
+      if (row == 0) weights.wait(0);
       uint32_t greatest = reduce.watch_max();
       if (greatest > kMostPlainBits) greatest = reduce.watch_max();
       const float scale = code_scale(__uint_as_float(greatest));
@@ -283,7 +295,7 @@ __global__ void __maxnreg__(registers(kHeld))
     __syncthreads();
     end_output<kGated>(memory.sums + sums, ups, residual, own, end);
   }
-  for_more_outputs(product, plan, place, kWarp, [&](const Output& output) {
+  for_more_outputs(product, plan, place, rows, kWarp, [&](const Output& output) {
     const float scale = scales[output.row];
     end_output<kGated>(
         memory.sums + output.number * plan.sum_slots, ups, residual, output,
@@ -317,21 +329,27 @@ CopyPlan plan_of(const Exec& exec, const NormTernaryArgs& args, int matrices) {
   return copy_plan(args.product, ceil_div(tiles, each), few_rows_memory(exec) / 2, matrices, warps, kMostWarps, held);
 }
 
+// Whether blocks without work keep places. Not where attention ends: gate and up follow, of which two blocks find room
+// on most multiprocessors, and start later where places are kept (1978; 1967 otherwise, but 1864 without any for the
+// last product of an MLP and 1922 for q, k and v).
+bool keeps_places(const NormTernaryArgs& args) { return !args.residual || held_quads(args.norm.cols) >= kMostHeld; }
+
 // False where it is not for these kernels: then nothing was done.
 template <bool kGated>
 bool launch(const Exec& exec, const NormTernaryArgs& args) {
   if (!suits(args)) return false;
   const CopyPlan plan = plan_of(exec, args, kGated ? 2 : 1);
-  if (plan.memory() > few_rows_memory(exec)) return false;
-  const int64_t least_bytes = is_hopper(exec) ? kLeastBytes : 0,
-                least_blocks = is_hopper(exec) ? multiprocessors(exec) : 0;
+  if (plan.blocks == 0 || plan.memory > few_rows_memory(exec)) return false;
+  const int least_bytes = is_hopper(exec) ? kLeastBytes : 0;
+  const int least_blocks = is_hopper(exec) && keeps_places(args) ? multiprocessors(exec) : 0;
+  const InverseRms inverse_rms(args.norm.cols, args.norm.eps);
   with_held_quads(args.norm.cols, [&](auto held) {
     with_second(args.norm, [&](auto second) {
       if constexpr (held() > 0 && held() <= kMostHeld && !(kGated && second() == Second::gate)) {
         const auto kernel = plan.rows == 1 ? normalize_multiply<held(), second(), kGated, true>
                                            : normalize_multiply<held(), second(), kGated, false>;
         launch_copied(exec, kGated ? "norm_gated_ternary_matmul" : "norm_ternary_matmul", kernel, args, plan,
-                      least_bytes, std::max(plan.blocks.divisor(), least_blocks));
+                      least_bytes, std::max(plan.blocks, least_blocks), inverse_rms);
       }
     });
   });

@@ -12,6 +12,7 @@
 
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
+#include "devices/cuda/mbarrier.cuh"
 #include "devices/cuda/numbers.cuh"
 #include "devices/cuda/warp.cuh"
 
@@ -181,7 +182,8 @@ class BlockReducer {
 };
 
 // The same of at most 16 warps, with the same bits, where time counts: after the barrier each thread folds what the
-// warps have left for itself, as BlockReducer's lanes do.
+// warps have left for itself, as BlockReducer's lanes do. Addresses are at hand before, as numbers: of a reference the
+// compiler would find them again each time.
 class NarrowReducer {
  public:
   static constexpr int kWarps = 16;
@@ -190,10 +192,14 @@ class NarrowReducer {
   };
 
   // `memory` is shared; of the first `warps` warps of the block. Others may watch.
-  __device__ NarrowReducer(Memory& memory, int warps) : memory_(memory) {
+  __device__ NarrowReducer(Memory& memory, int warps)
+      : slots_(static_cast<int>(shared_address(&memory))),
+        own_(slots_ + static_cast<int>(threadIdx.x / kWarp % kWarps * sizeof(uint32_t))) {
     const unsigned of_warp = threadIdx.x % kWarps;
     if (threadIdx.x < 2 * kWarps && of_warp >= static_cast<unsigned>(warps))
       memory.at[threadIdx.x / kWarps][of_warp] = 0;
+    have_ready(slots_);
+    have_ready(own_);
   }
 
   __device__ float sum(float x) {
@@ -212,12 +218,12 @@ class NarrowReducer {
   }
 
   // After one more reduction by a copy of this.
-  __device__ void pass() { turn_ ^= 1; }
+  __device__ void pass() { turn_ ^= kTurn; }
 
   // What the others have at the same time.
   __device__ void watch_sum() {
     __syncthreads();
-    turn_ ^= 1;
+    pass();
   }
   __device__ uint32_t watch_max() {
     const Gathered of = gather();
@@ -230,29 +236,33 @@ class NarrowReducer {
   }
 
  private:
+  static constexpr int kTurn = sizeof(Memory) / 2;
+
   struct Gathered {
     uint32_t warp[kWarps];
   };
 
+  // All lanes have the same.
   __device__ void leave(uint32_t of_warp) {
-    if (threadIdx.x % kWarp == 0) memory_.at[turn_][threadIdx.x / kWarp] = of_warp;
+    asm volatile("st.shared.u32 [%0], %1;" ::"r"(own_ + turn_), "r"(of_warp) : "memory");
   }
   __device__ Gathered gather() {
-    const uint32_t* const slots = memory_.at[turn_];
-    turn_ ^= 1;
+    const int slots = slots_ + turn_;
+    pass();
     __syncthreads();
     Gathered all;
 #pragma unroll
-    for (int i = 0; i < kWarps / 4; ++i) {
-      const uint4 four = reinterpret_cast<const uint4*>(slots)[i];
-      all.warp[4 * i] = four.x, all.warp[4 * i + 1] = four.y, all.warp[4 * i + 2] = four.z,
-                   all.warp[4 * i + 3] = four.w;
+    for (int i = 0; i < kWarps; i += 4) {
+      asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                   : "=r"(all.warp[i]), "=r"(all.warp[i + 1]), "=r"(all.warp[i + 2]), "=r"(all.warp[i + 3])
+                   : "r"(slots + i * static_cast<int>(sizeof(uint32_t)))
+                   : "memory");
     }
     return all;
   }
 
-  Memory& memory_;
-  int turn_ = 0;
+  int slots_, own_;
+  int turn_ = 0;  // bytes
 };
 
 // ---------------------------------------------------------------- root mean square
@@ -262,11 +272,8 @@ class NarrowReducer {
 // for all 2^32 sums, 29 lengths of rows, and eps of 0 and 1e-5.)
 class InverseRms {
  public:
-  __device__ InverseRms(int64_t cols, float eps) : cols_(static_cast<float>(cols)), of_cols_(1.0f / cols_), eps_(eps) {
-    have_ready(cols_);
-    have_ready(of_cols_);
-    have_ready(eps_);
-  }
+  __host__ __device__ InverseRms(int64_t cols, float eps)
+      : cols_(static_cast<float>(cols)), of_cols_(1.0f / cols_), eps_(eps) {}
 
   __device__ float operator()(float squares) const {
     bool exact;

@@ -96,15 +96,17 @@ struct LongRows {
   static constexpr int kMostWarps = 20, kBlocksEach = 2;
 };
 
+using RowWeights = CopiedWeights<false>;
+
 // Puts multiply(tiles), the digit sums of the lane's outputs, for each row of tiles of the block as it comes.
 template <class Multiply>
 __device__ __forceinline__ void for_tile_rows(const CopyPlan& plan, const CopiedMemory& memory,
-                                              const CopiedWeights& weights, const Multiply& multiply) {
+                                              const RowWeights& weights, const Multiply& multiply) {
   const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
   const OutputSums sums(plan, plan.rows, memory.sums);
   const uint8_t* from = memory.weights + warp * kTileBytes + lane * 16;
 #pragma unroll 1
-  for (int r = 0; r < weights.tile_rows(); ++r, from += plan.row_bytes()) {
+  for (int r = 0; r < weights.tile_rows(); ++r, from += plan.row_bytes) {
     weights.wait(r);
     uint4 tiles[kWarpColumns];
 #pragma unroll
@@ -120,7 +122,7 @@ __device__ __forceinline__ void for_tile_rows(const CopyPlan& plan, const Copied
 // The warps that multiply several rows, or those that are too long for the registers of multiply_row.
 template <class Shape>
 __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, const CopyPlan& plan,
-                                               const CopiedMemory& memory, const CopiedWeights& weights) {
+                                               const CopiedMemory& memory, const RowWeights& weights) {
   const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
   const int64_t column = int64_t{warp + lane / 8 * plan.warps} * kTileColumns + lane % 8 * 16;
   const bool inside = column < args.q_stride;
@@ -131,7 +133,7 @@ __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, co
   wait_for_inputs();
   let_next_start();
 #pragma unroll 1
-  for (int row = 0; row < plan.rows; ++row, q += args.q_stride, to += plan.code_pitch()) {
+  for (int row = 0; row < plan.rows; ++row, q += args.q_stride, to += plan.code_pitch) {
     __pipeline_memcpy_async(to, q, 16, inside ? 0 : 16);
   }
   __pipeline_commit();
@@ -156,7 +158,7 @@ __device__ __forceinline__ void multiply_tiles(const TernaryMatmulArgs& args, co
 
 // One row.
 __device__ __forceinline__ void multiply_row(const TernaryMatmulArgs& args, const CopyPlan& plan,
-                                             const CopiedMemory& memory, const CopiedWeights& weights) {
+                                             const CopiedMemory& memory, const RowWeights& weights) {
   const int warp = static_cast<int>(threadIdx.x / kWarp), lane = static_cast<int>(threadIdx.x % kWarp);
   wait_for_inputs();
   let_next_start();
@@ -169,11 +171,12 @@ __device__ __forceinline__ void multiply_row(const TernaryMatmulArgs& args, cons
   RowCodesOfTile codes[kWarpColumns];
 #pragma unroll
   for (int c = 0; c < kWarpColumns; ++c) codes[c] = row_codes_of_tile(quads[c]);
+  const int upper = has_upper_words();
   for_tile_rows(plan, memory, weights, [&](const uint4(&tiles)[kWarpColumns]) {
     RowDigitSums of = {};
 #pragma unroll
     for (int c = 0; c < kWarpColumns; ++c) add_tile(of, tiles[c], codes[c]);
-    return outputs_of(of);
+    return outputs_of(of, upper);
   });
 }
 
@@ -183,10 +186,10 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
   extern __shared__ uint4 shared[];
   __shared__ int32_t q_sums[kProductRows];
   __shared__ float q_scales[kProductRows];
-  __shared__ Barrier arrived[kMostBlockTiles];
+  __shared__ Barrier arrived[RowWeights::kBarriers];
   const CopiedPlace place(plan);
   const CopiedMemory memory(plan, shared);
-  const CopiedWeights weights(plan, place, memory.weights, arrived, kTilesAtOnce);
+  const RowWeights weights(plan, place, memory.weights, arrived, kTilesAtOnce);
   const auto end = [&](const Output& output, int32_t q_sum, float factor) {
     const uint32_t sum = sum_of_warps<Shape::kMostWarps>(memory.sums + output.number * plan.sum_slots);
     const int32_t acc = code_sum(sum, q_sum);
@@ -196,7 +199,7 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
   constexpr int kOwn = 2;  // outputs of a lane of the porter; of blocks with more all threads end the rest
   if (is_porter(plan)) {
     weights.begin(args);
-    clear_sums<Shape::kMostWarps>(plan, memory.sums, outputs_of(plan, place));
+    clear_sums<Shape::kMostWarps>(plan, memory.sums, outputs_of(place, plan.rows));
   }
   __syncthreads();
   if (!is_porter(plan)) {
@@ -210,7 +213,7 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
     const int lane = static_cast<int>(threadIdx.x % kWarp);
     weights.more(args);
     read_ahead(args, plan, place);
-    const Output own[kOwn] = {{args, plan, place, lane}, {args, plan, place, kWarp + lane}};
+    const Output own[kOwn] = {{args, plan, place, plan.rows, lane}, {args, plan, place, plan.rows, kWarp + lane}};
     __syncwarp();
     wait_for_inputs();
     // Not before: the weights of blocks that wait would delay these inputs (13824 x 2560: 4.7 us), nor after these have
@@ -232,7 +235,7 @@ __global__ void __launch_bounds__((Shape::kMostWarps + 1) * kWarp, Shape::kBlock
 #pragma unroll
     for (int i = 0; i < kOwn; ++i) end(own[i], sums[i], factors[i]);
   }
-  for_more_outputs(args, plan, place, kOwn * kWarp, [&](const Output& output) {
+  for_more_outputs(args, plan, place, plan.rows, kOwn * kWarp, [&](const Output& output) {
     end(output, q_sums[output.row], output.weight_scale / q_scales[output.row]);
   });
 }
@@ -246,7 +249,7 @@ CopyPlan copied_plan(const Exec& exec, const TernaryMatmulArgs& args, int warps)
     return copy_plan(args, blocks, kBlockBytes, 1, warps, most_warps, kWarpColumns);
   };
   const CopyPlan plan = plan_of(device);
-  return plan.blocks.divisor() <= device ? plan : plan_of(2 * device);
+  return plan.blocks <= device ? plan : plan_of(2 * device);
 }
 
 // False where it is not the way for these sizes.
@@ -256,11 +259,11 @@ bool launch_copied(const Exec& exec, const TernaryMatmulArgs& args) {
   if (!few || tiles == 0 || tiles > kWarpColumns * LongRows::kMostWarps) return false;
   const auto warps = static_cast<int>(ceil_div(tiles, kWarpColumns));
   const CopyPlan plan = copied_plan(exec, args, warps);
-  if (plan.memory() > few_rows_memory(exec)) return false;
+  if (plan.blocks == 0 || plan.memory > few_rows_memory(exec)) return false;
   const auto kernel = warps > kMostShortWarps ? multiply_copied<LongRows>
                       : args.rows == 1        ? multiply_copied<OneRow>
                                               : multiply_copied<ShortRows>;
-  launch_copied(exec, "ternary_gemv", kernel, args, plan, 0, plan.blocks.divisor());
+  launch_copied(exec, "ternary_gemv", kernel, args, plan, 0, plan.blocks);
   return true;
 }
 

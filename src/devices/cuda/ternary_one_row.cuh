@@ -34,10 +34,14 @@ __device__ __forceinline__ void add_tile(RowDigitSums& sums, const uint4& tile, 
   }
 }
 
-// Digit sums of the outputs g and g + 8, in the first of four lanes.
-__device__ __forceinline__ int2 outputs_of(const RowDigitSums& sums) {
-  const bool upper = threadIdx.x % 2 != 0;  // words b and d, which the second lane has
-  const auto sum = [&](int digits, int half) { return upper ? sums[digits - 1][2 + half] : sums[digits - 1][half]; };
+// Of a lane: whether the results that it has are of the words b and d.
+__device__ __forceinline__ int has_upper_words() { return static_cast<int>(threadIdx.x % 2); }
+
+// Digit sums of the outputs g and g + 8, in the first of four lanes. upper: has_upper_words().
+__device__ __forceinline__ int2 outputs_of(const RowDigitSums& sums, int upper) {
+  const auto sum = [&](int digits, int half) {
+    return upper != 0 ? sums[digits - 1][2 + half] : sums[digits - 1][half];
+  };
   const uint32_t one = sum(1, 0), two = sum(2, 0), three = sum(3, 1);
   const int first = static_cast<int>(one) + (static_cast<int>(three - sum(2, 1)) >> 4);
   const int second = (static_cast<int>(two - one) >> 2) + (static_cast<int>(sum(4, 1) - three) >> 6);
