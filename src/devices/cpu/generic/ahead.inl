@@ -2,12 +2,13 @@
 // Reading ahead of loops over more than the first-level cache holds. Where vectors straddle cache lines, as those of an
 // array that begins anywhere do, the processor's own prefetching falls behind: y = a + b of 100,000 f32 takes 15 us
 // without and 10 with it, 10.3 and 9.6 on aligned arrays; within that cache it would only cost (0.12 and 0.20 us for
-// 4000).
+// 4000). What second-level caches of servers do not hold is left to the processor, too: 10^6 f32 to f64 take 239 us with
+// it and 133 without, 100,000 f64 added 32 and 26 (Zen 4).
 
-constexpr int64_t kAheadBytes = 512, kLongBytes = 40 << 10;
+constexpr int64_t kAheadBytes = 512, kLongBytes = 40 << 10, kCachedBytes = 2 << 20;
 
 // Whether a loop over so many bytes, read and written, is to read ahead.
-constexpr bool is_long(int64_t bytes) { return bytes > kLongBytes; }
+constexpr bool is_long(int64_t bytes) { return bytes > kLongBytes && bytes <= kCachedBytes; }
 
 // The cache lines that `count` elements from `p` on will have when the loop has gone on by `distance` bytes.
 template <class T>
