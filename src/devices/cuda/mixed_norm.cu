@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kGroupBlock, kNormBlocks<kHeld>)
   if constexpr (kGated) matrices[1] = {args.gate, args.cols};
   RowReader<kThreads, kHeld, kMatrices> reader(matrices, args.rows, octets, stages, shared + Weights::kPlaces);
   const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
-  const InverseRms inverse_rms(args.cols, args.eps);
+  const InverseRms inverse_rms = InverseRms::ready(args.cols, args.eps);
   __syncthreads();
 
   for (int64_t row = group.first_row(); group.is_left(row, args.rows); row += group.step()) {
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(kGroupBlock, 2) normalize(const __grid_constan
   const RowMatrix matrices[] = {{args.x, args.cols}};
   RowReader<kThreads, kHeld, 1> reader(matrices, args.rows, octets, stages, shared + Weights::kPlaces);
   const Weights weights(args.weight, octets, reinterpret_cast<float4*>(shared));
-  const InverseRms inverse_rms(args.cols, args.eps);
+  const InverseRms inverse_rms = InverseRms::ready(args.cols, args.eps);
   __syncthreads();
 
   for (int64_t row = group.first_row(); group.is_left(row, args.rows); row += group.step()) {

@@ -123,7 +123,7 @@ __device__ void normalize_quantize_row(const NormQuantizeArgs& args, const RowWa
       return made(i, at);
     }
   };
-  const float inverse = InverseRms(walk.cols, args.eps)(row_squares<kHeld>(walk, h, reduce));
+  const float inverse = InverseRms::ready(walk.cols, args.eps)(row_squares<kHeld>(walk, h, reduce));
   const auto value = [&](int i, int64_t at) { return normalized(h(i, at), inverse, gain(i, at)); };
   quantize_row<kHeld>(walk, value, QuantizedRow(args, row), reduce);
 }

@@ -12,7 +12,7 @@ __global__ void __launch_bounds__(kMostRowThreads) normalize(const __grid_consta
   BlockReducer reduce(memory);
   const int64_t cols = args.cols;
   const Row<const float> weight(args.weight, cols);
-  const InverseRms inverse_rms(cols, args.eps);
+  const InverseRms inverse_rms = InverseRms::ready(cols, args.eps);
   wait_for_inputs();
   for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
     const Row<const float> x(args.x + row * cols, cols);

@@ -275,6 +275,15 @@ class InverseRms {
   __host__ __device__ InverseRms(int64_t cols, float eps)
       : cols_(static_cast<float>(cols)), of_cols_(1.0f / cols_), eps_(eps) {}
 
+  // With its numbers at hand before what follows.
+  __device__ static InverseRms ready(int64_t cols, float eps) {
+    InverseRms rms(cols, eps);
+    have_ready(rms.cols_);
+    have_ready(rms.of_cols_);
+    have_ready(rms.eps_);
+    return rms;
+  }
+
   __device__ float operator()(float squares) const {
     bool exact;
     const float inverse = of_plain(squares, exact);
