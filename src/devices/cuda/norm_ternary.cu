@@ -110,8 +110,9 @@ __device__ __forceinline__ void multiply_normalized(const NormTernaryArgs& args,
   have_ready(row_bytes);
   int upper = has_upper_words();
   have_ready(upper);
-  // Rows of tiles. Of one row of activations a single one, in a loop as it stands: 1820 tokens/s where two at once make
-  // 1753, and twice or four times the loop's code 1809 and 1783; 1787 where warps wait for the weights themselves.
+  // Rows of tiles. Of one row of activations a single one: 1820 tokens/s where two at once made 1753, and 1787 where
+  // warps waited for the weights themselves. (Twice and four times the loop's code made 1809 and 1783 then; with tiles
+  // that are loaded ahead compilers have it twice, unasked.)
   constexpr int kAtOnce = kOne ? 1 : 2;
   uint4 tile[kAtOnce][kHeld];
   const auto load_tiles = [&](int first) {

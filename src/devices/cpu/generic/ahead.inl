@@ -8,7 +8,7 @@
 constexpr int64_t kAheadBytes = 512, kLongBytes = 40 << 10, kCachedBytes = 2 << 20;
 
 // Whether a loop over so many bytes, read and written, is to read ahead.
-constexpr bool is_long(int64_t bytes) { return bytes > kLongBytes && bytes <= kCachedBytes; }
+constexpr bool is_read_ahead(int64_t bytes) { return bytes > kLongBytes && bytes <= kCachedBytes; }
 
 // The cache lines that `count` elements from `p` on will have when the loop has gone on by `distance` bytes.
 template <class T>
@@ -19,13 +19,13 @@ template <class T>
   asm volatile("");  // g++ takes a function that only prefetches for one without effect, and leaves out its calls
 }
 
-// Calls each(i) for i from 0 to count, ahead(i, n) before every n <= 64 of them where the loop is long.
+// Calls each(i) for i from 0 to count, ahead(i, n) before every n <= 64 of them if it is_ahead.
 template <class Ahead, class Each>
-[[gnu::always_inline]] inline void for_each_ahead(int64_t count, bool long_loop, const Ahead& ahead, const Each& each) {
+[[gnu::always_inline]] inline void for_each_ahead(int64_t count, bool is_ahead, const Ahead& ahead, const Each& each) {
   constexpr int64_t kStep = 64;
   int64_t i = 0;
   for (; i + kStep <= count; i += kStep) {
-    if (long_loop) ahead(i, kStep);
+    if (is_ahead) ahead(i, kStep);
 #pragma GCC ivdep
     for (int64_t j = i; j < i + kStep; ++j) each(j);
   }

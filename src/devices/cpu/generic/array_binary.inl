@@ -12,7 +12,7 @@ void binary_run(const void* left, const void* right, void* to, int64_t count) {
     read_ahead(b + i, n);
     read_ahead(y + i, n);
   };
-  for_each_ahead(count, is_long(count * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y))), ahead,
+  for_each_ahead(count, is_read_ahead(count * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y))), ahead,
                  [=](int64_t i) { y[i] = fn(a[i], b[i]); });
 }
 

@@ -12,7 +12,7 @@ void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride,
       read_ahead(x + i, n);
       read_ahead(y + i, n);
     };
-    for_each_ahead(count, is_long(count * static_cast<int64_t>(sizeof(From) + sizeof(To))), ahead,
+    for_each_ahead(count, is_read_ahead(count * static_cast<int64_t>(sizeof(From) + sizeof(To))), ahead,
                    [=](int64_t i) { y[i] = fn(x[i]); });
   } else {
     for (int64_t i = 0; i < count; ++i) y[i * y_stride] = fn(x[i * x_stride]);
@@ -42,10 +42,10 @@ ConvertRun contiguous_run_of(Fn) {
 
 template <class C, class To>
 void truncation_run(const float* x, To* y, int64_t count) {
-  const bool long_loop = is_long(count * static_cast<int64_t>(sizeof(float) + sizeof(To)));
+  const bool is_ahead = is_read_ahead(count * static_cast<int64_t>(sizeof(float) + sizeof(To)));
   int64_t i = 0;
   for (; i + C::kAtOnce <= count; i += C::kAtOnce) {
-    if (long_loop) {
+    if (is_ahead) {
       read_ahead(x + i, C::kAtOnce);
       read_ahead(y + i, C::kAtOnce);
     }

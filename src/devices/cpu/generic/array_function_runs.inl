@@ -16,7 +16,7 @@ const T* kept(const T* x, const T* y, T* copy, int64_t count) {
 template <ArrayUnaryOp op, class T, uint64_t kOutside, class Fn>
 void function_run(const void* from, void* to, int64_t count) {
   const Fn fn;
-  const bool long_loop = is_long(count * static_cast<int64_t>(2 * sizeof(T)));
+  const bool is_ahead = is_read_ahead(count * static_cast<int64_t>(2 * sizeof(T)));
   for (int64_t begin = 0; begin < count; begin += kFunctionBlock) {
     const int64_t n = smaller(kFunctionBlock, count - begin);
     T* y = static_cast<T*>(to) + begin;
@@ -27,7 +27,7 @@ void function_run(const void* from, void* to, int64_t count) {
       read_ahead(y + i, step);
     };
     uint64_t outside = 0;
-    for_each_ahead(n, long_loop, ahead,
+    for_each_ahead(n, is_ahead, ahead,
                    [=, &outside](int64_t i) { y[i] = static_cast<T>(fn(static_cast<double>(x[i]), outside)); });
     if ((outside & kOutside) == 0) continue;
     const UnaryRun library = math_unary(op, kSame<T, float> ? DType::f32 : DType::f64);
@@ -108,9 +108,9 @@ void power_run(const void* left, const void* right, void* to, int64_t count) {
   const float* a = static_cast<const float*>(left);
   const float* b = static_cast<const float*>(right);
   float* y = static_cast<float*>(to);
-  const bool long_loop = is_long(count * int64_t{3 * sizeof(float)});
+  const bool is_ahead = is_read_ahead(count * int64_t{3 * sizeof(float)});
   for (int64_t i = 0; i < count; i += V::kLanes) {
-    if (long_loop) {
+    if (is_ahead) {
       read_ahead(a + i, V::kLanes);
       read_ahead(b + i, V::kLanes);
       read_ahead(y + i, V::kLanes);

@@ -10,7 +10,7 @@ void unary_run(const void* from, void* to, int64_t count) {
     read_ahead(x + i, n);
     read_ahead(y + i, n);
   };
-  for_each_ahead(count, is_long(count * static_cast<int64_t>(sizeof(T) + sizeof(Y))), ahead,
+  for_each_ahead(count, is_read_ahead(count * static_cast<int64_t>(sizeof(T) + sizeof(Y))), ahead,
                  [=](int64_t i) { y[i] = fn(x[i]); });
 }
 

@@ -35,7 +35,7 @@ void map_run(const T* a, int64_t a_stride, const T* b, int64_t b_stride, Y* y, i
       read_ahead(b + i, step);
       read_ahead(y + i, step);
     };
-    for_each_ahead(n, is_long(n * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y))), ahead,
+    for_each_ahead(n, is_read_ahead(n * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y))), ahead,
                    [=](int64_t i) { y[i] = fn(a[i], b[i]); });
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = fn(a[i * a_stride], b[i * b_stride]);

@@ -14,13 +14,13 @@ template <class Step>
   if (i < end) step(i, end - i);
 }
 
-// The same with ahead(i) before each whole vector of a long loop (ahead.inl).
+// The same with ahead(i) before each whole vector of a loop that is_ahead (ahead.inl).
 template <class Ahead, class Step>
-[[gnu::always_inline]] inline void for_lanes_ahead(int64_t begin, int64_t end, bool long_loop, const Ahead& ahead,
+[[gnu::always_inline]] inline void for_lanes_ahead(int64_t begin, int64_t end, bool is_ahead, const Ahead& ahead,
                                                    const Step& step) {
   int64_t i = begin;
   for (; i + 16 <= end; i += 16) {
-    if (long_loop) ahead(i);
+    if (is_ahead) ahead(i);
     step(i, Full{});
   }
   if (i < end) step(i, end - i);

@@ -58,7 +58,7 @@ template <class V, class T, class Put>
 void for_pairs(const Exec& exec, const Dims& shape, const StridedInput& a, const StridedInput& b, T* y,
                const Put& put) {
   const int64_t a_stride = last_of(a.strides), b_stride = last_of(b.strides);
-  const bool long_loop = is_long(count_of(shape) * static_cast<int64_t>(2 * sizeof(float) + sizeof(T)));
+  const bool is_ahead = is_read_ahead(count_of(shape) * static_cast<int64_t>(2 * sizeof(float) + sizeof(T)));
   for_planes(exec, shape, {&a.strides, &b.strides}, [&](int64_t at, int64_t runs, int64_t count, const auto& walk) {
     const float* a_run = static_cast<const float*>(a.data) + walk.offset(0);
     const float* b_run = static_cast<const float*>(b.data) + walk.offset(1);
@@ -74,7 +74,7 @@ void for_pairs(const Exec& exec, const Dims& shape, const StridedInput& a, const
           right.ahead(i);
           read_ahead(out + i, V::kLanes);
         };
-        for_lanes_ahead(0, count, long_loop, ahead,
+        for_lanes_ahead(0, count, is_ahead, ahead,
                         [=](int64_t i, auto n) { put(out + i, left.at(i, n), right.at(i, n), n); });
       }
     });

@@ -5,13 +5,13 @@ template <class V, class Fn>
 void map_f32(const Exec& exec, const UnaryArgs& args, int64_t cost, const Fn& fn) {
   const auto* x = static_cast<const float*>(args.x);
   auto* y = static_cast<float*>(args.y);
-  const bool long_loop = is_long(args.count * int64_t{2 * sizeof(float)});
+  const bool is_ahead = is_read_ahead(args.count * int64_t{2 * sizeof(float)});
   parallel_for(exec, args.count, cost, 16, [=](int64_t begin, int64_t end) {
     const auto ahead = [=](int64_t i) {
       read_ahead(x + i, V::kLanes);
       read_ahead(y + i, V::kLanes);
     };
-    for_lanes_ahead(begin, end, long_loop, ahead,
+    for_lanes_ahead(begin, end, is_ahead, ahead,
                     [=](int64_t i, auto n) { store<V>(y + i, fn(load<V>(x + i, n)), n); });
   });
 }
