@@ -68,9 +68,10 @@ struct LoadOptions {
   std::function<bool(double fraction)> on_progress = {};
 };
 
-// low <= logit <= high for each logit, f32 [rows, vocab]; where one of them is NaN, nothing is known.
+// low <= logit <= high for each logit, f32 [rows, vocab]; where one of them is NaN, nothing is known. `leaders` is for
+// those who look for the best: where low is greatest, in the device's own form, or undefined.
 struct LogitBounds {
-  Tensor low, high;
+  Tensor low, high, leaders;
 };
 
 // One named weight, with its Hugging Face name ("model.layers.0.mlp.up_proj.weight").

@@ -51,6 +51,13 @@ class DeviceMemory {
   // Copies between host and device memory; copy_to_host waits for the kernels before it.
   virtual void copy_to_device(void* to, const void* from, size_t bytes) = 0;
   virtual void copy_to_host(void* to, const void* from, size_t bytes) = 0;
+  // to = what is `there` on the device after the kernels before, and behind it what is `here` on the host.
+  virtual void join_to_device(void* to, std::span<const std::byte> there, std::span<const std::byte> here) {
+    std::vector<std::byte> bytes(there.size());
+    copy_to_host(bytes.data(), there.data(), there.size());
+    bytes.insert(bytes.end(), here.begin(), here.end());
+    copy_to_device(to, bytes.data(), bytes.size());
+  }
 
   // What is there after the kernels before it. A device that works while the host does gives it without waiting, and
   // does what comes behind it meanwhile.

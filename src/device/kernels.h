@@ -147,6 +147,15 @@ struct GatherRowsArgs {
   void* y;
 };
 
+// The same of rows of f32, bf16 or f16 [*, cols], as f32 [count, cols].
+struct EmbedRowsArgs {
+  int64_t count, cols;
+  const void* table;
+  DType table_dtype;
+  const int64_t* ids;
+  float* y;
+};
+
 // y[ids[i], :] += x[i, :] for i ascending; f32 [count, cols] into f32 [*, cols]. Ids may repeat.
 struct ScatterAddRowsArgs {
   int64_t count, cols;
@@ -367,11 +376,22 @@ struct CodeActivationsArgs {
   float *error, *norm;
 };
 
+// Bounds of a column whose lower one is the greatest of some columns, of equals the lowest column; column -1: of none, or
+// none of them is above -Inf.
+struct alignas(16) LeadingBound {
+  float low, high;
+  int32_t column;
+};
+// Of each row there are so many, which together are of all columns.
+inline constexpr int64_t kLeadingBounds = 512;
+
 // With I[b] = Σ q·(2u + 1 - 2^bits) over block b, exact in int32:
 // y[r, j] = factor[j] · (chain over b of float(I[b]) · (float(multiple[j, b])·scale[r, b])), all of it f32.
 // low[r, j] <= l <= high[r, j] for l = what linear (lanes order, f32) gives for the same x and w; where either is NaN
 // nothing is known of l, and where l is NaN or infinite at least one of them is NaN or infinite.
-// Any of y, low, high may be null.
+// Any of y, low, high may be null, and leaders, which go with low and high, no more than screen_rows rows, and devices
+// that have BestScoresArgs. Where x is not null, up to self_coded_rows rows of it are coded on the way: q, and the rest
+// of CodeActivationsArgs, are null.
 struct CodedLinearArgs {
   int64_t rows, n, k, q_stride;
   int bits, planes;
@@ -381,7 +401,9 @@ struct CodedLinearArgs {
   const float* scale;
   const int32_t* sums;
   const float *x_error, *x_norm;
-  float *y, *low, *high;  // [rows, n]
+  float *y, *low, *high;            // [rows, n]
+  LeadingBound* leaders = nullptr;  // [rows, kLeadingBounds]
+  const float* x = nullptr;         // [rows, k]
 };
 
 // ---------------------------------------------------------------- ternary matmul
@@ -644,9 +666,10 @@ struct BestScoresArgs {
   const float* x;           // [rows, k]
   const void* w;            // [n, k]
   DType w_dtype;
-  const ScoreQuery* query;  // of which allowed, penalized and penalty are read
+  const ScoreQuery* query;  // of which allowed, penalized and penalty are read; null: all are allowed, none penalized
   const uint64_t* bits;
-  BestScore* best;  // [rows]
+  const LeadingBound* leaders;  // [rows, kLeadingBounds], where there is no query; or null
+  BestScore* best;              // [rows]
   int64_t* ids;     // [rows]: the same ids, 0 in place of -1
 };
 
@@ -705,6 +728,8 @@ struct PointwiseKernels {
   Kernel<AbsSumArgs> abs_sum;
   Kernel<TernaryCodesArgs> ternary_codes;
   Kernel<AdamwArgs> adamw;
+  // Null where gather_rows and a conversion after it cost no more.
+  Kernel<EmbedRowsArgs> embed_rows = nullptr;
 };
 
 struct RowKernels {
@@ -734,6 +759,8 @@ struct CodedKernels {
   Kernel<CodeRowsArgs> code_rows;
   Kernel<CodeActivationsArgs> code_activations;
   Kernel<CodedLinearArgs> coded_linear;
+  // Rows up to which coding them on the way costs less than code_activations before.
+  int64_t self_coded_rows = 0;
 };
 
 struct TernaryKernels {

@@ -170,7 +170,7 @@ class Picking {
     const Tensor hidden = rows_of(rows);
     const LogitBounds bounds = model_.head_bounds(hidden);
     const std::vector<FoundScores> found =
-        search_scores(bounds.low, bounds.high, {hidden, model_.head_weight()}, searches_for(rows),
+        search_scores({bounds.low, bounds.high, bounds.leaders}, {hidden, model_.head_weight()}, searches_for(rows),
                       most_found(model_.config().vocab_size), statistics_.rescored,
                       rows.size() == requests_.size() ? with_best_ : WithBest());
     return take_found(rows, found, true);

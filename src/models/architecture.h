@@ -49,7 +49,12 @@ class Architecture : public std::enable_shared_from_this<Architecture> {
 
   // The same bits without a graph, for sequences that go on: f32 [rows, hidden] for ids i64 [rows], which are the rows
   // of the pass in order. Their keys and values are stored in kv. Launches kernels and nothing else.
-  virtual Tensor hidden(const Tensor& ids, const PagedKv& kv, const PagedPass& pass) const = 0;
+  Tensor hidden(const Tensor& ids, const PagedKv& kv, const PagedPass& pass) const {
+    return normalized(residual(ids, kv, pass));
+  }
+  // What that normalizes at last, and how: f32 [rows, hidden] both.
+  virtual Tensor residual(const Tensor& ids, const PagedKv& kv, const PagedPass& pass) const = 0;
+  virtual Tensor normalized(const Tensor& residual) const = 0;
 
   // Whether hidden(ids, graph) and the walk back through its graph launch kernels and nothing else.
   virtual bool trains_by_kernels_alone() const = 0;

@@ -71,8 +71,8 @@ class BitNet final : public Architecture {
     return tables;
   }
 
-  Tensor hidden(const Tensor& ids, const PagedKv& kv, const PagedPass& pass) const override {
-    Residual stream{cast(gather_rows(embedding_.get(false), ids), DType::f32), {}};
+  Tensor residual(const Tensor& ids, const PagedKv& kv, const PagedPass& pass) const override {
+    Residual stream{embed_rows(embedding_.get(false), ids), {}};
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const Layer* const next = i + 1 < layers_.size() ? &layers_[i + 1] : nullptr;
@@ -80,8 +80,9 @@ class BitNet final : public Architecture {
       layer.attention.run(stream, layer.input_norm, at, next ? &next->attention : nullptr);
       layer.feed_forward.run(stream, layer.post_norm, next ? &next->feed_forward : nullptr);
     }
-    return normalized(stream.sum(), norm_, false);
+    return stream.sum();
   }
+  Tensor normalized(const Tensor& residual) const override { return normalized(residual, norm_, false); }
 
   const DenseWeight& head() const override { return config().tie_word_embeddings ? embedding_ : head_; }
 

@@ -88,7 +88,7 @@ LogitBounds Model::head_bounds(const Tensor& hidden) const {
   check_hidden("head_bounds", config(), hidden, 2);
   check(head() == HeadType::screened, "head_bounds", "expected a screened head for bounds of its logits, got another");
   LinearBounds bounds = linear_bounds(hidden, architecture_->coded_head);
-  return {std::move(bounds.low), std::move(bounds.high)};
+  return {std::move(bounds.low), std::move(bounds.high), std::move(bounds.leaders)};
 }
 
 }  // namespace tern

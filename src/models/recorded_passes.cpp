@@ -59,7 +59,7 @@ Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, std::sp
   std::vector<std::byte> bytes = input_bytes({std::ssize(sequences), page_room(sequences)}, sequences);
   std::memcpy(bytes.data(), ids.data(), ids.size_bytes());
   model.device().memory().copy_to_device(pass->inputs.raw(), bytes.data(), bytes.size());
-  return replay(*pass);
+  return replay(model, *pass);
 }
 
 Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, const Tensor& ids,
@@ -69,15 +69,15 @@ Tensor RecordedPasses::run(const Architecture& model, const PagedKv& kv, const T
   const InputLayout layout = {std::ssize(sequences), page_room(sequences)};
   const std::vector<std::byte> bytes = input_bytes(layout, sequences);
   const auto tables = std::span(bytes).subspan(static_cast<size_t>(layout.tables()));
-  std::byte* const to = static_cast<std::byte*>(pass->inputs.raw()) + layout.tables();
-  model.device().memory().copy_to_device(to, tables.data(), tables.size());
-  copy_into(ids, part(pass->inputs, 0, ids.shape(), DType::i64));
-  return replay(*pass);
+  const Tensor of_pass = dense(ids);
+  const std::span there(static_cast<const std::byte*>(of_pass.raw()), static_cast<size_t>(layout.tables()));
+  model.device().memory().join_to_device(pass->inputs.raw(), there, tables);
+  return replay(model, *pass);
 }
 
-Tensor RecordedPasses::replay(const Pass& pass) {
+Tensor RecordedPasses::replay(const Architecture& model, const Pass& pass) {
   pass.recording->replay();
-  return converted(pass.hidden, DType::f32);  // the recording's own is overwritten by the next step
+  return model.normalized(pass.residual);
 }
 
 RecordedPasses::Pass* RecordedPasses::find(const Architecture& model, const PagedKv& kv,
@@ -105,7 +105,7 @@ bool RecordedPasses::record(const Architecture& model, const PagedKv& kv, const 
   tables.pages = part(pass.inputs, layout.pages(), {sequences * pages_each}, DType::i32);
   tables.rows = sequences;
   tables = model.paged_pass(std::move(tables));
-  pass.recording = model.device().backend().record([&] { pass.hidden = model.hidden(ids, kv, tables); });
+  pass.recording = model.device().backend().record([&] { pass.residual = model.residual(ids, kv, tables); });
   device_records_ = pass.recording != nullptr;
   return device_records_;
 }

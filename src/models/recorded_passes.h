@@ -27,13 +27,13 @@ class RecordedPasses {
   struct Pass {
     std::unique_ptr<Recording> recording;  // null: not yet
     Tensor inputs;                         // u8: ids, then the tables
-    Tensor hidden;                         // the recording's
+    Tensor residual;                       // Architecture::residual, the recording's: each replay overwrites it
   };
   // Sequences, and pages that each has room for.
   using Key = std::pair<int64_t, int64_t>;
 
-  // The hidden states of its inputs.
-  static Tensor replay(const Pass& pass);
+  // The hidden states of its inputs, for good.
+  static Tensor replay(const Architecture& model, const Pass& pass);
   // The recording for these sequences; null where there is none to be had.
   Pass* find(const Architecture& model, const PagedKv& kv, std::span<const PagedRows> sequences);
   // Whether `pass` holds a recording now.

@@ -9,6 +9,8 @@ namespace tern {
 // table[ids[i]] for contiguous table [n, cols] and ids i64, which are in [0, n): [..., cols], of the table's dtype.
 // Without a graph.
 Tensor gather_rows(const Tensor& table, const Tensor& ids);
+// The same in f32.
+Tensor embed_rows(const Tensor& table, const Tensor& ids);
 
 // The ops of these names in tern/ops.h, on operands that they would take.
 namespace checked {

@@ -13,46 +13,53 @@ constexpr int64_t kLongestRow = 1 << 24;  // the bounds' rounding terms are deri
 
 int64_t blocks_of(int64_t cols) { return (cols + kCodedBlock - 1) / kCodedBlock; }
 
-// Runs the product of x with w; y, low and high may be undefined.
-void multiply(const Tensor& x, const CodedWeight& w, int planes, const Tensor& y, const Tensor& low,
-              const Tensor& high) {
+// Runs the product of x with w; y, or all of the bounds, may be undefined.
+void multiply(const Tensor& x, const CodedWeight& w, int planes, const Tensor& y, const LinearBounds& bounds) {
   const Device& device = x.device();
   const Tensor from = dense(x);
   const int64_t rows = rows_of(x.shape()), blocks = blocks_of(w.cols), stride = blocks * kCodedBlock;
+  const auto output = [](const Tensor& t) { return t.defined() ? t.data<float>() : nullptr; };
+  CodedLinearArgs args = {
+      .rows = rows,
+      .n = w.rows,
+      .k = w.cols,
+      .q_stride = stride,
+      .bits = w.bits,
+      .planes = planes,
+      .packed = w.bytes.data<uint8_t>(),
+      .w_error = w.error.data<float>(),
+      .w_norm = w.norm.data<float>(),
+      .q = nullptr,
+      .scale = nullptr,
+      .sums = nullptr,
+      .x_error = nullptr,
+      .x_norm = nullptr,
+      .y = output(y),
+      .low = output(bounds.low),
+      .high = output(bounds.high),
+      .leaders = bounds.leaders.defined() ? static_cast<LeadingBound*>(bounds.leaders.raw()) : nullptr};
+  if (rows <= device.backend().kernels().self_coded_rows) {
+    args.x = from.data<float>();
+    return call(device, &Kernels::coded_linear, args);
+  }
   const Tensor q = Tensor::empty({rows, planes, stride}, DType::i8, device);
   const Tensor scale = Tensor::empty({rows, blocks}, DType::f32, device);
   const Tensor sums = Tensor::empty({rows, blocks}, DType::i32, device);
   const Tensor error = Tensor::empty({rows}, DType::f32, device), norm = Tensor::empty({rows}, DType::f32, device);
-  call(device, &Kernels::code_activations,
-       {.rows = rows,
-        .cols = w.cols,
-        .q_stride = stride,
-        .planes = planes,
-        .x = from.data<float>(),
-        .q = q.data<int8_t>(),
-        .scale = scale.data<float>(),
-        .sums = sums.data<int32_t>(),
-        .error = error.data<float>(),
-        .norm = norm.data<float>()});
-  const auto output = [](const Tensor& t) { return t.defined() ? t.data<float>() : nullptr; };
-  call(device, &Kernels::coded_linear,
-       {.rows = rows,
-        .n = w.rows,
-        .k = w.cols,
-        .q_stride = stride,
-        .bits = w.bits,
-        .planes = planes,
-        .packed = w.bytes.data<uint8_t>(),
-        .w_error = w.error.data<float>(),
-        .w_norm = w.norm.data<float>(),
-        .q = q.data<int8_t>(),
-        .scale = scale.data<float>(),
-        .sums = sums.data<int32_t>(),
-        .x_error = error.data<float>(),
-        .x_norm = norm.data<float>(),
-        .y = output(y),
-        .low = output(low),
-        .high = output(high)});
+  const CodeActivationsArgs codes = {.rows = rows,
+                                     .cols = w.cols,
+                                     .q_stride = stride,
+                                     .planes = planes,
+                                     .x = from.data<float>(),
+                                     .q = q.data<int8_t>(),
+                                     .scale = scale.data<float>(),
+                                     .sums = sums.data<int32_t>(),
+                                     .error = error.data<float>(),
+                                     .norm = norm.data<float>()};
+  call(device, &Kernels::code_activations, codes);
+  args.q = codes.q, args.scale = codes.scale, args.sums = codes.sums;
+  args.x_error = codes.error, args.x_norm = codes.norm;
+  call(device, &Kernels::coded_linear, args);
 }
 
 Tensor result(const char* op, const Tensor& x, const CodedWeight& w) {
@@ -92,13 +99,18 @@ CodedWeight code_weight(const Tensor& w, int bits) {
 
 Tensor coded_linear(const Tensor& x, const CodedWeight& w) {
   Tensor y = result("coded_linear", x, w);
-  multiply(x, w, 2, y, {}, {});
+  multiply(x, w, 2, y, {});
   return y;
 }
 
 LinearBounds linear_bounds(const Tensor& x, const CodedWeight& w) {
   LinearBounds bounds = {result("linear_bounds", x, w), result("linear_bounds", x, w)};
-  multiply(x, w, x.device().backend().kernels().screen_planes, {}, bounds.low, bounds.high);
+  const Kernels& kernels = x.device().backend().kernels();
+  const int64_t rows = rows_of(x.shape());
+  if (kernels.best_scores != nullptr && rows <= kernels.screen_rows) {
+    bounds.leaders = Tensor::empty({rows * kLeadingBounds * int64_t{sizeof(LeadingBound)}}, DType::u8, x.device());
+  }
+  multiply(x, w, kernels.screen_planes, {}, bounds);
   return bounds;
 }
 
@@ -113,8 +125,7 @@ Tensor linear_rows(const Tensor& x, const Tensor& w, const Tensor& ids) {
   check_rank(op, {"x", x}, 1);
   check_rank(op, {"w", w}, 2);
   check_rank(op, {"ids", ids}, 1);
-  check(x.size(0) == w.size(1), op, "expected x [k] and w [n, k], got {} and {}", x.shape(),
-        w.shape());
+  check(x.size(0) == w.size(1), op, "expected x [k] and w [n, k], got {} and {}", x.shape(), w.shape());
   check_indices(op, {"ids", ids}, w.size(0));
   const Tensor from = dense(x), weight = dense(w), rows = dense(ids);
   Tensor y = Tensor::empty({ids.size(0)}, DType::f32, x.device());

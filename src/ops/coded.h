@@ -22,9 +22,10 @@ CodedWeight code_weight(const Tensor& w, int bits);
 // x̂·ŵᵀ for f32 x [..., cols]: activations in two planes, about 15 bits. Not differentiable.
 Tensor coded_linear(const Tensor& x, const CodedWeight& w);
 
-// low <= linear(x, w) <= high, proven, as f32 [..., rows] each; where one is NaN, nothing is known.
+// low <= linear(x, w) <= high, proven, as f32 [..., rows] each; where one is NaN, nothing is known. On devices that look
+// through scores themselves (ops/scores.h) leaders are CodedLinearArgs::leaders, as bytes; elsewhere undefined.
 struct LinearBounds {
-  Tensor low, high;
+  Tensor low, high, leaders = {};
 };
 LinearBounds linear_bounds(const Tensor& x, const CodedWeight& w);
 // Rows of x up to which these bounds take a device less time than linear(x, w).

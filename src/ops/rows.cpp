@@ -136,6 +136,21 @@ Tensor gather_rows(const Tensor& table, const Tensor& ids) {
   return y;
 }
 
+Tensor embed_rows(const Tensor& table, const Tensor& ids) {
+  if (table.device().backend().kernels().embed_rows == nullptr) return cast(gather_rows(table, ids), DType::f32);
+  Shape shape = ids.shape();
+  shape.push_back(table.size(1));
+  const Tensor y = Tensor::empty(shape, DType::f32, table.device());
+  call(table.device(), &Kernels::embed_rows,
+       {.count = ids.numel(),
+        .cols = table.size(1),
+        .table = table.raw(),
+        .table_dtype = table.dtype(),
+        .ids = ids.data<int64_t>(),
+        .y = y.data<float>()});
+  return y;
+}
+
 Tensor checked::embedding(const Tensor& table, const Tensor& ids) {
   const Tensor at = dense(ids), y = gather_rows(dense(table), at);
   if (needs_grad(table)) {

@@ -40,6 +40,8 @@ class Queries {
     }
   }
 
+  // Whether a token is forbidden or penalized.
+  bool restrict() const { return !bits_.empty(); }
   int64_t leaders() const { return leaders_; }
   bool weighs() const { return weighs_; }
 
@@ -169,11 +171,13 @@ bool asks_for_best(const ScoreSearch& search) {
   return search.leaders == 1 && search.drop == 0 && search.temperature == 0;
 }
 
-// The best token of each row of values between low and high, contiguous.
-std::vector<FoundScores> find_best(const Tensor& low, const Tensor& high, const ExactValues& exact,
-                                   const Queries& queries, int64_t& computed, const WithBest& with_best) {
+// The best token of each row of values between these bounds.
+std::vector<FoundScores> find_best(const LinearBounds& bounds, const ExactValues& exact, const Queries& queries,
+                                   int64_t& computed, const WithBest& with_best) {
+  const Tensor low = dense(bounds.low), high = dense(bounds.high), x = dense(exact.x), w = dense(exact.w);
   const Device& device = low.device();
-  const Tensor uploaded = queries.upload(device), x = dense(exact.x), w = dense(exact.w);
+  const Tensor uploaded = queries.restrict() ? queries.upload(device) : Tensor();
+  const bool is_led = !queries.restrict() && bounds.leaders.defined();
   const int64_t rows = low.size(0);
   check_shape(kOp, {"x", x}, {rows, w.size(1)});
   std::vector<BestScore> best(static_cast<size_t>(rows));
@@ -189,8 +193,9 @@ std::vector<FoundScores> find_best(const Tensor& low, const Tensor& high, const 
         .x = x.data<float>(),
         .w = w.raw(),
         .w_dtype = w.dtype(),
-        .query = queries.queries(uploaded),
-        .bits = queries.bits(uploaded),
+        .query = queries.restrict() ? queries.queries(uploaded) : nullptr,
+        .bits = queries.restrict() ? queries.bits(uploaded) : nullptr,
+        .leaders = is_led ? static_cast<const LeadingBound*>(bounds.leaders.raw()) : nullptr,
         .best = static_cast<BestScore*>(results.raw()),
         .ids = ids.data<int64_t>()});
   const std::unique_ptr<HostCopy> copy = device.memory().start_copy_to_host(results.raw(), bytes.size());
@@ -207,9 +212,10 @@ std::vector<FoundScores> find_best(const Tensor& low, const Tensor& high, const 
   return found;
 }
 
-std::vector<FoundScores> search(const Tensor& low, const Tensor& high, const std::optional<ExactValues>& exact,
+std::vector<FoundScores> search(const LinearBounds& bounds, const std::optional<ExactValues>& exact,
                                 std::span<const ScoreSearch> searches, int64_t most, int64_t& computed,
                                 const WithBest& with_best) {
+  const Tensor &low = bounds.low, &high = bounds.high;
   check_inputs(kOp, DType::f32, {{"low", low}, {"high", high}});
   check_searches(kOp, low, searches);
   check_shape(kOp, {"high", high}, low.shape());
@@ -218,7 +224,7 @@ std::vector<FoundScores> search(const Tensor& low, const Tensor& high, const std
   if (rows == 0) return {};
   const Queries queries(searches, n);
   if (exact && std::all_of(searches.begin(), searches.end(), asks_for_best)) {
-    return find_best(dense(low), dense(high), *exact, queries, computed, with_best);
+    return find_best(bounds, *exact, queries, computed, with_best);
   }
   const Tensor uploaded = queries.upload(device), to = dense(high);
   const Tensor leaders = leading_scores(dense(low), queries, uploaded);
@@ -266,13 +272,13 @@ bool searches_scores(const Device& device) { return device.backend().kernels().l
 
 std::vector<FoundScores> search_scores(const Tensor& values, std::span<const ScoreSearch> searches, int64_t most) {
   int64_t ignored = 0;
-  return search(values, values, std::nullopt, searches, most, ignored, {});
+  return search({values, values}, std::nullopt, searches, most, ignored, {});
 }
 
-std::vector<FoundScores> search_scores(const Tensor& low, const Tensor& high, const ExactValues& exact,
+std::vector<FoundScores> search_scores(const LinearBounds& bounds, const ExactValues& exact,
                                        std::span<const ScoreSearch> searches, int64_t most, int64_t& computed,
                                        const WithBest& with_best) {
-  return search(low, high, exact, searches, most, computed, with_best);
+  return search(bounds, exact, searches, most, computed, with_best);
 }
 
 std::vector<DrawnScore> draw_scores(const Tensor& values, std::span<const ScoreSearch> searches) {

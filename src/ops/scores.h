@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "device/kernels.h"
+#include "ops/coded.h"
 #include "tern/tensor.h"
 
 namespace tern {
@@ -43,11 +44,11 @@ struct ExactValues {
 // for which they are all that is missing. Of a row that turns out not to be decided it is any token.
 using WithBest = std::function<void(const Tensor& ids)>;
 
-// For each row of values f32 [rows, n]; or of values between low and high, some of which are then computed: how many is
-// added to `computed`. A row with more than `most` tokens is not decided. Waits for the device. Where no search asks
+// For each row of values f32 [rows, n]; or of values between bounds, some of which are then computed: how many is added
+// to `computed`. A row with more than `most` tokens is not decided. Waits for the device. Where no search asks
 // for more than the best token, `with_best` is called, if there is one, and nothing else is found.
 std::vector<FoundScores> search_scores(const Tensor& values, std::span<const ScoreSearch> searches, int64_t most);
-std::vector<FoundScores> search_scores(const Tensor& low, const Tensor& high, const ExactValues& exact,
+std::vector<FoundScores> search_scores(const LinearBounds& bounds, const ExactValues& exact,
                                        std::span<const ScoreSearch> searches, int64_t most, int64_t& computed,
                                        const WithBest& with_best = {});
 

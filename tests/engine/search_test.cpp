@@ -173,7 +173,7 @@ TEST_P(Search, FindsThemByBounds) {
         if (random.one_in(1000)) high[i] = random.pick(kNan, kInf);
       }
       const std::vector<FoundScores> found =
-          search_scores(Tensor::from(low, {rows, n}, device), Tensor::from(high, {rows, n}, device), exact,
+          search_scores({Tensor::from(low, {rows, n}, device), Tensor::from(high, {rows, n}, device)}, exact,
                         batch.searches, most_found(n), computed);
       for (size_t i = 0; i < found.size(); ++i) {
         const auto row = logits.begin() + static_cast<std::ptrdiff_t>(i) * n;
@@ -227,7 +227,7 @@ TEST_P(Search, FindsTheBestByBounds) {
       for (size_t i = 0; i < samplers.size(); ++i) searches.push_back(search_for(samplers[i], masks[i]));
       std::vector<int64_t> ids;
       const std::vector<FoundScores> found =
-          search_scores(Tensor::from(low, {rows, n}, device), Tensor::from(high, {rows, n}, device), exact, searches,
+          search_scores({Tensor::from(low, {rows, n}, device), Tensor::from(high, {rows, n}, device)}, exact, searches,
                         most_found(n), computed, [&](const Tensor& best) { ids = best.to_vector<int64_t>(); });
       ASSERT_EQ(std::ssize(ids), rows);
       for (size_t i = 0; i < found.size(); ++i) {

@@ -105,10 +105,28 @@ inline void surviving_scores(const Exec&, const SurvivingScoresArgs& args) noexc
   }
 }
 
+// Leaders of slices of neighbours, as many as may be.
+inline void coded_linear(const Exec& exec, const CodedLinearArgs& args) noexcept {
+  plain_kernels()->coded_linear(exec, args);
+  if (args.leaders == nullptr) return;
+  const int64_t slice = (args.n + kLeadingBounds - 1) / kLeadingBounds;
+  for (int64_t i = 0; i < args.rows * kLeadingBounds; ++i) {
+    constexpr float kNone = -std::numeric_limits<float>::infinity();
+    LeadingBound& leader = args.leaders[i];
+    leader = {kNone, kNone, -1};
+    const int64_t row = i / kLeadingBounds, first = i % kLeadingBounds * slice;
+    for (int64_t j = first; j < std::min(first + slice, args.n); ++j) {
+      const float low = args.low[row * args.n + j], high = args.high[row * args.n + j];
+      if (low > leader.low) leader = {low, high, static_cast<int32_t>(j)};
+    }
+  }
+}
+
 inline void best_scores(const Exec& exec, const BestScoresArgs& args) noexcept {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   for (int64_t row = 0; row < args.rows; ++row) {
-    const ScoreQuery& query = args.query[row];
+    constexpr ScoreQuery kAny = {-1, -1, 1, 0, 1, 0, 0, 0};
+    const ScoreQuery query = args.query != nullptr ? args.query[row] : kAny;
     BestScore& best = args.best[row];
     best = {-1, 0, 0.0f};
     double greatest = -kInfinity;
@@ -176,6 +194,7 @@ class SearchingBackend final : public WrappedCpu {
  public:
   explicit SearchingBackend(const Device& cpu) : WrappedCpu(cpu, "searches") {
     plain_kernels() = &cpu.backend().kernels();
+    table().coded_linear = coded_linear;
     static_cast<ScoreKernels&>(table()) = {leading_scores, linear_pairs, surviving_scores, best_scores, drawn_scores};
   }
 };

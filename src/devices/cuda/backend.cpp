@@ -148,6 +148,17 @@ class CudaBackend final : public Backend {
                                         : cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_.get()),
                "copying to the GPU");
   }
+  void join_to_device(void* to, std::span<const std::byte> there, std::span<const std::byte> here) override {
+    constexpr const char* kDoing = "copying to the GPU";
+    check_copy();
+    make_current(ordinal_);
+    if (here.size() <= kMostSmallBytes) {
+      check_call(store_small(copy_stream_, to, here.data(), here.size(), there), kDoing);
+      return;
+    }
+    check_call(cudaMemcpyAsync(to, there.data(), there.size(), cudaMemcpyDeviceToDevice, stream_.get()), kDoing);
+    copy_to_device(static_cast<std::byte*>(to) + there.size(), here.data(), here.size());
+  }
   void copy_to_host(void* to, const void* from, size_t bytes) override {
     check_copy();
     make_current(ordinal_);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The best token of a row whose scores are known by bounds, in three kernels that overlap: the greatest lower bound of
-// each slice of the row; then each block takes a part of the row, computes the leader's score for itself, which costs
-// less than to wait for another block's, and the scores of those of its tokens that may reach it; then the parts' best.
+// each slice of the row, unless leaders are known; then each block takes a part of the row, computes the leader's score
+// for itself, which costs less than to wait for another block's, and the scores of those of its tokens that may reach
+// it; then the parts' best.
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
@@ -19,46 +20,54 @@
 namespace tern::cuda {
 namespace {
 
-using Key = unsigned long long;
-
 // ---------------------------------------------------------------- the leader
 
-constexpr int kSliceThreads = 256, kSlice = 4 * kSliceThreads;  // tokens of a block
+constexpr int kSliceThreads = 256;
 
-// Greater for a greater score, of equals for a lower id; 0 for NaN and -Inf.
-__device__ Key leader_key(float score, uint32_t id) {
-  const uint32_t key = key_of(score);
-  return key == 0 ? 0 : Key{key} << 32 | ~id;
-}
-__device__ uint32_t id_of_leader(Key key) { return ~static_cast<uint32_t>(key); }
-
-// The greatest key of a block's threads, into `greatest`, which is shared and was 0 before a barrier.
-__device__ void keep_greatest(Key key, Key& greatest) {
-  key = fold_lanes(key, [](Key a, Key b) { return a > b ? a : b; });
-  if (threadIdx.x % kWarp == 0) atomicMax(&greatest, key);
+__device__ RowBits bits_of(const BestScoresArgs& args, int64_t row) {
+  return args.query == nullptr ? RowBits() : RowBits(args.query[row], args.bits);
 }
 
-// keys [rows, slices].
+template <int kWarps>
+struct LeaderMemory {
+  LeaderKey keys[kWarps];
+  LeadingBound leader;
+};
+
+// The leader of those that the threads of a block have, for all of them. `memory` is shared.
+template <int kWarps>
+__device__ LeadingBound leader_of_block(LeaderMemory<kWarps>& memory, const LeadingBound& own) {
+  const unsigned lane = threadIdx.x % kWarp;
+  const LeaderKey key = leader_key(own), of_warp = greatest_of_lanes(key);
+  if (lane == 0) memory.keys[threadIdx.x / kWarp] = of_warp;
+  __syncthreads();
+  const LeaderKey greatest = greatest_of_lanes(lane < kWarps ? memory.keys[lane] : 0);
+  if (greatest == 0) return {-INFINITY, -INFINITY, -1};
+  if (key == greatest) memory.leader = own;
+  __syncthreads();
+  return memory.leader;
+}
+
+// Of scores, leaders [rows, kLeadingBounds]: of slices of `slice` tokens.
 __global__ void __launch_bounds__(kSliceThreads)
-    greatest_lows(BestScoresArgs args, int64_t slices, Key* __restrict__ keys) {
-  __shared__ Key greatest;
+    greatest_lows(BestScoresArgs args, int64_t slice, LeadingBound* __restrict__ leaders) {
+  __shared__ LeaderMemory<kSliceThreads / kWarp> memory;
   let_next_start();
   wait_for_inputs();
-  for (int64_t at = blockIdx.x; at < args.rows * slices; at += gridDim.x) {
-    const int64_t row = at / slices, first = at % slices * kSlice;
-    const float* const low = args.low + row * args.n;
-    const RowBits bits(args.query[row], args.bits);
-    if (threadIdx.x == 0) greatest = 0;
-    __syncthreads();
-    Key key = 0;
-#pragma unroll
-    for (int64_t i = first + threadIdx.x; i < first + kSlice; i += kSliceThreads) {
+  for (int64_t at = blockIdx.x; at < args.rows * kLeadingBounds; at += gridDim.x) {
+    const int64_t row = at / kLeadingBounds, first = at % kLeadingBounds * slice;
+    const RowBits bits = bits_of(args, row);
+    LeadingBound own = {-INFINITY, -INFINITY, -1};
+    for (int64_t i = first + threadIdx.x; i < min(first + slice, args.n); i += kSliceThreads) {
       const auto id = static_cast<uint32_t>(i);
-      if (i < args.n && bits.allowed(id)) key = max(key, leader_key(bits.score_below(low[i], id), id));
+      if (!bits.allowed(id)) continue;
+      const int64_t value = row * args.n + i;
+      const LeadingBound of_token = {bits.score_below(args.low[value], id), bits.score_above(args.high[value], id),
+                                     static_cast<int32_t>(i)};
+      if (leader_key(of_token) > leader_key(own)) own = of_token;
     }
-    keep_greatest(key, greatest);
-    __syncthreads();
-    if (threadIdx.x == 0) keys[at] = greatest;
+    own = leader_of_block(memory, own);
+    if (threadIdx.x == 0) leaders[at] = own;
     __syncthreads();
   }
 }
@@ -106,6 +115,7 @@ struct ByLanes {
 // ---------------------------------------------------------------- the best
 
 // Order of unsigned integers that is that of scores; 0 for NaN and -Inf. Zeros are one.
+using Key = unsigned long long;
 __device__ Key score_key(double score) {
   if (!(score > -INFINITY)) return 0;
   const auto bits = static_cast<Key>(__double_as_longlong(score + 0.0));
@@ -146,7 +156,7 @@ struct BlockMemory {
   typename Products::Memory products;
   uint32_t ids[1 + kPart];  // the leader, and what may be better
   float values[1 + kPart];
-  Key leader;
+  LeaderMemory<kWarps> leader;
   int count;
 };
 
@@ -156,29 +166,24 @@ class Part {
  public:
   __device__ Part(BlockMemory<Products>& memory, const BestScoresArgs& args, const typename Products::Weight* w,
                   int64_t row, int64_t part)
-      : memory_(memory),
-        args_(args),
-        w_(w),
-        row_(row),
-        first_(part * kPart + threadIdx.x),
-        bits_(args.query[row], args.bits) {
+      : memory_(memory), args_(args), w_(w), row_(row), first_(part * kPart + threadIdx.x), bits_(bits_of(args, row)) {
     // Asked for before anything is waited for.
 #pragma unroll
     for (int e = 0; e < kEach; ++e) high_[e] = id(e) < args.n ? args.high[row * args.n + id(e)] : -INFINITY;
   }
 
-  // For the first warp of the block. keys [slices].
-  __device__ PartResult run(const Key* keys, int64_t slices) {
-    const Key key = greatest_of(keys, slices);
-    if (key == 0) return {{}, 0, 1};
-    leader_ = id_of_leader(key);
+  // For the first warp of the block. leaders [kLeadingBounds].
+  __device__ PartResult run(const LeadingBound* leaders) {
+    static_assert(kThreads == kLeadingBounds);
+    const LeadingBound leader = leader_of_block(memory_.leader, leaders[threadIdx.x]);
+    if (leader.column < 0) return {{}, 0, 1};
+    leader_ = static_cast<uint32_t>(leader.column);
     // The leader's score is about in the middle of its bounds: so it is computed together with those that reach an
     // eighth below it. Others that may reach the score itself are few, if any.
-    const int64_t at = row_ * args_.n + leader_;
-    const float middle = 0.5f * (args_.low[at] + args_.high[at]), guess = middle - 0.125f * (args_.high[at] - middle);
-    const float expected = limit_of(guess);
+    const float middle = 0.5f * (leader.low + leader.high), guess = middle - 0.125f * (leader.high - middle);
+    const float expected = limit_below(guess);
     PartResult result = compute(expected, INFINITY);
-    const float limit = limit_of(memory_.values[0]);
+    const float limit = limit_below(bits_.score_below(memory_.values[0], leader_));
     if (!(memory_.values[0] < INFINITY)) return {{}, 0, 1};
     if (!(expected <= limit)) result.add(compute(limit, expected));
     return result;
@@ -189,20 +194,8 @@ class Part {
 
   __device__ int64_t id(int e) const { return first_ + e * kThreads; }
 
-  __device__ Key greatest_of(const Key* keys, int64_t slices) {
-    if (threadIdx.x == 0) memory_.leader = 0;
-    __syncthreads();
-    Key key = 0;
-    for (int64_t i = threadIdx.x; i < slices; i += kThreads) key = max(key, keys[i]);
-    keep_greatest(key, memory_.leader);
-    __syncthreads();
-    return memory_.leader;
-  }
-
-  // At most the score of the leader with this value, and above -Inf.
-  __device__ float limit_of(float value) const {
-    return fmaxf(nextafterf(bits_.score_below(value, leader_), -INFINITY), -FLT_MAX);
-  }
+  // At most this score, and above -Inf.
+  __device__ static float limit_below(float score) { return fmaxf(nextafterf(score, -INFINITY), -FLT_MAX); }
 
   // Computes the leader and the tokens whose bounds are not below `limit`, but for those that are not below `end`.
   __device__ PartResult compute(float limit, float end) {
@@ -246,14 +239,14 @@ class Part {
 // results [rows, parts].
 template <class Products>
 __global__ void __launch_bounds__(kThreads)
-    best_of_survivors(BestScoresArgs args, const typename Products::Weight* __restrict__ w, int64_t slices,
-                      int64_t parts, const Key* __restrict__ keys, PartResult* __restrict__ results) {
+    best_of_survivors(BestScoresArgs args, const typename Products::Weight* __restrict__ w, int64_t parts,
+                      const LeadingBound* __restrict__ leaders, PartResult* __restrict__ results) {
   __shared__ BlockMemory<Products> memory;
   let_next_start();
   wait_for_inputs();
   for (int64_t at = blockIdx.x; at < args.rows * parts; at += gridDim.x) {
     const int64_t row = at / parts;
-    const PartResult result = Part<Products>(memory, args, w, row, at % parts).run(keys + row * slices, slices);
+    const PartResult result = Part<Products>(memory, args, w, row, at % parts).run(leaders + row * kLeadingBounds);
     if (threadIdx.x == 0) results[at] = result;
     __syncthreads();
   }
@@ -280,16 +273,18 @@ __global__ void __launch_bounds__(kWarp)
 void best_scores(const Exec& exec, const BestScoresArgs& args) noexcept {
   if (args.rows == 0) return;
   constexpr const char* kName = "best_scores";
-  const int64_t slices = ceil_div(args.n, kSlice), parts = ceil_div(args.n, kPart);
-  const Room keys(exec, static_cast<size_t>(args.rows * slices) * sizeof(Key), kName);
+  const int64_t parts = ceil_div(args.n, kPart), leading = args.leaders ? 0 : args.rows * kLeadingBounds;
+  const Room found(exec, static_cast<size_t>(leading) * sizeof(LeadingBound), kName);
   const Room results(exec, static_cast<size_t>(args.rows * parts) * sizeof(PartResult), kName);
-  if (!keys || !results) return;
-  launch_early(exec, kName, greatest_lows, blocks_for(args.rows * slices, 1), kSliceThreads, 0, args, slices,
-               keys.as<Key>());
+  if ((!args.leaders && !found) || !results) return;
+  const LeadingBound* const leaders = args.leaders ? args.leaders : found.as<LeadingBound>();
+  if (!args.leaders) {
+    launch_early(exec, kName, greatest_lows, blocks_for(leading, 1), kSliceThreads, 0, args,
+                 ceil_div(args.n, kLeadingBounds), found.as<LeadingBound>());
+  }
   const auto find = [&]<class Products>(std::type_identity<Products>) {
     launch_early(exec, kName, best_of_survivors<Products>, blocks_for(args.rows * parts, 1), kThreads, 0, args,
-                 static_cast<const typename Products::Weight*>(args.w), slices, parts,
-                 static_cast<const Key*>(keys.as<Key>()), results.as<PartResult>());
+                 static_cast<const typename Products::Weight*>(args.w), parts, leaders, results.as<PartResult>());
   };
   if (suits_tensor_cores(args.w_dtype, args.k)) {
     whole_lines(args.x, args.w, args.k) ? find(std::type_identity<OnTensorCores<true>>())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Coding weights and activations, with the norms of what that loses. Sixteen lanes code a block, four columns each; the
 // formulas of codes, multiples and scales are the CPU's, so that equal inputs get equal codes.
+#include "devices/cuda/activation_codes.cuh"
 #include "devices/cuda/coded_entries.h"
 #include "devices/cuda/coded_layout.cuh"
 #include "devices/cuda/early_launch.cuh"
@@ -14,45 +15,6 @@ namespace {
 constexpr int kWarps = 8;  // of a block that codes weights
 constexpr int kThreads = kWarp * kWarps;
 constexpr int kRowWarps = 32, kRowThreads = kWarp * kRowWarps;  // of one that codes a row of activations
-constexpr int kQuad = 4;
-
-// The root of a sum of squares of f32 numbers that are each within one rounding of exactly known ones, rounded up. The
-// sum is in double, whose errors are below 2^-28 for cols < 2^24, so with u = 2^-24 the true root is at most 1 + 2u
-// times this one; the three roundings of this line take 3u, and 2^-21 = 8u covers them all. Differences that underflow
-// lose at most 2^-150 each, below 2^-130 in the root.
-__device__ float norm_above(double sum_of_squares) {
-  return static_cast<float>(sqrt(sum_of_squares)) * (1.0f + 0x1p-21f) + 0x1p-130f;
-}
-
-// Sums of squares of what is coded and of what that loses.
-struct SquareSums {
-  double error = 0.0, value = 0.0;
-
-  __device__ void add(float x, float difference) {
-    value += static_cast<double>(x) * static_cast<double>(x);
-    error += static_cast<double>(difference) * static_cast<double>(difference);
-  }
-  // Over the lanes of a warp, in all of them.
-  __device__ void fold() {
-    value = sum_of_lanes(value);
-    error = sum_of_lanes(error);
-  }
-};
-
-// max|x| of a block whose quads are in 16 lanes.
-__device__ float block_maximum(const float (&x)[kQuad]) {
-  float greatest = 0.0f;
-#pragma unroll
-  for (int i = 0; i < kQuad; ++i) greatest = fmaxf(greatest, fabsf(x[i]));
-  return max_of_lanes<kCodedQuads>(greatest);
-}
-
-// The columns col … col + 3 of a row, zeros beyond cols.
-template <class T>
-__device__ void load_quad(const T* row, int64_t col, int64_t cols, float (&to)[kQuad]) {
-#pragma unroll
-  for (int i = 0; i < kQuad; ++i) to[i] = col + i < cols ? number_of(row[col + i]) : 0.0f;
-}
 
 // The least multiple of the row's step with which 2^bits codes reach a block's maximum.
 __device__ int multiple_above(float maximum, float unit) {
@@ -129,28 +91,6 @@ void code_weights_of(const Exec& exec, const CodeRowsArgs& args, const T* w) {
   launched(exec, "code_rows");
 }
 
-// Codes the quad of column col of a row of activations. Returns its codes' sum.
-__device__ int32_t code_activation_quad(const CodeActivationsArgs& args, const float (&x)[kQuad], float scale,
-                                        SquareSums& sums, int8_t* q) {
-  const float limit = args.planes == 2 ? 127.0f * 128.0f : 127.0f;
-  const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f;
-  int32_t total = 0;
-#pragma unroll
-  for (int i = 0; i < kQuad; ++i) {
-    const int code = round_clamped(x[i] * inverse, -limit, limit);
-    total += code;
-    sums.add(x[i], fmaf(-scale, static_cast<float>(code), x[i]));
-    if (args.planes == 2) {
-      const int high = (code + 64) >> 7;
-      q[i] = static_cast<int8_t>(high);
-      q[args.q_stride + i] = static_cast<int8_t>(code - high * 128);
-    } else {
-      q[i] = static_cast<int8_t>(code);
-    }
-  }
-  return total;
-}
-
 // Adds the sums of a block's warps; those of the first warp have the total.
 __device__ void fold_block(SquareSums& sums) {
   __shared__ double error[kRowWarps], value[kRowWarps];
@@ -172,7 +112,7 @@ __global__ void __launch_bounds__(kRowThreads) code_activation_rows(CodeActivati
   constexpr int kAtOnce = kRowThreads / kCodedQuads;
   const int in_block = threadIdx.x % kCodedQuads;
   const int64_t blocks = args.q_stride / kCodedBlock;
-  const float limit = args.planes == 2 ? 127.0f * 128.0f : 127.0f;
+  const float limit = code_limit(args.planes);
   let_next_start();
   wait_for_inputs();
   for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
@@ -182,11 +122,15 @@ __global__ void __launch_bounds__(kRowThreads) code_activation_rows(CodeActivati
       float values[kQuad];
       load_quad(args.x + row * args.cols, col, args.cols, values);
       const float scale = block_maximum(values) / limit;
-      int32_t total = 0;
+      const QuadCodes codes = code_activation_quad(values, args.planes, scale, sums);
       if (b < blocks) {
-        total = code_activation_quad(args, values, scale, sums, args.q + row * args.planes * args.q_stride + col);
+        for (int plane = 0; plane < args.planes; ++plane) {
+          int8_t* const q = args.q + (row * args.planes + plane) * args.q_stride + col;
+#pragma unroll
+          for (int i = 0; i < kQuad; ++i) q[i] = static_cast<int8_t>(codes.plane[plane] >> (8 * i));
+        }
       }
-      total = sum_of_lanes<kCodedQuads>(total);
+      const int32_t total = sum_of_lanes<kCodedQuads>(codes.sum);
       if (b < blocks && in_block == 0) {
         args.scale[row * blocks + b] = scale;
         args.sums[row * blocks + b] = total;

@@ -2,17 +2,23 @@
 // Products with coded weights, and bounds on the exact ones. A warp takes a group of 32 weight rows, one to each lane,
 // block of columns after block, with up to eight rows of activations, which the warps of a block share. Dot products
 // within blocks are of bytes; a lane adds them up in chain order, so that y has the CPU's bits for equal codes.
+#include <algorithm>
+
+#include "devices/cuda/activation_codes.cuh"
 #include "devices/cuda/aligned_bytes.h"
 #include "devices/cuda/coded_entries.h"
 #include "devices/cuda/coded_layout.cuh"
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
+#include "devices/cuda/score_bits.cuh"
 #include "devices/cuda/tables.h"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 namespace {
 
-constexpr int kWarps = 8, kThreads = 32 * kWarps;  // of a block
+constexpr int kWarps = 8, kThreads = kWarp * kWarps;  // of a block for several rows
+constexpr int kMostWarps = 32;                        // of one for a single row
 
 // γ(n) of the roundings that y and linear make, with u = 2^-24 and γ(n) = n·u / (1 - n·u).
 struct Rounding {
@@ -58,20 +64,28 @@ __device__ Bound bound_of(double norm, double error, const Rounding& rounding) {
           rounded_up((error + coded + rounding.exact * norm) * kSlack + 0x1p-110), rounded_up(4.0 * norm)};
 }
 
-// Stores one element: y, and bounds where they are asked for.
-__device__ void finish(const CodedLinearArgs& args, const Rounding& rounding, int64_t row, int64_t column, float y) {
+// x's norm and that of what its codes lose, at least.
+struct RowNorms {
+  double value, error;
+};
+
+// Stores one element: y, and bounds where they are asked for, which it returns.
+__device__ LeadingBound finish(const CodedLinearArgs& args, const Rounding& rounding, const RowNorms& norms,
+                               int64_t row, int64_t column, float y) {
   const int64_t at = row * args.n + column;
   if (args.y) args.y[at] = y;
-  if (!args.low && !args.high) return;
-  const Bound bound = bound_of(static_cast<double>(args.x_norm[row]), static_cast<double>(args.x_error[row]), rounding);
+  if (!args.low && !args.high) return {};
+  const Bound bound = bound_of(norms.value, norms.error, rounding);
   const float norm = args.w_norm[column];
   float margin = fmaf(norm, bound.from_norm, 0x1p-100f);
   margin = fmaf(args.w_error[column], bound.from_error, margin);
   // Makes it NaN where y did, or linear may, overflow.
   margin = fmaf(norm * bound.from_overflow, 0.0f, margin);
   margin = fmaf(y, 0.0f, margin);
-  if (args.low) args.low[at] = y - margin;
-  if (args.high) args.high[at] = y + margin;
+  const LeadingBound both = {y - margin, y + margin, static_cast<int32_t>(column)};
+  if (args.low) args.low[at] = both.low;
+  if (args.high) args.high[at] = both.high;
+  return both;
 }
 
 __device__ int32_t dot_block(const uint32_t (&quads)[kCodedQuads], const uint4 (&q)[kCodedBlock / 16]) {
@@ -107,11 +121,44 @@ struct Activations {
         const auto* const from =
             reinterpret_cast<const uint4*>(args.q + (row * kPlanes + plane) * args.q_stride + first * kCodedBlock);
         uint4* const to = q[r][plane][0];
-        for (int i = threadIdx.x; i < count * (kCodedBlock / 16); i += kThreads) to[i] = from[i];
+        for (int i = threadIdx.x; i < count * (kCodedBlock / 16); i += blockDim.x) to[i] = from[i];
       }
-      for (int i = threadIdx.x; i < count; i += kThreads) {
+      for (int i = threadIdx.x; i < count; i += blockDim.x) {
         scale[r][i] = args.scale[row * blocks + first + i];
         sums[r][i] = args.sums[row * blocks + first + i];
+      }
+    }
+  }
+
+  // Codes them in place of code_activations. Adds the thread's squares.
+  __device__ void code(const CodedLinearArgs& args, int64_t row, int first, int blocks, SquareSums& squares) {
+    static_assert(kRows == 1);
+    const int count = min(blocks - first, kBlocks), in_block = static_cast<int>(threadIdx.x) % kCodedQuads;
+    const bool lines = args.k % kQuad == 0 && reinterpret_cast<uintptr_t>(args.x) % sizeof(float4) == 0;
+    const auto at_once = static_cast<int>(blockDim.x) / kCodedQuads;
+    for (int begin = 0; begin < count; begin += at_once) {
+      const int b = begin + static_cast<int>(threadIdx.x) / kCodedQuads;
+      const int64_t col = int64_t{first + b} * kCodedBlock + in_block * kQuad;
+      float values[kQuad] = {};
+      if (b < count) {
+        if (lines && col < args.k) {
+          const float4 line = *reinterpret_cast<const float4*>(args.x + row * args.k + col);
+          values[0] = line.x, values[1] = line.y, values[2] = line.z, values[3] = line.w;
+        } else {
+          load_quad(args.x + row * args.k, col, args.k, values);
+        }
+      }
+      const float block_scale = block_maximum(values) / code_limit(kPlanes);
+      const QuadCodes codes = code_activation_quad(values, kPlanes, block_scale, squares);
+      const int32_t sum = sum_of_lanes<kCodedQuads>(codes.sum);
+      if (b >= count) continue;
+#pragma unroll
+      for (int plane = 0; plane < kPlanes; ++plane) {
+        reinterpret_cast<uint32_t*>(q[0][plane][b])[in_block] = codes.plane[plane];
+      }
+      if (in_block == 0) {
+        scale[0][b] = block_scale;
+        sums[0][b] = sum;
       }
     }
   }
@@ -160,38 +207,116 @@ class PackedRow {
   const int8_t* multiples_;
 };
 
-// A tile is kWarps groups by kRows rows of activations. Tiles of the same groups follow each other, so that their codes
-// come from memory once. Warps beyond the last group repeat it.
+// Squares of a row that a block codes, the sums of its warps.
+using SquaresOfWarps = double2[kMostWarps];
+
+// By all of a block, before a barrier.
+__device__ void leave_squares(SquaresOfWarps& of_warps, SquareSums squares) {
+  squares.fold();
+  if (threadIdx.x % kWarp == 0) of_warps[threadIdx.x / kWarp] = {squares.value, squares.error};
+}
+
+// After it, by all of a warp.
+__device__ RowNorms norms_of(const SquaresOfWarps& of_warps) {
+  SquareSums all;
+  const unsigned lane = threadIdx.x % kWarp;
+  if (lane < blockDim.x / kWarp) all = {of_warps[lane].y, of_warps[lane].x};
+  all.fold();
+  return {norm_above(all.value), norm_above(all.error)};
+}
+
+// The leaders of what a block has, one of each row.
+template <int kRows>
+class Leaders {
+ public:
+  struct Memory {
+    LeadingBound of_warp[kRows][kMostWarps];
+  };
+
+  __device__ explicit Leaders(Memory& memory) : memory_(memory), warp_(threadIdx.x / kWarp) {
+    if (threadIdx.x % kWarp < kRows) memory_.of_warp[threadIdx.x % kWarp][warp_].column = -1;
+    __syncwarp();
+  }
+
+  // By all of a warp: lanes without a column have one of -1.
+  __device__ void add(int r, const LeadingBound& of_lane) {
+    LeadingBound& best = memory_.of_warp[r][warp_];
+    const LeaderKey key = leader_key(of_lane), greatest = greatest_of_lanes(key);
+    const bool is_better = key == greatest && key > leader_key(best);
+    __syncwarp();
+    if (is_better) best = of_lane;
+    __syncwarp();
+  }
+
+  // By all of a block, at the end: leaders [rows, kLeadingBounds].
+  __device__ void store(int64_t rows, LeadingBound* leaders) const {
+    __syncthreads();
+    for (int64_t row = warp_; row < rows; row += blockDim.x / kWarp) {
+      const unsigned lane = threadIdx.x % kWarp;
+      const LeadingBound none = {-INFINITY, -INFINITY, -1};
+      const LeadingBound of_lane = lane < blockDim.x / kWarp ? memory_.of_warp[row][lane] : none;
+      const LeaderKey key = leader_key(of_lane), greatest = greatest_of_lanes(key);
+      LeadingBound* const to = leaders + row * kLeadingBounds;
+      if (greatest == 0 ? lane == 0 : key == greatest) to[blockIdx.x] = greatest == 0 ? none : of_lane;
+      for (int64_t i = blockIdx.x + (lane + 1) * gridDim.x; i < kLeadingBounds; i += kWarp * gridDim.x) to[i] = none;
+    }
+  }
+
+ private:
+  Memory& memory_;
+  const unsigned warp_;
+};
+
+// How the work is shared.
+struct CodedPlan {
+  int row_tiles, group_tiles;  // tiles of the same groups follow each other, so that their codes come from memory once
+};
+
+// A tile is up to a group for each warp by kRows rows of activations. A single row is coded here.
 //
-// 128256 x 2560 in 6 bits take 60 us on an H200, where reading them takes 55. With four warps for a group, each with blocks
-// of columns of its own and their terms added up by one of them behind a barrier, it was 69; with three or four blocks on
-// their way to the registers of fewer warps 77 and 65; with two or three on their way to shared memory 62 and 64.
+// 128256 x 2560 in 6 bits take 60 us on an H200, where reading them takes 55. With four warps for a group, each with
+// blocks of columns of its own and their terms added up by one of them behind a barrier, it was 69; with three or four
+// blocks on their way to the registers of fewer warps 77 and 65; with two or three on their way to shared memory 62
+// and 64.
 template <int kBits, int kPlanes, int kRows>
-__global__ void __launch_bounds__(kThreads, kRows == 1 ? 4 : 2)
-    coded_products(CodedLinearArgs args, CodedParts<const uint8_t> parts, Rounding rounding, int64_t row_tiles,
-                   int64_t tiles) {
+__global__ void __launch_bounds__(kRows == 1 ? kWarp * kMostWarps : kThreads, kRows == 1 ? 1 : 2)
+    coded_products(const __grid_constant__ CodedLinearArgs args, CodedParts<const uint8_t> parts, Rounding rounding,
+                   CodedPlan plan) {
   using Rows = Activations<kPlanes, kRows>;
+  constexpr bool kSelf = kRows == 1;
   constexpr int kStages = 2;  // blocks that a warp has on their way
   __shared__ Rows rows;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  __shared__ SquaresOfWarps squares_of_warps;
+  __shared__ typename Leaders<kRows>::Memory leader_memory;
+  Leaders<kRows> leaders(leader_memory);
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const int blocks = static_cast<int>(coded_blocks(args.k));
-  const int groups = static_cast<int>(coded_groups(args.n));
+  const int64_t groups = coded_groups(args.n), tiles = int64_t{plan.row_tiles} * plan.group_tiles;
+  let_next_start();
   for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const int own_group = static_cast<int>(tile / row_tiles) * kWarps + warp, group = min(own_group, groups - 1);
-    const int64_t first_row = tile % row_tiles * kRows;
-    PackedRow<kBits> row(parts, int64_t{group} * blocks, lane);
+    const int64_t group_tile = tile / plan.row_tiles, first_row = tile % plan.row_tiles * kRows;
+    const int64_t group = group_tile * groups / plan.group_tiles + warp;
+    const bool has_group = group < (group_tile + 1) * groups / plan.group_tiles;
+    const int own_blocks = has_group ? blocks : 0;
+    PackedRow<kBits> row(parts, group * blocks, lane);
     PackedBlock<kBits> packed[kStages];
 #pragma unroll
     for (int s = 0; s < kStages; ++s) {
-      if (s < blocks) row.load(packed[s]);
+      if (s < own_blocks) row.load(packed[s]);
     }
     if (tile == blockIdx.x) wait_for_inputs();
     float sums[kRows] = {};
+    SquareSums squares;
     for (int first = 0; first < blocks; first += Rows::kBlocks) {
       __syncthreads();  // all are done with the activations before
-      rows.bring(args, first_row, first, blocks);
+      if constexpr (kSelf) {
+        rows.code(args, first_row, first, blocks, squares);
+        if (first + Rows::kBlocks >= blocks) leave_squares(squares_of_warps, squares);
+      } else {
+        rows.bring(args, first_row, first, blocks);
+      }
       __syncthreads();
-      const int count = min(blocks - first, Rows::kBlocks);
+      const int count = min(own_blocks - first, Rows::kBlocks);
       for (int begin = 0; begin < count; begin += kStages) {
 #pragma unroll
         for (int s = 0; s < kStages; ++s) {
@@ -208,28 +333,49 @@ __global__ void __launch_bounds__(kThreads, kRows == 1 ? 4 : 2)
         }
       }
     }
-    const int64_t column = int64_t{group} * kCodedRows + lane;
-    if (own_group >= groups || column >= args.n) continue;
+    const int64_t column = group * kCodedRows + lane;
+    const bool has_column = has_group && column < args.n;
+    RowNorms norms = {};
+    if (kSelf && blocks > 0) norms = norms_of(squares_of_warps);
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
-      if (first_row + r < args.rows) finish(args, rounding, first_row + r, column, parts.factors[column] * sums[r]);
+      const int64_t row_of_x = first_row + r;
+      if (row_of_x >= args.rows) break;
+      if (!kSelf) norms = {args.x_norm[row_of_x], args.x_error[row_of_x]};
+      LeadingBound bounds = {0.0f, 0.0f, -1};
+      if (has_column) bounds = finish(args, rounding, norms, row_of_x, column, parts.factors[column] * sums[r]);
+      if (args.leaders) leaders.add(r, bounds);
     }
   }
+  if (args.leaders) leaders.store(args.rows, args.leaders);
+}
+
+// One row: the groups are spread over the multiprocessors as evenly as they come, a block for each with all of its own.
+template <int kBits, int kPlanes>
+void launch_row(const Exec& exec, const CodedLinearArgs& args) {
+  const CodedParts<const uint8_t> parts(args.packed, args.n, args.k, kBits);
+  const int64_t groups = coded_groups(args.n), device = multiprocessors(exec);
+  const int64_t tiles = std::min(groups, device * ceil_div(groups, device * kMostWarps));
+  const auto threads = static_cast<unsigned>(kWarp * ceil_div(groups, tiles));
+  launch_early(exec, "coded_linear", coded_products<kBits, kPlanes, 1>, static_cast<unsigned>(std::min(tiles, device)),
+               threads, 0, args, parts, rounding_of(args.k), CodedPlan{1, static_cast<int>(tiles)});
 }
 
 template <int kBits, int kPlanes, int kRows>
 void launch(const Exec& exec, const CodedLinearArgs& args) {
   const CodedParts<const uint8_t> parts(args.packed, args.n, args.k, kBits);
-  const int64_t row_tiles = ceil_div(args.rows, kRows);
-  const int64_t tiles = row_tiles * ceil_div(coded_groups(args.n), kWarps);
-  launch_early(exec, "coded_linear", coded_products<kBits, kPlanes, kRows>, blocks_for(tiles, 1), kThreads, 0, args,
-               parts, rounding_of(args.k), row_tiles, tiles);
+  const CodedPlan plan = {static_cast<int>(ceil_div(args.rows, kRows)),
+                          static_cast<int>(ceil_div(coded_groups(args.n), kWarps))};
+  const int64_t tiles = int64_t{plan.row_tiles} * plan.group_tiles;
+  const auto blocks = args.leaders ? static_cast<unsigned>(std::min(tiles, kLeadingBounds)) : blocks_for(tiles, 1);
+  launch_early(exec, "coded_linear", coded_products<kBits, kPlanes, kRows>, blocks, kThreads, 0, args, parts,
+               rounding_of(args.k), plan);
 }
 
 template <int kBits, int kPlanes>
 void launch(const Exec& exec, const CodedLinearArgs& args) {
-  if (args.rows == 1) {
-    launch<kBits, kPlanes, 1>(exec, args);
+  if (args.x) {
+    launch_row<kBits, kPlanes>(exec, args);
   } else if (args.rows <= 4) {
     launch<kBits, kPlanes, 4>(exec, args);
   } else {
@@ -279,7 +425,8 @@ constexpr CodedKernels kTable = {.screen_planes = 2,
                                  .coded_bytes = coded_bytes,
                                  .code_rows = code_rows,
                                  .code_activations = code_activations,
-                                 .coded_linear = coded_linear};
+                                 .coded_linear = coded_linear,
+                                 .self_coded_rows = 1};
 static_assert(complete(kTable));
 
 }  // namespace

@@ -8,12 +8,9 @@
 #include <cstdint>
 
 #include "devices/cuda/cluster.cuh"
+#include "devices/cuda/shared_address.cuh"
 
 namespace tern::cuda {
-
-__device__ __forceinline__ uint32_t shared_address(const void* in_shared) {
-  return static_cast<uint32_t>(__cvta_generic_to_shared(in_shared));
-}
 
 // ---------------------------------------------------------------- clusters
 

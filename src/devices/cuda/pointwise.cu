@@ -23,6 +23,7 @@ constexpr PointwiseKernels kTable = {
     .abs_sum = abs_sum,
     .ternary_codes = ternary_codes,
     .adamw = adamw,
+    .embed_rows = embed_rows,
 };
 static_assert(complete(kTable));
 

@@ -14,6 +14,7 @@ void copy(const Exec& exec, const CopyArgs& args) noexcept;
 void fill(const Exec& exec, const FillArgs& args) noexcept;
 void reduce(const Exec& exec, const ReduceArgs& args) noexcept;
 void gather_rows(const Exec& exec, const GatherRowsArgs& args) noexcept;
+void embed_rows(const Exec& exec, const EmbedRowsArgs& args) noexcept;
 void scatter_add_rows(const Exec& exec, const ScatterAddRowsArgs& args) noexcept;
 // The same for more rows than one launch of it takes (scatter_rows.cu).
 void scatter_many_rows(const Exec& exec, const ScatterAddRowsArgs& args) noexcept;

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "devices/cuda/divisor.cuh"
+#include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/packs.cuh"
 #include "devices/cuda/pointwise.h"
+#include "devices/cuda/weight_elements.cuh"
 
 namespace tern::cuda {
 namespace {
@@ -27,6 +29,18 @@ void gather(const Exec& exec, const GatherRowsArgs& args) {
   const int64_t count = args.count * units;
   gather_units<<<blocks_for(count, kThreads), kThreads, 0, stream_of(exec)>>>(
       count, Divisor(units), static_cast<const Unit*>(args.table), args.ids, static_cast<Unit*>(args.y));
+}
+
+// An ordinary launch, with which passes begin (early_launch.cuh); what follows may start early.
+template <int kWidth, class T>
+__global__ void __launch_bounds__(kThreads)
+    embed_packs(int64_t count, Divisor packs, const T* table, const int64_t* ids, float* y) {
+  let_next_start();
+  for (int64_t i = thread_of_grid(); i < count; i += threads_of_grid()) {
+    const int64_t row = packs.quotient(i), pack = i - row * packs.divisor();
+    const auto from = load_pack<kWidth>(table + (ids[row] * packs.divisor() + pack) * kWidth);
+    store_pack(y + i * kWidth, map_pack<kWidth>([](T x) { return number_of(x); }, from));
+  }
 }
 
 // Rows that one launch adds: the block of the first row of an id adds all rows of that id, so that nothing but this
@@ -90,6 +104,22 @@ void gather_rows(const Exec& exec, const GatherRowsArgs& args) noexcept {
     gather<uint8_t>(exec, args);
   }
   launched(exec, "gather_rows");
+}
+
+void embed_rows(const Exec& exec, const EmbedRowsArgs& args) noexcept {
+  if (args.count == 0 || args.cols == 0) return;
+  with_weights(args.table_dtype, args.table, [&]<class T>(const T* table) {
+    const auto embed = [&](auto width) {
+      constexpr int kWidth = decltype(width)::value;
+      const int64_t packs = args.cols / kWidth, count = args.count * packs;
+      embed_packs<kWidth><<<blocks_for(count, kThreads), kThreads, 0, stream_of(exec)>>>(count, Divisor(packs), table,
+                                                                                         args.ids, args.y);
+    };
+    constexpr int kWidth = kPackWidth<float>;
+    args.cols % kWidth == 0 && hold_packs<kWidth>(table, args.y) ? embed(std::integral_constant<int, kWidth>{})
+                                                                 : embed(std::integral_constant<int, 1>{});
+  });
+  launched(exec, "embed_rows");
 }
 
 void scatter_add_rows(const Exec& exec, const ScatterAddRowsArgs& args) noexcept {

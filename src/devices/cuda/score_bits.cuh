@@ -6,12 +6,15 @@
 #include <cstdint>
 
 #include "device/kernels.h"
+#include "devices/cuda/warp.cuh"
 
 namespace tern::cuda {
 
 // What is allowed and penalized in a row.
 class RowBits {
  public:
+  // Everything, and nothing.
+  __device__ RowBits() : allowed_(nullptr), penalized_(nullptr), penalty_(1.0) {}
   __device__ RowBits(const ScoreQuery& query, const uint64_t* bits)
       : allowed_(query.allowed < 0 ? nullptr : bits + query.allowed),
         penalized_(query.penalized < 0 ? nullptr : bits + query.penalized),
@@ -42,6 +45,22 @@ __device__ inline uint32_t key_of(float x) {
   if (!(x > -INFINITY)) return 0;
   const uint32_t bits = __float_as_uint(x + 0.0f);
   return bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
+}
+
+// Greater for a greater bound, of equals for a lower column; 0 for NaN and -Inf.
+using LeaderKey = unsigned long long;
+__device__ inline LeaderKey leader_key(float low, uint32_t column) {
+  const uint32_t key = key_of(low);
+  return key == 0 ? 0 : LeaderKey{key} << 32 | ~column;
+}
+__device__ inline LeaderKey leader_key(const LeadingBound& leader) {
+  return leader.column < 0 ? 0 : leader_key(leader.low, static_cast<uint32_t>(leader.column));
+}
+// Of a warp, in all lanes.
+__device__ inline LeaderKey greatest_of_lanes(LeaderKey key) {
+  const auto high = static_cast<uint32_t>(key >> 32), greatest = __reduce_max_sync(kAllLanes, high);
+  const uint32_t low = high == greatest ? static_cast<uint32_t>(key) : 0;
+  return LeaderKey{greatest} << 32 | __reduce_max_sync(kAllLanes, low);
 }
 
 }  // namespace tern::cuda

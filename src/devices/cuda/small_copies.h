@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace tern::cuda {
 
@@ -19,8 +20,9 @@ struct CopyStream {
 };
 
 // to[0, bytes) on the device = from[0, bytes) on the host, which is the caller's again: the bytes are arguments of the
-// kernel. bytes <= kMostSmallBytes.
-cudaError_t store_small(const CopyStream& stream, void* to, const void* from, size_t bytes);
+// kernel. bytes <= kMostSmallBytes. Behind what is `before` it on the device, if anything.
+cudaError_t store_small(const CopyStream& stream, void* to, const void* from, size_t bytes,
+                        std::span<const std::byte> before = {});
 
 // Bytes in pinned memory, and behind them the number of the copy that they came with.
 struct SmallLanding {
