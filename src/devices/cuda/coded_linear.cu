@@ -121,9 +121,9 @@ struct Activations {
         const auto* const from =
             reinterpret_cast<const uint4*>(args.q + (row * kPlanes + plane) * args.q_stride + first * kCodedBlock);
         uint4* const to = q[r][plane][0];
-        for (int i = threadIdx.x; i < count * (kCodedBlock / 16); i += blockDim.x) to[i] = from[i];
+        for (int i = threadIdx.x; i < count * (kCodedBlock / 16); i += kThreads) to[i] = from[i];
       }
-      for (int i = threadIdx.x; i < count; i += blockDim.x) {
+      for (int i = threadIdx.x; i < count; i += kThreads) {
         scale[r][i] = args.scale[row * blocks + first + i];
         sums[r][i] = args.sums[row * blocks + first + i];
       }
@@ -267,9 +267,20 @@ class Leaders {
   const unsigned warp_;
 };
 
-// How the work is shared.
+// How the work is shared: tiles have as many groups each, the first ones one more. Tiles of the same groups follow each
+// other, so that their codes come from memory once.
 struct CodedPlan {
-  int row_tiles, group_tiles;  // tiles of the same groups follow each other, so that their codes come from memory once
+  int64_t row_tiles, group_tiles;
+  int groups, more_groups;  // of a tile, and how many tiles have one more
+
+  CodedPlan(int64_t of_rows, int64_t of_groups, int64_t all_groups)
+      : row_tiles(of_rows),
+        group_tiles(of_groups),
+        groups(static_cast<int>(all_groups / of_groups)),
+        more_groups(static_cast<int>(all_groups % of_groups)) {}
+
+  int64_t tiles() const { return row_tiles * group_tiles; }
+  unsigned warps() const { return static_cast<unsigned>(groups + (more_groups > 0 ? 1 : 0)); }
 };
 
 // A tile is up to a group for each warp by kRows rows of activations. A single row is coded here.
@@ -281,24 +292,25 @@ struct CodedPlan {
 template <int kBits, int kPlanes, int kRows>
 __global__ void __launch_bounds__(kRows == 1 ? kWarp * kMostWarps : kThreads, kRows == 1 ? 1 : 2)
     coded_products(const __grid_constant__ CodedLinearArgs args, CodedParts<const uint8_t> parts, Rounding rounding,
-                   CodedPlan plan) {
+                   CodedPlan plan, int64_t tiles) {
   using Rows = Activations<kPlanes, kRows>;
   constexpr bool kSelf = kRows == 1;
-  constexpr int kStages = 2;  // blocks that a warp has on their way
+  constexpr int kStages = kSelf && kBits == 8 ? 1 : 2;  // blocks that a warp has on their way, as registers have room
   __shared__ Rows rows;
   __shared__ SquaresOfWarps squares_of_warps;
   __shared__ typename Leaders<kRows>::Memory leader_memory;
   Leaders<kRows> leaders(leader_memory);
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const int blocks = static_cast<int>(coded_blocks(args.k));
-  const int64_t groups = coded_groups(args.n), tiles = int64_t{plan.row_tiles} * plan.group_tiles;
   let_next_start();
   for (int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const int64_t group_tile = tile / plan.row_tiles, first_row = tile % plan.row_tiles * kRows;
-    const int64_t group = group_tile * groups / plan.group_tiles + warp;
-    const bool has_group = group < (group_tile + 1) * groups / plan.group_tiles;
+    const int64_t group_tile = plan.row_tiles == 1 ? tile : tile / plan.row_tiles;
+    const int64_t first_row = (tile - group_tile * plan.row_tiles) * kRows;
+    const int group =
+        static_cast<int>(group_tile) * plan.groups + min(static_cast<int>(group_tile), plan.more_groups) + warp;
+    const bool has_group = warp < plan.groups + (group_tile < plan.more_groups ? 1 : 0);
     const int own_blocks = has_group ? blocks : 0;
-    PackedRow<kBits> row(parts, group * blocks, lane);
+    PackedRow<kBits> row(parts, int64_t{group} * blocks, lane);
     PackedBlock<kBits> packed[kStages];
 #pragma unroll
     for (int s = 0; s < kStages; ++s) {
@@ -333,7 +345,7 @@ __global__ void __launch_bounds__(kRows == 1 ? kWarp * kMostWarps : kThreads, kR
         }
       }
     }
-    const int64_t column = group * kCodedRows + lane;
+    const int64_t column = int64_t{group} * kCodedRows + lane;
     const bool has_column = has_group && column < args.n;
     RowNorms norms = {};
     if (kSelf && blocks > 0) norms = norms_of(squares_of_warps);
@@ -355,21 +367,20 @@ template <int kBits, int kPlanes>
 void launch_row(const Exec& exec, const CodedLinearArgs& args) {
   const CodedParts<const uint8_t> parts(args.packed, args.n, args.k, kBits);
   const int64_t groups = coded_groups(args.n), device = multiprocessors(exec);
-  const int64_t tiles = std::min(groups, device * ceil_div(groups, device * kMostWarps));
-  const auto threads = static_cast<unsigned>(kWarp * ceil_div(groups, tiles));
-  launch_early(exec, "coded_linear", coded_products<kBits, kPlanes, 1>, static_cast<unsigned>(std::min(tiles, device)),
-               threads, 0, args, parts, rounding_of(args.k), CodedPlan{1, static_cast<int>(tiles)});
+  const CodedPlan plan(1, std::min(groups, device * ceil_div(groups, device * kMostWarps)), groups);
+  launch_early(exec, "coded_linear", coded_products<kBits, kPlanes, 1>,
+               static_cast<unsigned>(std::min(plan.tiles(), device)), kWarp * plan.warps(), 0, args, parts,
+               rounding_of(args.k), plan, plan.tiles());
 }
 
 template <int kBits, int kPlanes, int kRows>
 void launch(const Exec& exec, const CodedLinearArgs& args) {
   const CodedParts<const uint8_t> parts(args.packed, args.n, args.k, kBits);
-  const CodedPlan plan = {static_cast<int>(ceil_div(args.rows, kRows)),
-                          static_cast<int>(ceil_div(coded_groups(args.n), kWarps))};
-  const int64_t tiles = int64_t{plan.row_tiles} * plan.group_tiles;
-  const auto blocks = args.leaders ? static_cast<unsigned>(std::min(tiles, kLeadingBounds)) : blocks_for(tiles, 1);
-  launch_early(exec, "coded_linear", coded_products<kBits, kPlanes, kRows>, blocks, kThreads, 0, args, parts,
-               rounding_of(args.k), plan);
+  const int64_t groups = coded_groups(args.n);
+  const CodedPlan plan(ceil_div(args.rows, kRows), ceil_div(groups, kWarps), groups);
+  const int64_t blocks = args.leaders ? std::min(plan.tiles(), kLeadingBounds) : plan.tiles();
+  launch_early(exec, "coded_linear", coded_products<kBits, kPlanes, kRows>, blocks_for(blocks, 1), kThreads, 0, args,
+               parts, rounding_of(args.k), plan, plan.tiles());
 }
 
 template <int kBits, int kPlanes>

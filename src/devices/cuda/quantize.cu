@@ -51,6 +51,39 @@ __device__ void quantize_row(const RowWalk& row, const Value& value, const Quant
   }
 }
 
+// The thread's quads of a row: what load(i, at) gives, called at once and kept in registers, or at each use where kHeld
+// is 0.
+template <int kHeld, class Load>
+class Quads {
+ public:
+  __device__ Quads(const RowWalk& row, const Load& load) : load_(load) {
+    if constexpr (kHeld > 0) for_held_quads<kHeld>(row, [&](int i, int64_t at) { held_[i] = load(i, at); });
+  }
+
+  __device__ float4 operator()(int i, int64_t at) const {
+    if constexpr (kHeld > 0) {
+      return held_[i];
+    } else {
+      return load_(i, at);
+    }
+  }
+
+ private:
+  Load load_;
+  float4 held_[kHeld > 0 ? kHeld : 1];
+};
+
+template <int kHeld, class Load>
+__device__ Quads<kHeld, Load> quads_of(const RowWalk& row, const Load& load) {
+  return Quads<kHeld, Load>(row, load);
+}
+
+template <int kHeld>
+__device__ auto quads_of(const RowWalk& row, const float* data) {
+  const Row<const float> from(data, row.cols);
+  return quads_of<kHeld>(row, [from](int, int64_t at) { return from.quad(at); });
+}
+
 template <int kHeld>
 constexpr int kMostThreads = kHeld > 0 ? kMostHoldingThreads : kMostRowThreads;
 

@@ -7,25 +7,24 @@
 namespace tern::cuda {
 namespace {
 
-template <int kHeld>
-__global__ void __launch_bounds__(kHeld > 0 ? kMostHoldingThreads : kMostRowThreads)
-    normalize(const __grid_constant__ RmsNormArgs args) {
+__global__ void __launch_bounds__(kMostRowThreads) normalize(const __grid_constant__ RmsNormArgs args) {
   __shared__ BlockReducer::Memory memory;
   BlockReducer reduce(memory);
-  constexpr int kHeldWeights = kHeld <= 4 ? kHeld : 0;  // registers have room for two rows of 4 quads, not of 8
-  const RowWalk walk{args.cols, blockDim.x};
-  const InverseRms inverse_rms = InverseRms::ready(args.cols, args.eps);
-  let_next_start();
+  const int64_t cols = args.cols;
+  const Row<const float> weight(args.weight, cols);
+  const InverseRms inverse_rms = InverseRms::ready(cols, args.eps);
   wait_for_inputs();
-  const auto weight = quads_of<kHeldWeights>(walk, args.weight);
   for (int64_t row = blockIdx.x; row < args.rows; row += gridDim.x) {
-    const auto x = quads_of<kHeld>(walk, args.x + row * args.cols);
-    const Row<float> y(args.y + row * args.cols, args.cols);
+    const Row<const float> x(args.x + row * cols, cols);
+    const Row<float> y(args.y + row * cols, cols);
     float4 squares = {};
-    for_held_quads<kHeld>(walk, [&](int i, int64_t at) { squares = add_products(squares, x(i, at), x(i, at)); });
+    for_quads(cols, [&](int64_t at) {
+      const float4 v = x.quad(at);
+      squares = add_products(squares, v, v);
+    });
     const float inv = inverse_rms(reduce.sum(sum_of(squares)));
     if (args.inv_rms && threadIdx.x == 0) args.inv_rms[row] = inv;
-    for_held_quads<kHeld>(walk, [&](int i, int64_t at) { y.put(at, normalized(x(i, at), inv, weight(i, at))); });
+    for_quads(cols, [&](int64_t at) { y.put(at, normalized(x.quad(at), inv, weight.quad(at))); });
   }
 }
 
@@ -107,9 +106,7 @@ void weight_gradient(const Exec& exec, const RmsNormBackwardArgs& args, const ch
 
 void rms_norm(const Exec& exec, const RmsNormArgs& args) noexcept {
   if (args.rows == 0) return;
-  with_held_quads(args.cols, [&](auto held) {
-    launch_early(exec, "rms_norm", normalize<held()>, blocks_for(args.rows, 1), row_threads(args.cols), 0, args);
-  });
+  launch_early(exec, "rms_norm", normalize, blocks_for(args.rows, 1), row_threads(args.cols), 0, args);
 }
 
 void rms_norm_backward(const Exec& exec, const RmsNormBackwardArgs& args) noexcept {

@@ -129,6 +129,23 @@ __device__ __forceinline__ RowCodes quantize_row(const Walk& row, const Value& v
       row, value, scale, [](const float4& scaled) { return pack_codes(scaled); }, put);
 }
 
+// Calls launch(held) with held_quads(cols) as a constant.
+template <class Launch>
+void with_held_quads(int64_t cols, const Launch& launch) {
+  switch (held_quads(cols)) {
+    case 1:
+      return launch(std::integral_constant<int, 1>());
+    case 2:
+      return launch(std::integral_constant<int, 2>());
+    case 4:
+      return launch(std::integral_constant<int, 4>());
+    case 8:
+      return launch(std::integral_constant<int, 8>());
+    default:
+      return launch(std::integral_constant<int, 0>());
+  }
+}
+
 // Calls launch(second) with the Second of args as a constant.
 template <class Launch>
 void with_second(const NormQuantizeArgs& args, const Launch& launch) {

@@ -9,7 +9,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 
 #include "devices/cuda/early_launch.cuh"
 #include "devices/cuda/launch.h"
@@ -138,56 +137,6 @@ __device__ void for_held_quads(const HeldWalk&, const Each& each) {
   for (int i = 0; i < kHeld; ++i) each(i, int64_t{0});
 }
 
-// The thread's quads of a row: what load(i, at) gives, called at once and kept in registers, or at each use where kHeld
-// is 0.
-template <int kHeld, class Load>
-class Quads {
- public:
-  __device__ Quads(const RowWalk& row, const Load& load) : load_(load) {
-    if constexpr (kHeld > 0) for_held_quads<kHeld>(row, [&](int i, int64_t at) { held_[i] = load(i, at); });
-  }
-
-  __device__ float4 operator()(int i, int64_t at) const {
-    if constexpr (kHeld > 0) {
-      return held_[i];
-    } else {
-      return load_(i, at);
-    }
-  }
-
- private:
-  Load load_;
-  float4 held_[kHeld > 0 ? kHeld : 1];
-};
-
-template <int kHeld, class Load>
-__device__ Quads<kHeld, Load> quads_of(const RowWalk& row, const Load& load) {
-  return Quads<kHeld, Load>(row, load);
-}
-
-template <int kHeld>
-__device__ auto quads_of(const RowWalk& row, const float* data) {
-  const Row<const float> from(data, row.cols);
-  return quads_of<kHeld>(row, [from](int, int64_t at) { return from.quad(at); });
-}
-
-// Calls launch(held) with held_quads(cols) as a constant.
-template <class Launch>
-void with_held_quads(int64_t cols, const Launch& launch) {
-  switch (held_quads(cols)) {
-    case 1:
-      return launch(std::integral_constant<int, 1>());
-    case 2:
-      return launch(std::integral_constant<int, 2>());
-    case 4:
-      return launch(std::integral_constant<int, 4>());
-    case 8:
-      return launch(std::integral_constant<int, 8>());
-    default:
-      return launch(std::integral_constant<int, 0>());
-  }
-}
-
 // ---------------------------------------------------------------- reductions
 
 // Reductions over the block, by all of its threads and with the result for all of them.
@@ -245,8 +194,7 @@ class NarrowReducer {
   // `memory` is shared; of the first `warps` warps of the block. Others may watch.
   __device__ NarrowReducer(Memory& memory, int warps)
       : slots_(static_cast<int>(shared_address(&memory))),
-        own_(threadIdx.x % kWarp == 0 ? slots_ + static_cast<int>(threadIdx.x / kWarp % kWarps * sizeof(uint32_t))
-                                      : -kTurn - 1) {
+        own_(slots_ + static_cast<int>(threadIdx.x / kWarp % kWarps * sizeof(uint32_t))) {
     const unsigned of_warp = threadIdx.x % kWarps;
     if (threadIdx.x < 2 * kWarps && of_warp >= static_cast<unsigned>(warps))
       memory.at[threadIdx.x / kWarps][of_warp] = 0;
@@ -294,12 +242,9 @@ class NarrowReducer {
     uint32_t warp[kWarps];
   };
 
-  // All lanes have the same, of which one leaves it.
+  // All lanes have the same.
   __device__ void leave(uint32_t of_warp) {
-    asm volatile(
-        "{ .reg .pred leaves; setp.ge.s32 leaves, %0, 0; @leaves st.shared.u32 [%0], %1; }" ::"r"(own_ + turn_),
-        "r"(of_warp)
-        : "memory");
+    asm volatile("st.shared.u32 [%0], %1;" ::"r"(own_ + turn_), "r"(of_warp) : "memory");
   }
   __device__ Gathered gather() {
     const int slots = slots_ + turn_;

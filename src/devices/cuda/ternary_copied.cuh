@@ -162,16 +162,11 @@ class CopiedWeights {
     const int lane = static_cast<int>(threadIdx.x % kWarp);
     const uint8_t* from = source(args, min(lane, tile_rows() - 1));
     have_ready(from);
-    if constexpr (kTogether) {
-      if (lane == 0) {
-        arrived_[0].init(static_cast<unsigned>(tile_rows()));
-        publish_barriers();
-      }
-      __syncwarp();
-    } else if (lane < tile_rows()) {
-      arrived_[lane].init(1);
+    if (lane < (kTogether ? 1 : tile_rows())) {
+      arrived_[kTogether ? 0 : lane].init(kTogether ? static_cast<unsigned>(tile_rows()) : 1);
       publish_barriers();
     }
+    __syncwarp();
     if (lane < min(tile_rows(), at_once_)) copy(from, lane);
     __syncwarp();
 #else
