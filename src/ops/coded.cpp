@@ -18,48 +18,48 @@ void multiply(const Tensor& x, const CodedWeight& w, int planes, const Tensor& y
   const Device& device = x.device();
   const Tensor from = dense(x);
   const int64_t rows = rows_of(x.shape()), blocks = blocks_of(w.cols), stride = blocks * kCodedBlock;
-  const auto output = [](const Tensor& t) { return t.defined() ? t.data<float>() : nullptr; };
-  CodedLinearArgs args = {
-      .rows = rows,
-      .n = w.rows,
-      .k = w.cols,
-      .q_stride = stride,
-      .bits = w.bits,
-      .planes = planes,
-      .packed = w.bytes.data<uint8_t>(),
-      .w_error = w.error.data<float>(),
-      .w_norm = w.norm.data<float>(),
-      .q = nullptr,
-      .scale = nullptr,
-      .sums = nullptr,
-      .x_error = nullptr,
-      .x_norm = nullptr,
-      .y = output(y),
-      .low = output(bounds.low),
-      .high = output(bounds.high),
-      .leaders = bounds.leaders.defined() ? static_cast<LeadingBound*>(bounds.leaders.raw()) : nullptr};
-  if (rows <= device.backend().kernels().self_coded_rows) {
-    args.x = from.data<float>();
-    return call(device, &Kernels::coded_linear, args);
+  const bool codes_itself = rows <= device.backend().kernels().self_coded_rows;
+  CodeActivationsArgs codes = {};
+  Tensor q, scale, sums, error, norm;
+  if (!codes_itself) {
+    q = Tensor::empty({rows, planes, stride}, DType::i8, device);
+    scale = Tensor::empty({rows, blocks}, DType::f32, device);
+    sums = Tensor::empty({rows, blocks}, DType::i32, device);
+    error = Tensor::empty({rows}, DType::f32, device);
+    norm = Tensor::empty({rows}, DType::f32, device);
+    codes = {.rows = rows,
+             .cols = w.cols,
+             .q_stride = stride,
+             .planes = planes,
+             .x = from.data<float>(),
+             .q = q.data<int8_t>(),
+             .scale = scale.data<float>(),
+             .sums = sums.data<int32_t>(),
+             .error = error.data<float>(),
+             .norm = norm.data<float>()};
+    call(device, &Kernels::code_activations, codes);
   }
-  const Tensor q = Tensor::empty({rows, planes, stride}, DType::i8, device);
-  const Tensor scale = Tensor::empty({rows, blocks}, DType::f32, device);
-  const Tensor sums = Tensor::empty({rows, blocks}, DType::i32, device);
-  const Tensor error = Tensor::empty({rows}, DType::f32, device), norm = Tensor::empty({rows}, DType::f32, device);
-  const CodeActivationsArgs codes = {.rows = rows,
-                                     .cols = w.cols,
-                                     .q_stride = stride,
-                                     .planes = planes,
-                                     .x = from.data<float>(),
-                                     .q = q.data<int8_t>(),
-                                     .scale = scale.data<float>(),
-                                     .sums = sums.data<int32_t>(),
-                                     .error = error.data<float>(),
-                                     .norm = norm.data<float>()};
-  call(device, &Kernels::code_activations, codes);
-  args.q = codes.q, args.scale = codes.scale, args.sums = codes.sums;
-  args.x_error = codes.error, args.x_norm = codes.norm;
-  call(device, &Kernels::coded_linear, args);
+  const auto output = [](const Tensor& t) { return t.defined() ? t.data<float>() : nullptr; };
+  call(device, &Kernels::coded_linear,
+       {.rows = rows,
+        .n = w.rows,
+        .k = w.cols,
+        .q_stride = stride,
+        .bits = w.bits,
+        .planes = planes,
+        .packed = w.bytes.data<uint8_t>(),
+        .w_error = w.error.data<float>(),
+        .w_norm = w.norm.data<float>(),
+        .q = codes.q,
+        .scale = codes.scale,
+        .sums = codes.sums,
+        .x_error = codes.error,
+        .x_norm = codes.norm,
+        .y = output(y),
+        .low = output(bounds.low),
+        .high = output(bounds.high),
+        .leaders = bounds.leaders.defined() ? static_cast<LeadingBound*>(bounds.leaders.raw()) : nullptr,
+        .x = codes_itself ? from.data<float>() : nullptr});
 }
 
 Tensor result(const char* op, const Tensor& x, const CodedWeight& w) {
