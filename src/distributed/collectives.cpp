@@ -14,6 +14,10 @@ void check_contiguous(const Tensor& x) {
   check(x.is_contiguous(), "distributed", "expected a contiguous tensor, got strides {}", to_string(x.strides()));
 }
 
+void check_f32(const Tensor& x) {
+  check(x.dtype() == DType::f32, "distributed", "expected f32, got {}", name_of(x.dtype()));
+}
+
 // `whole` has a part like `part` for each process.
 void check_parts(const Tensor& part, const Tensor& whole, int size) {
   check_contiguous(part);
@@ -25,23 +29,24 @@ void check_parts(const Tensor& part, const Tensor& whole, int size) {
 
 }  // namespace
 
-Collectives::Ticket Collectives::start_all_reduce_sum(const Tensor& x, Number number) {
+Collectives::Operation Collectives::all_reduce_sum(const Tensor& x) const {
   check_contiguous(x);
-  const DType dtype = number == Number::f32 ? DType::f32 : DType::i64;
-  check(x.dtype() == dtype, "distributed", "expected {}, got {}", name_of(dtype), name_of(x.dtype()));
-  return start({Kind::all_reduce_sum, x, x, x.numel(), number});
+  check_f32(x);
+  return {Kind::all_reduce_sum, x, x, x.numel()};
 }
 
-Collectives::Ticket Collectives::start_reduce_scatter_sum(const Tensor& from, const Tensor& to) {
+Collectives::Operation Collectives::reduce_scatter_sum(const Tensor& from, const Tensor& to) const {
   check_parts(to, from, size_);
-  check(to.dtype() == DType::f32, "distributed", "expected f32, got {}", name_of(to.dtype()));
-  return start({Kind::reduce_scatter_sum, from, to, to.numel()});
+  check_f32(to);
+  return {Kind::reduce_scatter_sum, from, to, to.numel()};
 }
 
-Collectives::Ticket Collectives::start_all_gather(const Tensor& from, const Tensor& to) {
+Collectives::Operation Collectives::all_gather(const Tensor& from, const Tensor& to) const {
   check_parts(from, to, size_);
-  return start({Kind::all_gather, from, to, from.numel()});
+  return {Kind::all_gather, from, to, from.numel()};
 }
+
+Collectives::Ticket Collectives::start(const Operation& operation) { return start(std::span(&operation, 1)); }
 
 Collectives::Ticket Collectives::start_broadcast(const Tensor& x) {
   check_contiguous(x);

@@ -57,12 +57,7 @@ void Communicator::broadcast(std::string& bytes) const {
 }
 
 void Communicator::all_reduce_sum(std::span<double> values) const {
-  if (size() == 1 || values.empty()) return;
-  const Tensor staged =
-      Tensor::from_bytes(std::as_bytes(values), {std::ssize(values)}, DType::i64, collectives_->device());
-  collectives_->wait(collectives_->start_all_reduce_sum(staged, Number::f64));
-  staged.copy_to_host(std::as_writable_bytes(values));
-  collectives_->check_alive();
+  if (!values.empty()) collectives_->all_reduce_sum(values);
 }
 
 void Communicator::barrier() const {

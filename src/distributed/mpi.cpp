@@ -2,11 +2,13 @@
 // Groups over MPI: tensors in the memory of CPUs.
 #include <mpi.h>
 
+#include <algorithm>
 #include <chrono>
 #include <climits>
 #include <deque>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -113,15 +115,26 @@ class MpiCollectives final : public Collectives {
     failures_.abandon();
   }
 
+  Ticket start(std::span<const Operation> operations) override {
+    for (const Operation& operation : operations) start_one(operation);
+    return last_;
+  }
+
   void wait(Ticket ticket) override {
-    for (const Pause pause; !running_.empty() && running_.front().ticket <= ticket;) {
-      if (finished(running_.front())) {
-        running_.pop_front();
-      } else {
-        check_alive();
-        pause();
-      }
-    }
+    for (; !running_.empty() && running_.front().ticket <= ticket; running_.pop_front())
+      await(running_.front().request);
+  }
+
+  void all_reduce_sum(std::span<double> values) override {
+    check_alive();
+    check(values.size() <= INT_MAX, "distributed", "expected at most {} numbers, got {}", INT_MAX, values.size());
+    numbers_.assign(values.begin(), values.end());
+    MPI_Request request = MPI_REQUEST_NULL;
+    require(MPI_Iallreduce(MPI_IN_PLACE, numbers_.data(), static_cast<int>(numbers_.size()), MPI_DOUBLE, MPI_SUM,
+                           tensors_.get(), &request),
+            "starting a sum");
+    await(request);
+    std::copy(numbers_.begin(), numbers_.end(), values.begin());
   }
 
   void fail(std::string_view why) noexcept override {
@@ -162,28 +175,26 @@ class MpiCollectives final : public Collectives {
     Tensor from, to;
   };
 
-  Ticket start(const Operation& operation) override {
+  void start_one(const Operation& operation) {
     check_alive();
     // MPI moves what runs already only while it is called.
-    if (!running_.empty()) finished(running_.front());
+    if (!running_.empty()) finished(running_.front().request);
     check(operation.count <= INT_MAX && operation.bytes() <= INT_MAX, "distributed",
           "expected at most {} bytes for each process at once, got {}", INT_MAX, operation.bytes());
     MPI_Request request = MPI_REQUEST_NULL;
     require(call(operation, request), "starting an operation");
     running_.push_back({++last_, request, operation.from, operation.to});
-    return last_;
   }
 
   int call(const Operation& operation, MPI_Request& request) const {
-    const auto& [kind, from, to, count, number] = operation;
+    const auto& [kind, from, to, count] = operation;
     const auto numbers = static_cast<int>(count), bytes = static_cast<int>(operation.bytes());
-    const MPI_Datatype type = number == Number::f32 ? MPI_FLOAT : MPI_DOUBLE;
     MPI_Comm comm = tensors_.get();
     switch (kind) {
       case Kind::all_reduce_sum:
-        return MPI_Iallreduce(MPI_IN_PLACE, to.raw(), numbers, type, MPI_SUM, comm, &request);
+        return MPI_Iallreduce(MPI_IN_PLACE, to.raw(), numbers, MPI_FLOAT, MPI_SUM, comm, &request);
       case Kind::reduce_scatter_sum:
-        return MPI_Ireduce_scatter_block(from.raw(), to.raw(), numbers, type, MPI_SUM, comm, &request);
+        return MPI_Ireduce_scatter_block(from.raw(), to.raw(), numbers, MPI_FLOAT, MPI_SUM, comm, &request);
       case Kind::all_gather: {
         const bool in_place = from.raw() == static_cast<const char*>(to.raw()) + rank() * int64_t{bytes};
         return MPI_Iallgather(in_place ? MPI_IN_PLACE : from.raw(), bytes, MPI_BYTE, to.raw(), bytes, MPI_BYTE, comm,
@@ -195,9 +206,13 @@ class MpiCollectives final : public Collectives {
     return MPI_ERR_OP;
   }
 
-  static bool finished(Running& running) {
+  void await(MPI_Request& request) {
+    for (const Pause pause; !finished(request); pause()) check_alive();
+  }
+
+  static bool finished(MPI_Request& request) {
     int done = 0;
-    require(MPI_Test(&running.request, &done, MPI_STATUS_IGNORE), "waiting for an operation");
+    require(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "waiting for an operation");
     return done != 0;
   }
 
@@ -205,6 +220,7 @@ class MpiCollectives final : public Collectives {
   Channel tensors_, failures_;
   std::deque<Running> running_;  // by ticket
   Ticket last_ = 0;
+  std::vector<double> numbers_;  // being summed: MPI may write to them after an Error, too
   bool failed_ = false;
   std::string reason_;
 };

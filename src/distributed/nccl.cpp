@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -77,6 +78,21 @@ class Event {
 
  private:
   cudaEvent_t event_ = nullptr;
+};
+
+// Memory of the host that GPUs reach, too.
+class PinnedNumbers {
+ public:
+  PinnedNumbers() { require(cudaMallocHost(&data_, kMost * sizeof(double)), "asking for pinned memory"); }
+  ~PinnedNumbers() { static_cast<void>(cudaFreeHost(data_)); }
+  PinnedNumbers(const PinnedNumbers&) = delete;
+  PinnedNumbers& operator=(const PinnedNumbers&) = delete;
+
+  static constexpr size_t kMost = 512;
+  double* data() const { return static_cast<double*>(data_); }
+
+ private:
+  void* data_ = nullptr;
 };
 
 // NCCL's communicator and who may end it: the process itself, or the thread that hears of another's failure, for which
@@ -164,6 +180,21 @@ class NcclCollectives final : public Collectives {
     meeting_.reset();
   }
 
+  Ticket start(std::span<const Operation> operations) override {
+    if (operations.empty()) return last_;
+    require(cudaSetDevice(ordinal_), "choosing the GPU");
+    asked_.record(stream_of(device()));
+    asked_.hold(stream_.get());
+    group_.call(
+        [&](const NcclLibrary& library, ncclComm_t group) { return launch_together(operations, library, group); },
+        "starting an operation");
+    Event done = idle_.empty() ? Event() : std::move(idle_.back());
+    if (!idle_.empty()) idle_.pop_back();
+    done.record(stream_.get());
+    running_.push_back({++last_, std::move(done), {operations.begin(), operations.end()}});
+    return last_;
+  }
+
   void wait(Ticket ticket) override {
     group_.check_alive();
     // One event for all: the last one's comes after the others'.
@@ -176,6 +207,23 @@ class NcclCollectives final : public Collectives {
     while (!running_.empty() && running_.front().ticket <= ticket) {
       idle_.push_back(std::move(running_.front().done));
       running_.pop_front();
+    }
+  }
+
+  void all_reduce_sum(std::span<double> values) override {
+    require(cudaSetDevice(ordinal_), "choosing the GPU");
+    for (size_t begin = 0; begin < values.size(); begin += PinnedNumbers::kMost) {
+      const std::span<double> piece = values.subspan(begin, std::min(PinnedNumbers::kMost, values.size() - begin));
+      std::copy(piece.begin(), piece.end(), numbers_.data());
+      group_.call(
+          [&](const NcclLibrary& library, ncclComm_t group) {
+            return library.all_reduce(numbers_.data(), numbers_.data(), piece.size(), ncclFloat64, ncclSum, group,
+                                      stream_.get());
+          },
+          "starting a sum");
+      require(cudaStreamSynchronize(stream_.get()), "waiting for a sum");
+      group_.check_alive();
+      std::copy_n(numbers_.data(), piece.size(), piece.begin());
     }
   }
 
@@ -195,32 +243,30 @@ class NcclCollectives final : public Collectives {
   struct Running {
     Ticket ticket;
     Event done;
-    Tensor from, to;
+    std::vector<Operation> operations;  // whose tensors it keeps
   };
 
-  Ticket start(const Operation& operation) override {
-    require(cudaSetDevice(ordinal_), "choosing the GPU");
-    asked_.record(stream_of(device()));
-    asked_.hold(stream_.get());
-    group_.call([&](const NcclLibrary& library, ncclComm_t group) { return launch(operation, library, group); },
-                "starting an operation");
-    Event done = idle_.empty() ? Event() : std::move(idle_.back());
-    if (!idle_.empty()) idle_.pop_back();
-    done.record(stream_.get());
-    running_.push_back({++last_, std::move(done), operation.from, operation.to});
-    return last_;
+  ncclResult_t launch_together(std::span<const Operation> operations, const NcclLibrary& library,
+                               ncclComm_t group) const {
+    ncclResult_t status = library.group_start();
+    if (status != ncclSuccess) return status;
+    for (const Operation& operation : operations) {
+      status = launch(operation, library, group);
+      if (status != ncclSuccess) break;
+    }
+    const ncclResult_t ended = library.group_end();
+    return status == ncclSuccess ? ended : status;
   }
 
   ncclResult_t launch(const Operation& operation, const NcclLibrary& library, ncclComm_t group) const {
-    const auto& [kind, from, to, count, number] = operation;
+    const auto& [kind, from, to, count] = operation;
     const auto numbers = static_cast<size_t>(count), bytes = operation.bytes();
-    const ncclDataType_t type = number == Number::f32 ? ncclFloat32 : ncclFloat64;
     cudaStream_t stream = stream_.get();
     switch (kind) {
       case Kind::all_reduce_sum:
-        return library.all_reduce(to.raw(), to.raw(), numbers, type, ncclSum, group, stream);
+        return library.all_reduce(to.raw(), to.raw(), numbers, ncclFloat32, ncclSum, group, stream);
       case Kind::reduce_scatter_sum:
-        return library.reduce_scatter(from.raw(), to.raw(), numbers, type, ncclSum, group, stream);
+        return library.reduce_scatter(from.raw(), to.raw(), numbers, ncclFloat32, ncclSum, group, stream);
       case Kind::all_gather:
         return library.all_gather(from.raw(), to.raw(), bytes, ncclUint8, group, stream);
       case Kind::broadcast:
@@ -232,6 +278,7 @@ class NcclCollectives final : public Collectives {
   std::unique_ptr<Meeting> meeting_;
   int ordinal_;
   UrgentStream stream_;
+  PinnedNumbers numbers_;
   NcclGroup group_;
   Event asked_;                  // the point in the device's stream that the next operation comes after
   std::deque<Running> running_;  // by ticket

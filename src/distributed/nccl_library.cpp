@@ -30,6 +30,8 @@ NcclLibrary load() {
   library.find("ncclReduceScatter", out.reduce_scatter);
   library.find("ncclAllGather", out.all_gather);
   library.find("ncclBroadcast", out.broadcast);
+  library.find("ncclGroupStart", out.group_start);
+  library.find("ncclGroupEnd", out.group_end);
   library.find("ncclGetLastError", out.get_last_error);
   library.find("ncclGetErrorString", out.get_error_string);
   return out;

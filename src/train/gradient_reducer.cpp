@@ -4,30 +4,29 @@
 #include <utility>
 
 #include "base/check.h"
-#include "core/device_memory.h"
 #include "core/tensor_impl.h"
 #include "tern/ops.h"
 
 namespace tern {
 namespace {
 
-// Buckets being reduced at once: one is on its way while the next is filled and others wait for the network. Each holds
-// memory, which would add up to a second copy of all gradients.
-constexpr size_t kMostRunning = 4;
+// Buckets being reduced at once: one is on its way while the next is filled. Each keeps gradients alive, which would
+// add up to all of them.
+constexpr size_t kMostRunning = 2;
 
 }  // namespace
 
-GradientReducer::GradientReducer(const std::vector<Parameter>& parameters, const FlatSpace& space, Collectives& group)
-    : parameters_(parameters), space_(space), group_(group), parts_(parameters.size()), taken_(parameters.size()) {
-  const Device& device = parameters.front().value.device();
-  shares_ = Tensor::zeros({space.share_elements()}, DType::f32, device);
-  for (int64_t i = 0; i < space.buckets(); ++i) {
-    const FlatSpace::Range range = space.bucket(i);
-    const std::vector<FlatSpace::Piece> pieces = space.pieces(range);
-    for (const auto& [parameter, begin, flat, count] : pieces) {
-      parts_[parameter].push_back({i, begin, flat - range.begin, count});
-    }
-    buckets_.push_back({{}, std::ssize(pieces), 0});
+GradientReducer::GradientReducer(const std::vector<Parameter>& parameters, const ShardPlan& plan, Collectives& group)
+    : parameters_(parameters),
+      plan_(plan),
+      group_(group),
+      sums_(Tensor::zeros({plan.own_elements()}, DType::f32, parameters.front().value.device())),
+      places_(parameters.size()),
+      buckets_(static_cast<size_t>(plan.buckets())),
+      taken_(parameters.size()) {
+  for (int64_t i = 0; i < plan.buckets(); ++i) {
+    size_t part = 0;
+    for (const ShardPlan::Part& of : plan.bucket(i)) places_[of.parameter].push_back({i, part++});
   }
 }
 
@@ -35,7 +34,10 @@ GradientReducer::~GradientReducer() { stop_listening(); }
 
 void GradientReducer::begin() {
   next_ = 0;
-  for (Bucket& bucket : buckets_) bucket.missing = bucket.pieces;
+  for (int64_t i = 0; i < plan_.buckets(); ++i) {
+    const size_t parts = plan_.bucket(i).size();
+    buckets_[static_cast<size_t>(i)] = {std::vector<Tensor>(parts), parts};
+  }
   for (size_t i = 0; i < parameters_.size(); ++i) {
     taken_[i] = false;
     parameters_[i].value.grad_state()->on_grad = [this, i] { take(i); };
@@ -47,12 +49,8 @@ void GradientReducer::finish() {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (!taken_[i] && parameters_[i].value.grad().defined()) take(i);
   }
-  // What has no gradient takes part as zeros.
-  for (Bucket& bucket : buckets_) bucket.missing = 0;
-  start_full();
-  if (!running_.empty()) group_.wait(running_.back().ticket);
-  running_.clear();
-  free_.clear();
+  while (next_ < plan_.buckets()) start(next_++);
+  while (!running_.empty()) wait_for_first();
 }
 
 void GradientReducer::take(size_t parameter) {
@@ -60,10 +58,10 @@ void GradientReducer::take(size_t parameter) {
   check(!taken_[parameter], "train", "{}: expected one whole gradient a step, got more of it", from.name);
   taken_[parameter] = true;
   const Tensor gradient = reshape(contiguous(from.value.grad()), {from.value.numel()});
-  for (const auto& [index, begin, place, count] : parts_[parameter]) {
+  for (const auto& [index, part] : places_[parameter]) {
+    const ShardPlan::Range range = plan_.bucket(index)[part].range;
     Bucket& bucket = buckets_[static_cast<size_t>(index)];
-    if (!bucket.memory.defined()) bucket.memory = room();
-    assign(slice(bucket.memory, 0, place, place + count), slice(gradient, 0, begin, begin + count));
+    bucket.gradients[part] = slice(gradient, 0, range.begin, range.end);
     --bucket.missing;
   }
   Tensor(from.value).set_grad({});
@@ -71,28 +69,31 @@ void GradientReducer::take(size_t parameter) {
 }
 
 void GradientReducer::start_full() {
-  for (; next_ < space_.buckets() && buckets_[static_cast<size_t>(next_)].missing == 0; ++next_) {
-    Tensor memory = std::exchange(buckets_[static_cast<size_t>(next_)].memory, {});
-    if (!memory.defined()) memory = room();
-    const int64_t all = space_.bucket(next_).size(), share = all / group_.size(), begin = space_.share_begin(next_);
-    const auto ticket =
-        group_.start_reduce_scatter_sum(slice(memory, 0, 0, all), slice(shares_, 0, begin, begin + share));
-    running_.push_back({ticket, std::move(memory)});
-  }
+  while (next_ < plan_.buckets() && buckets_[static_cast<size_t>(next_)].missing == 0) start(next_++);
 }
 
-// As long as a bucket, zeros.
-Tensor GradientReducer::room() {
-  if (free_.empty() && running_.size() >= kMostRunning) {
-    group_.wait(running_.front().ticket);
-    free_.push_back(std::move(running_.front().memory));
-    running_.pop_front();
+// What has no gradient takes part as zeros.
+void GradientReducer::start(int64_t index) {
+  if (running_.size() >= kMostRunning) wait_for_first();
+  std::vector<Tensor> gradients = std::move(buckets_[static_cast<size_t>(index)].gradients);
+  std::vector<Collectives::Operation> operations;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const ShardPlan::Part& part = plan_.bucket(index)[i];
+    if (!gradients[i].defined()) gradients[i] = Tensor::zeros({part.range.size()}, DType::f32, sums_.device());
+    const Tensor sum = slice(sums_, 0, part.place, part.place + plan_.own(part, group_.rank()).size());
+    if (part.is_divided) {
+      operations.push_back(group_.reduce_scatter_sum(gradients[i], sum));
+    } else {
+      assign(sum, gradients[i]);
+      operations.push_back(group_.all_reduce_sum(sum));
+    }
   }
-  if (free_.empty()) return Tensor::zeros({space_.bucket(0).size()}, DType::f32, shares_.device());
-  Tensor memory = std::move(free_.back());
-  free_.pop_back();
-  memory.device().memory().zero(memory.raw(), memory.storage()->bytes());
-  return memory;
+  running_.push_back({group_.start(operations), std::move(gradients)});
+}
+
+void GradientReducer::wait_for_first() {
+  group_.wait(running_.front().ticket);
+  running_.pop_front();
 }
 
 void GradientReducer::stop_listening() {

@@ -8,17 +8,17 @@
 
 #include "distributed/collectives.h"
 #include "tern/model.h"
-#include "train/flat_space.h"
+#include "train/shard_plan.h"
 
 namespace tern {
 
-// Takes each parameter's gradient when backward has finished it, copies it to its place in the buckets and starts the
-// reduction of those that are full; each process receives its share. Buckets start in order, so all processes start the
-// same ones.
+// Takes each parameter's gradient when backward has finished it, and starts the reduction of the buckets that are full,
+// straight from the gradients' memory; each process receives what it owns. Buckets start in order, so all processes
+// start the same ones.
 class GradientReducer {
  public:
-  // The space is that of the parameters; it, the parameters and the group outlive this.
-  GradientReducer(const std::vector<Parameter>& parameters, const FlatSpace& space, Collectives& group);
+  // The plan is that of the parameters; it, the parameters and the group outlive this.
+  GradientReducer(const std::vector<Parameter>& parameters, const ShardPlan& plan, Collectives& group);
   ~GradientReducer();
   GradientReducer(const GradientReducer&) = delete;
   GradientReducer& operator=(const GradientReducer&) = delete;
@@ -29,43 +29,41 @@ class GradientReducer {
   // Takes the gradients that the last backward() did not come to, starts what is left and waits for all.
   void finish();
 
-  // After finish(): the sums of this process's shares, one after the other (FlatSpace::share_begin), and whether a
-  // parameter had a gradient, which is the same in all processes.
-  const Tensor& shares() const { return shares_; }
+  // After finish(): the sums of what this process owns, laid end to end as the plan says, f32, and whether a parameter
+  // had a gradient, which is the same in all processes.
+  const Tensor& sums() const { return sums_; }
   bool has_gradient(size_t parameter) const { return taken_[parameter]; }
 
  private:
-  // Of a parameter in a bucket.
-  struct Part {
-    int64_t bucket;
-    int64_t begin, place;  // in the parameter, in the bucket
-    int64_t count;
-  };
   struct Bucket {
-    Tensor memory;        // once a part is there
-    int64_t pieces = 0;   // parameters in it
-    int64_t missing = 0;  // those not taken yet
+    std::vector<Tensor> gradients;  // of its parts, flat, once they are there
+    size_t missing = 0;
+  };
+  // Where a part of a parameter is.
+  struct Place {
+    int64_t bucket;
+    size_t part;
   };
   struct Running {
     Collectives::Ticket ticket;
-    Tensor memory;
+    std::vector<Tensor> gradients;
   };
 
   void take(size_t parameter);
   void start_full();
-  Tensor room();
+  void start(int64_t index);
+  void wait_for_first();
   void stop_listening();
 
   const std::vector<Parameter>& parameters_;
-  const FlatSpace& space_;
+  const ShardPlan& plan_;
   Collectives& group_;
-  Tensor shares_;
-  std::vector<std::vector<Part>> parts_;  // by parameter
+  Tensor sums_;
+  std::vector<std::vector<Place>> places_;  // by parameter
   std::vector<Bucket> buckets_;
   std::vector<bool> taken_;
   int64_t next_ = 0;  // the bucket to start
   std::deque<Running> running_;
-  std::vector<Tensor> free_;
 };
 
 }  // namespace tern

@@ -3,8 +3,6 @@
 
 #include <array>
 #include <bit>
-#include <deque>
-#include <map>
 #include <span>
 #include <utility>
 
@@ -15,8 +13,6 @@
 
 namespace tern {
 namespace {
-
-constexpr size_t kMostRunning = 4;  // buckets of parameters on their way at once
 
 const std::vector<Parameter>& checked(const std::vector<Parameter>& parameters) {
   for (const auto& [name, value] : parameters) {
@@ -35,33 +31,30 @@ std::vector<int64_t> counts_of(const std::vector<Parameter>& parameters) {
 
 Tensor flat(const Tensor& x) { return reshape(x.detach(), {x.numel()}); }
 
-// `count` elements of a flat tensor.
-Tensor part(const Tensor& x, int64_t begin, int64_t count) { return slice(x, 0, begin, begin + count); }
+Tensor stretch(const Tensor& x, const ShardPlan::Range& range) { return slice(x, 0, range.begin, range.end); }
 
 }  // namespace
 
 ShardedAdamw::ShardedAdamw(std::vector<Parameter> parameters, Communicator group, int64_t bucket_elements)
     : parameters_(std::move(parameters)),
       group_(std::move(group)),
-      space_(counts_of(checked(parameters_)), group_.size(), bucket_elements),
-      reducer_(parameters_, space_, group_.collectives()),
-      m_(Tensor::zeros({space_.share_elements()}, DType::f32, reducer_.shares().device())),
-      v_(Tensor::zeros({space_.share_elements()}, DType::f32, m_.device())) {
+      plan_(counts_of(checked(parameters_)), group_.size(), bucket_elements),
+      reducer_(parameters_, plan_, group_.collectives()),
+      m_(Tensor::zeros({plan_.own_elements()}, DType::f32, reducer_.sums().device())),
+      v_(Tensor::zeros({plan_.own_elements()}, DType::f32, m_.device())) {
   for (const Parameter& parameter : parameters_) values_.push_back(flat(parameter.value));
-  for (int64_t i = 0; i < space_.buckets(); ++i) {
-    const FlatSpace::Range share = space_.share(i, group_.rank());
-    for (const Piece& piece : space_.pieces(share)) {
-      own_.push_back({piece.parameter, piece.begin, space_.share_begin(i) + piece.flat - share.begin, piece.count});
-    }
-  }
 }
 
 double ShardedAdamw::gradient_squares() {
   reducer_.finish();
-  const float* const gradients = reducer_.shares().data<float>();
+  const float* const sums = reducer_.sums().data<float>();
   std::vector<SumSquaresTensor> tensors;
-  for (const Own& own : own_) {
-    if (reducer_.has_gradient(own.parameter)) tensors.push_back({own.count, gradients + own.place});
+  for (int64_t i = 0; i < plan_.buckets(); ++i) {
+    for (const Part& part : plan_.bucket(i)) {
+      // What everyone owns counts once.
+      if (!reducer_.has_gradient(part.parameter) || (!part.is_divided && group_.rank() != 0)) continue;
+      tensors.push_back({own(part).size(), sums + part.place});
+    }
   }
   // One double each; i64 lends its eight bytes.
   const Tensor squares = Tensor::empty({std::ssize(tensors)}, DType::i64, m_.device());
@@ -73,50 +66,31 @@ double ShardedAdamw::gradient_squares() {
   return sum;
 }
 
+// Each bucket's new parameters leave while the next bucket's are made.
 void ShardedAdamw::step(const AdamwOptions& options, double grad_scale) {
   ++steps_;
-  std::vector<AdamwTensor> tensors;
-  for (const Own& own : own_) {
-    if (!reducer_.has_gradient(own.parameter)) continue;
-    tensors.push_back({own.count, values_[own.parameter].data<float>() + own.begin, m_.data<float>() + own.place,
-                       v_.data<float>() + own.place, reducer_.shares().data<float>() + own.place});
-  }
   const Backend& backend = m_.device().backend();
-  backend.kernels().adamw(backend.exec(), {std::ssize(tensors), tensors.data(), grad_scale, options.lr, options.beta1,
-                                           options.beta2, options.eps, options.weight_decay, steps_});
-  exchange_parameters();
-}
-
-// Each bucket's shares to everyone.
-void ShardedAdamw::exchange_parameters() {
-  struct Running {
-    Collectives::Ticket ticket;
-    int64_t bucket;
-    Tensor memory;
-  };
-  std::deque<Running> running;
-  const auto finish_first = [&] {
-    const auto [ticket, bucket, memory] = std::move(running.front());
-    running.pop_front();
-    group_.collectives().wait(ticket);
-    const FlatSpace::Range range = space_.bucket(bucket);
-    for (const Piece& piece : space_.pieces(range)) {
-      assign(part(values_[piece.parameter], piece.begin, piece.count),
-             part(memory, piece.flat - range.begin, piece.count));
+  Collectives& collectives = group_.collectives();
+  Collectives::Ticket last = 0;
+  for (int64_t i = 0; i < plan_.buckets(); ++i) {
+    std::vector<AdamwTensor> tensors;
+    std::vector<Collectives::Operation> operations;
+    for (const Part& part : plan_.bucket(i)) {
+      if (!reducer_.has_gradient(part.parameter)) continue;
+      const Tensor& value = values_[part.parameter];
+      const ShardPlan::Range range = own(part);
+      tensors.push_back({range.size(), value.data<float>() + range.begin, m_.data<float>() + part.place,
+                         v_.data<float>() + part.place, reducer_.sums().data<float>() + part.place});
+      if (part.is_divided) {
+        operations.push_back(collectives.all_gather(stretch(value, range), stretch(value, part.range)));
+      }
     }
-  };
-  for (int64_t i = 0; i < space_.buckets(); ++i) {
-    const FlatSpace::Range range = space_.bucket(i), share = space_.share(i, group_.rank());
-    const Tensor memory = Tensor::empty({range.size()}, DType::f32, m_.device());
-    for (const Piece& piece : space_.pieces(share)) {
-      assign(part(memory, piece.flat - range.begin, piece.count),
-             part(values_[piece.parameter], piece.begin, piece.count));
-    }
-    const Tensor own = part(memory, share.begin - range.begin, share.size());
-    running.push_back({group_.collectives().start_all_gather(own, memory), i, memory});
-    if (running.size() >= kMostRunning) finish_first();
+    if (tensors.empty()) continue;
+    backend.kernels().adamw(backend.exec(), {std::ssize(tensors), tensors.data(), grad_scale, options.lr, options.beta1,
+                                             options.beta2, options.eps, options.weight_decay, steps_});
+    last = collectives.start(operations);
   }
-  while (!running.empty()) finish_first();
+  collectives.wait(last);
 }
 
 // On the host of rank 0, whose GPU may have no room for all of it.
@@ -128,22 +102,23 @@ AdamwState ShardedAdamw::gathered() {
     out.emplace_back("m." + name, Tensor::empty(value.shape(), DType::f32, host));
     out.emplace_back("v." + name, Tensor::empty(value.shape(), DType::f32, host));
   }
-  const std::array<const Tensor*, 2> shares = {&m_, &v_};
-  for (int64_t i = 0; i < space_.buckets(); ++i) {
-    const FlatSpace::Range range = space_.bucket(i);
-    const Tensor memory = Tensor::empty({range.size()}, DType::f32, m_.device());
-    for (size_t moment = 0; moment < shares.size(); ++moment) {
-      const Tensor own = part(*shares[moment], space_.share_begin(i), range.size() / group_.size());
-      group_.collectives().wait(group_.collectives().start_all_gather(own, memory));
-      if (group_.rank() != 0) continue;
-      for (const Piece& piece : space_.pieces(range)) {
-        float* const to = out[2 * piece.parameter + moment].second.data<float>() + piece.begin;
-        part(memory, piece.flat - range.begin, piece.count)
-            .copy_to_host(std::as_writable_bytes(std::span(to, static_cast<size_t>(piece.count))));
+  Collectives& collectives = group_.collectives();
+  const std::array<const Tensor*, 2> moments = {&m_, &v_};
+  for (int64_t i = 0; i < plan_.buckets(); ++i) {
+    for (const Part& part : plan_.bucket(i)) {
+      for (size_t moment = 0; moment < moments.size(); ++moment) {
+        Tensor whole = stretch(*moments[moment], {part.place, part.place + own(part).size()});
+        if (part.is_divided) {
+          const Tensor share = std::exchange(whole, Tensor::empty({part.range.size()}, DType::f32, m_.device()));
+          collectives.wait(collectives.start(collectives.all_gather(share, whole)));
+        }
+        if (group_.rank() != 0) continue;
+        float* const to = out[2 * part.parameter + moment].second.data<float>() + part.range.begin;
+        whole.copy_to_host(std::as_writable_bytes(std::span(to, static_cast<size_t>(part.range.size()))));
       }
     }
   }
-  group_.collectives().check_alive();
+  collectives.check_alive();
   return out;
 }
 
@@ -156,20 +131,20 @@ void ShardedAdamw::load(const std::string& path, int64_t steps) {
   const Device host = Device::open("cpu", {.threads = 1});
   std::vector<Tensor> state;
   if (group_.rank() == 0) state = moments_in(load_safetensors(path, host), parameters_);
-  const std::array<const Tensor*, 2> shares = {&m_, &v_};
-  for (int64_t i = 0; i < space_.buckets(); ++i) {
-    const FlatSpace::Range range = space_.bucket(i), share = space_.share(i, group_.rank());
-    const Tensor memory = Tensor::zeros({range.size()}, DType::f32, m_.device());
-    for (size_t moment = 0; moment < shares.size(); ++moment) {
-      for (const Piece& piece : space_.pieces(range)) {
-        if (group_.rank() != 0) break;
-        const float* const from = state[2 * piece.parameter + moment].data<float>() + piece.begin;
-        const Tensor to = part(memory, piece.flat - range.begin, piece.count);
-        to.device().memory().copy_to_device(to.raw(), from, static_cast<size_t>(piece.count) * sizeof(float));
+  const std::array<const Tensor*, 2> moments = {&m_, &v_};
+  for (int64_t i = 0; i < plan_.buckets(); ++i) {
+    for (const Part& part : plan_.bucket(i)) {
+      for (size_t moment = 0; moment < moments.size(); ++moment) {
+        const Tensor whole = Tensor::empty({part.range.size()}, DType::f32, m_.device());
+        if (group_.rank() == 0) {
+          const float* const from = state[2 * part.parameter + moment].data<float>() + part.range.begin;
+          whole.device().memory().copy_to_device(whole.raw(), from, static_cast<size_t>(whole.numel()) * sizeof(float));
+        }
+        group_.collectives().wait(group_.collectives().start_broadcast(whole));
+        const ShardPlan::Range range = own(part);
+        assign(stretch(*moments[moment], {part.place, part.place + range.size()}),
+               stretch(whole, {range.begin - part.range.begin, range.end - part.range.begin}));
       }
-      group_.collectives().wait(group_.collectives().start_broadcast(memory));
-      assign(part(*shares[moment], space_.share_begin(i), share.size()),
-             part(memory, share.begin - range.begin, share.size()));
     }
   }
   steps_ = steps;

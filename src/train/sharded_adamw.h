@@ -8,16 +8,16 @@
 #include <vector>
 
 #include "train/adamw_state.h"
-#include "train/flat_space.h"
 #include "train/gradient_reducer.h"
 #include "train/optimizer.h"
+#include "train/shard_plan.h"
 
 namespace tern {
 
 class ShardedAdamw final : public Optimizer {
  public:
-  // 25 MiB: long enough that the network's latency does not count, short enough to begin early.
-  static constexpr int64_t kBucketElements = (int64_t{25} << 20) / 4;
+  // 64 MiB: long enough that the network's latency does not count, short enough to begin early.
+  static constexpr int64_t kBucketElements = (int64_t{64} << 20) / 4;
 
   // Throws Error for a parameter that is not contiguous f32. Every process gives the same list; what the parameters
   // hold must be the same, too. Smaller buckets are for tests.
@@ -30,23 +30,18 @@ class ShardedAdamw final : public Optimizer {
   void load(const std::string& path, int64_t steps) override;
 
  private:
-  // A part of a parameter in this process's shares, laid end to end.
-  struct Own {
-    size_t parameter;
-    int64_t begin, place, count;
-  };
-  using Piece = FlatSpace::Piece;
+  using Part = ShardPlan::Part;
 
-  void exchange_parameters();
+  // What this process owns of a part.
+  ShardPlan::Range own(const Part& part) const { return plan_.own(part, group_.rank()); }
   AdamwState gathered();
 
   std::vector<Parameter> parameters_;
   std::vector<Tensor> values_;  // of the parameters, flat, outside of any graph
   Communicator group_;
-  FlatSpace space_;
+  ShardPlan plan_;
   GradientReducer reducer_;
-  std::vector<Own> own_;
-  Tensor m_, v_;  // of own_
+  Tensor m_, v_;  // of what this process owns, as the plan lays it
   int64_t steps_ = 0;
 };
 

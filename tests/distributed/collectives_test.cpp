@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ float sum_of_ranks() { return size() * (size() - 1) / 2; }
 TEST(Collectives, SumOverAll) {
   for (const int64_t count : {int64_t{0}, int64_t{1}, int64_t{7}, int64_t{100003}}) {
     const Tensor x = vector(filled(count, [](float i) { return i + 1000000 * rank(); }));
-    all().wait(all().start_all_reduce_sum(x));
+    all().wait(all().start(all().all_reduce_sum(x)));
     EXPECT_EQ(x.to_vector<float>(), filled(count, [](float i) { return size() * i + 1000000 * sum_of_ranks(); }));
   }
 }
@@ -53,13 +54,17 @@ TEST(Collectives, SumDoubles) {
   EXPECT_NEAR(values[1], size() + 1e-15 * sum_of_ranks(), 1e-15);
   EXPECT_EQ(values[2], sum_of_ranks());
   group().all_reduce_sum({});
+  std::vector<double> many(1500);  // more than go at once over NCCL
+  for (size_t i = 0; i < many.size(); ++i) many[i] = static_cast<double>(i) * (group().rank() + 1);
+  group().all_reduce_sum(many);
+  for (size_t i = 0; i < many.size(); ++i) EXPECT_EQ(many[i], static_cast<double>(i) * (sum_of_ranks() + size()));
 }
 
 TEST(Collectives, GiveEachItsShareOfTheSum) {
   for (const int64_t count : {int64_t{1}, int64_t{16}, int64_t{50021}}) {
     const Tensor from = vector(filled(count * group().size(), [](float i) { return i + 100 * rank(); }));
     const Tensor to = Tensor::zeros({count}, DType::f32, group_device());
-    all().wait(all().start_reduce_scatter_sum(from, to));
+    all().wait(all().start(all().reduce_scatter_sum(from, to)));
     const auto first = static_cast<float>(count) * rank();
     EXPECT_EQ(to.to_vector<float>(),
               filled(count, [&](float i) { return size() * (first + i) + 100 * sum_of_ranks(); }));
@@ -74,13 +79,13 @@ TEST(Collectives, GiveEveryoneAllParts) {
   for (int process = 0; process < group().size(); ++process) {
     for (float x : filled(count, [&](float i) { return i - static_cast<float>(process); })) expected.push_back(x);
   }
-  all().wait(all().start_all_gather(part, whole));
+  all().wait(all().start(all().all_gather(part, whole)));
   EXPECT_EQ(whole.to_vector<float>(), expected);
   // In place, and of another type.
   const Tensor marks = Tensor::zeros({2 * group().size()}, DType::u8, group_device());
   const Tensor own = slice(marks, 0, 2 * group().rank(), 2 * group().rank() + 2);
   assign(own, Tensor::full({2}, 1 + group().rank(), DType::u8, group_device()));
-  all().wait(all().start_all_gather(own, marks));
+  all().wait(all().start(all().all_gather(own, marks)));
   for (int i = 0; i < 2 * group().size(); ++i) EXPECT_EQ(marks.to_vector<uint8_t>()[static_cast<size_t>(i)], 1 + i / 2);
 }
 
@@ -102,7 +107,7 @@ TEST(Collectives, KeepTheOrderOfTheDevicesWork) {
   Tensor x = Tensor::zeros({1 << 20}, DType::f32, group_device());
   for (int round = 1; round <= 5; ++round) {
     x = add(x, Tensor::full({}, 1, DType::f32, group_device()));
-    all().wait(all().start_all_reduce_sum(x));
+    all().wait(all().start(all().all_reduce_sum(x)));
     x = mul(x, 1.0 / size());
   }
   EXPECT_EQ(x.to_vector<float>(), Floats(1 << 20, 5.0f));
@@ -116,8 +121,8 @@ TEST(Collectives, MayBeManyAtOnce) {
     sums.push_back(vector(filled(1000 + i, [&](float k) { return value + k; })));
     parts.push_back(vector(filled(10, [&](float k) { return value + k + rank(); })));
     wholes.push_back(Tensor::zeros({10 * group().size()}, DType::f32, group_device()));
-    tickets.push_back(all().start_all_reduce_sum(sums.back()));
-    tickets.push_back(all().start_all_gather(parts.back(), wholes.back()));
+    tickets.push_back(all().start(all().all_reduce_sum(sums.back())));
+    tickets.push_back(all().start(all().all_gather(parts.back(), wholes.back())));
   }
   all().wait(tickets[31]);
   EXPECT_EQ(sums[15].to_vector<float>(), filled(1015, [](float k) { return size() * (15 + k); }));
@@ -131,14 +136,34 @@ TEST(Collectives, MayBeManyAtOnce) {
   }
 }
 
+// Of all kinds, in one start; and none at all.
+TEST(Collectives, MayBeStartedTogether) {
+  const Tensor sums = vector(filled(77, [](float i) { return i + rank(); }));
+  const Tensor from = vector(filled(32 * group().size(), [](float i) { return i * (rank() + 1); }));
+  const Tensor shares = Tensor::zeros({32}, DType::f32, group_device());
+  const Tensor whole = Tensor::zeros({5 * group().size()}, DType::f32, group_device());
+  const std::vector<Collectives::Operation> operations = {
+      all().all_reduce_sum(sums), all().reduce_scatter_sum(from, shares),
+      all().all_gather(vector(filled(5, [](float i) { return i + 10 * rank(); })), whole)};
+  const Collectives::Ticket ticket = all().start(operations);
+  EXPECT_EQ(all().start(std::span<const Collectives::Operation>()), ticket);
+  all().wait(ticket);
+  EXPECT_EQ(sums.to_vector<float>(), filled(77, [](float i) { return size() * i + sum_of_ranks(); }));
+  EXPECT_EQ(shares.to_vector<float>(),
+            filled(32, [](float i) { return (32 * rank() + i) * (sum_of_ranks() + size()); }));
+  for (int i = 0; i < 5 * group().size(); ++i) {
+    EXPECT_EQ(whole.to_vector<float>()[static_cast<size_t>(i)], static_cast<float>(i % 5 + i / 5 * 10));
+  }
+}
+
 // The same order of sums each time: what is summed here depends on it.
 TEST(Collectives, GiveTheSameBitsEachTime) {
   const Floats values = filled(5000 * group().size(), [](float i) { return (i + 1) * 1e-3f + 1e4f * rank() / 7; });
   Floats first_sums, first_shares;
   for (int round = 0; round < 3; ++round) {
     const Tensor sums = vector(values), shares = Tensor::zeros({5000}, DType::f32, group_device());
-    all().wait(all().start_reduce_scatter_sum(vector(values), shares));
-    all().wait(all().start_all_reduce_sum(sums));
+    all().wait(all().start(all().reduce_scatter_sum(vector(values), shares)));
+    all().wait(all().start(all().all_reduce_sum(sums)));
     if (round == 0) {
       first_sums = sums.to_vector<float>();
       first_shares = shares.to_vector<float>();
@@ -149,11 +174,11 @@ TEST(Collectives, GiveTheSameBitsEachTime) {
 }
 
 TEST(Collectives, CheckTheirTensors) {
-  const Tensor x = vector({1, 2, 3, 4});
-  EXPECT_TRUE(fails_with("contiguous", [&] { all().start_all_reduce_sum(slice(x, 0, 0, 4, 2)); }));
-  EXPECT_TRUE(fails_with("expected i64, got f32", [&] { all().start_all_reduce_sum(x, Number::f64); }));
-  EXPECT_TRUE(fails_with("times 3 elements", [&] { all().start_all_gather(vector({1, 2, 3}), x); }));
-  EXPECT_TRUE(fails_with("times 3 elements", [&] { all().start_reduce_scatter_sum(x, vector({1, 2, 3})); }));
+  const Tensor x = vector({1, 2, 3, 4}), marks = Tensor::zeros({4}, DType::u8, group_device());
+  EXPECT_TRUE(fails_with("contiguous", [&] { all().start(all().all_reduce_sum(slice(x, 0, 0, 4, 2))); }));
+  EXPECT_TRUE(fails_with("expected f32, got u8", [&] { all().all_reduce_sum(marks); }));
+  EXPECT_TRUE(fails_with("times 3 elements", [&] { all().start(all().all_gather(vector({1, 2, 3}), x)); }));
+  EXPECT_TRUE(fails_with("times 3 elements", [&] { all().start(all().reduce_scatter_sum(x, vector({1, 2, 3}))); }));
   group().barrier();
 }
 

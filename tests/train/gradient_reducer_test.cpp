@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,20 +25,22 @@ class Diary final : public Collectives {
  public:
   explicit Diary(const Device& device) : Collectives(0, 2, device) {}
 
+  Ticket start(std::span<const Operation> operations) override {
+    for (const auto& [kind, from, to, count] : operations) {
+      text += kind == Kind::reduce_scatter_sum ? 'R' : 'r';
+      assign(to, mul(slice(from, 0, 0, count), 2.0));
+    }
+    text += '.';
+    most_waiting = std::max(most_waiting, ++started - waited);
+    return started;
+  }
   void wait(Ticket ticket) override { waited = std::max(waited, ticket); }
+  void all_reduce_sum(std::span<double>) override {}
   void fail(std::string_view) noexcept override {}
   void check_alive() override {}
 
   std::string text;
   Ticket started = 0, waited = 0, most_waiting = 0;
-
- private:
-  Ticket start(const Operation& operation) override {
-    text += 'R';
-    assign(operation.to, mul(slice(operation.from, 0, 0, operation.count), 2.0));
-    most_waiting = std::max(most_waiting, ++started - waited);
-    return started;
-  }
 };
 
 // A chain of layers y = w · x, w of 32 elements each; says when a layer's gradient is pulled back.
@@ -60,8 +64,8 @@ struct Chain {
     }
     return sum(x);
   }
-  FlatSpace space(int64_t bucket_elements) const {
-    return FlatSpace(std::vector<int64_t>(parameters.size(), 32), 2, bucket_elements);
+  ShardPlan plan(int64_t bucket_elements) const {
+    return ShardPlan(std::vector<int64_t>(parameters.size(), 32), 2, bucket_elements);
   }
 
   Device device;
@@ -71,43 +75,45 @@ struct Chain {
 
 TEST(GradientReducer, StartsBucketsWhileBackwardGoesOn) {
   Chain chain(6);
-  const FlatSpace space = chain.space(64);  // two layers
-  GradientReducer reducer(chain.parameters, space, chain.diary);
+  const ShardPlan plan = chain.plan(64);  // two layers
+  GradientReducer reducer(chain.parameters, plan, chain.diary);
   reducer.begin();
   backward(chain.forward());
-  EXPECT_EQ(chain.diary.text, "54R32R10R");
+  EXPECT_EQ(chain.diary.text, "54RR.32RR.10RR.");
   for (const Parameter& parameter : chain.parameters) EXPECT_FALSE(parameter.value.grad().defined());
   reducer.finish();
-  EXPECT_EQ(chain.diary.text, "54R32R10R");
-  // The derivative by a layer's element is the product of the others': 720 / (1 + i). This share has the first half of
-  // each bucket: w5, w3, w1.
-  const std::vector<float> shares = reducer.shares().to_vector<float>();
-  ASSERT_EQ(shares.size(), 96u);
-  for (size_t i = 0; i < 96; ++i) EXPECT_FLOAT_EQ(shares[i], 2 * 720.0f / (i < 32 ? 6 : i < 64 ? 4 : 2)) << i;
+  EXPECT_EQ(chain.diary.text, "54RR.32RR.10RR.");
+  // The derivative by a layer's element is the product of the others': 720 / (1 + i). This process has the first half
+  // of each layer, the last first.
+  const std::vector<float> sums = reducer.sums().to_vector<float>();
+  ASSERT_EQ(sums.size(), 96u);
+  for (size_t i = 0; i < 96; ++i) EXPECT_FLOAT_EQ(sums[i], 2 * 720.0f / static_cast<float>(6 - i / 16)) << i;
 }
 
 TEST(GradientReducer, CountsEarlierGradients) {
   Chain chain(2);
-  const FlatSpace space = chain.space(1000);
-  GradientReducer reducer(chain.parameters, space, chain.diary);
+  const ShardPlan plan = chain.plan(1000);
+  GradientReducer reducer(chain.parameters, plan, chain.diary);
   backward(chain.forward());
   EXPECT_EQ(chain.diary.text, "10");
   reducer.begin();
   backward(chain.forward());
   reducer.finish();
-  EXPECT_EQ(chain.diary.text, "1010R");
-  EXPECT_EQ(reducer.shares().to_vector<float>(), std::vector<float>(32, 2 * 2 * 1.0f));  // w1's: by 1, twice, of two
+  EXPECT_EQ(chain.diary.text, "1010RR.");
+  // By w1's 1 and by w0's 2, twice, of two processes.
+  const std::vector<float> sums = reducer.sums().to_vector<float>();
+  for (size_t i = 0; i < 32; ++i) EXPECT_EQ(sums[i], 2 * 2 * (i < 16 ? 1.0f : 2.0f)) << i;
 }
 
 TEST(GradientReducer, KeepsFewBucketsWaiting) {
   Chain chain(20);
-  const FlatSpace space = chain.space(32);
-  GradientReducer reducer(chain.parameters, space, chain.diary);
+  const ShardPlan plan = chain.plan(32);
+  GradientReducer reducer(chain.parameters, plan, chain.diary);
   reducer.begin();
   backward(chain.forward());
   reducer.finish();
   EXPECT_EQ(chain.diary.started, 20u);
-  EXPECT_LE(chain.diary.most_waiting, 4u);
+  EXPECT_LE(chain.diary.most_waiting, 2u);
   EXPECT_EQ(chain.diary.waited, 20u);
 }
 
@@ -116,8 +122,8 @@ TEST(GradientReducer, KnowsWhichParametersHaveNone) {
   Chain chain(3);
   Tensor unused = Tensor::full({32}, 1.0, DType::f32, chain.device);
   chain.parameters.push_back({"unused", unused.set_requires_grad()});
-  const FlatSpace space = chain.space(32);
-  GradientReducer reducer(chain.parameters, space, chain.diary);
+  const ShardPlan plan = chain.plan(32);
+  GradientReducer reducer(chain.parameters, plan, chain.diary);
   for (int step = 0; step < 2; ++step) {
     reducer.begin();
     const std::vector<Parameter> all = chain.parameters;
@@ -129,15 +135,33 @@ TEST(GradientReducer, KnowsWhichParametersHaveNone) {
     EXPECT_TRUE(reducer.has_gradient(0));
     EXPECT_TRUE(reducer.has_gradient(2));
     EXPECT_FALSE(reducer.has_gradient(3));
-    EXPECT_EQ(reducer.shares().to_vector<float>()[0], 0);
+    EXPECT_EQ(reducer.sums().to_vector<float>()[0], 0);
   }
-  EXPECT_EQ(chain.diary.text, "210RRRR210RRRR");
+  EXPECT_EQ(chain.diary.text, "210R.R.R.R.210R.R.R.R.");
+}
+
+// Parameters of 40 elements: 32 are divided, 8 are everyone's and summed where they end up.
+TEST(GradientReducer, SumsWhatIsNotDivided) {
+  Chain chain(1);
+  std::vector<float> values(40);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  Tensor w = Tensor::full({40}, 1.0, DType::f32, chain.device).set_requires_grad();
+  chain.parameters = {{"w", w}};
+  const ShardPlan plan(std::vector<int64_t>{40}, 2, 1000);
+  GradientReducer reducer(chain.parameters, plan, chain.diary);
+  reducer.begin();
+  backward(sum(mul(w, Tensor::from(values, {40}, chain.device))));
+  reducer.finish();
+  EXPECT_EQ(chain.diary.text, "Rr.");
+  const std::vector<float> sums = reducer.sums().to_vector<float>();
+  ASSERT_EQ(sums.size(), 32u);  // 16 and 8 of them, padded
+  for (size_t i = 0; i < 24; ++i) EXPECT_EQ(sums[i], 2 * values[i < 16 ? i : i + 16]) << i;
 }
 
 TEST(GradientReducer, RefusesMoreOfAGradientThatHasLeft) {
   Chain chain(1);
-  const FlatSpace space = chain.space(32);
-  GradientReducer reducer(chain.parameters, space, chain.diary);
+  const ShardPlan plan = chain.plan(32);
+  GradientReducer reducer(chain.parameters, plan, chain.diary);
   reducer.begin();
   backward(chain.forward());
   EXPECT_TRUE(fails_with("w0: expected one whole gradient a step", [&] { backward(chain.forward()); }));
@@ -145,9 +169,9 @@ TEST(GradientReducer, RefusesMoreOfAGradientThatHasLeft) {
 
 TEST(GradientReducer, StopsListening) {
   Chain chain(1);
-  const FlatSpace space = chain.space(32);
+  const ShardPlan plan = chain.plan(32);
   {
-    GradientReducer reducer(chain.parameters, space, chain.diary);
+    GradientReducer reducer(chain.parameters, plan, chain.diary);
     reducer.begin();
   }
   backward(chain.forward());
