@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything that Tern shows on a GPU, in one JSON file: tests, sanitizers, and the figures of performance.md.
 
-Usage: gpu_report.py --build BUILD --out FILE [--parts tests,sanitizers,ops,arrays,gemv,run,train,kernels,loss] [--microsoft FOLDER]
+Usage: gpu_report.py --build BUILD --out FILE [--parts tests,sanitizers,ops,arrays,gemv,run,train,kernels,group,loss] [--microsoft FOLDER]
                      [--torch-train SCRIPT] [--data FILE …] [--quick]
 
 BUILD is a build folder of the preset cuda. Each part runs programs of it and keeps what they print as JSON; a part that
@@ -14,6 +14,7 @@ fails is kept as its error and makes the exit code 1. Peers, where they are ther
   train    tokens per second; --torch-train, a script that trains models of the same shapes in PyTorch and prints a line
            "NAME params P tok/s T …" for each
   kernels  a step of training, kernel by kernel (kernel_table.py)
+  group    tern train on one GPU and on two, where there are two and --data
   loss     loss curves of 6 seeds beside PyTorch's (peers/loss_curve.py), where there is --data: text files
 """
 import argparse
@@ -160,6 +161,38 @@ def kernels(build, _):
     return {name: printed_json("kernel_table.py", "--marked", "--", bench, *training_shape(name), "--no-recording", "--profile") for name in ["17M", "110M"]}
 
 
+def group(build, arguments):
+    """The 110 M shape, as many sequences on each of two GPUs as on one; and the losses where both make the same sums."""
+    tern, launch = program(build, "tern"), [sys.executable, ROOT / "tests/distributed/launch.py", 2]
+    shape = {"hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12, "num_attention_heads": 12, "num_key_value_heads": 12, "sequence_length": 1024}
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+
+        def log(name, start, *options):
+            common = ["--data", *arguments.data, "--out", work / name, "--config", work / "config.json", "--device", "cuda", "--precision", "bf16", "--progress", "lines"]
+            checked([*start, tern, "train", *common, *options])
+            return [json.loads(line) for line in (work / name / "log.jsonl").read_text().splitlines()]
+
+        def rate(steps):
+            """Tokens per second after the first 20 steps."""
+            seconds = sum(step[f"{part}_seconds"] for step in steps[20:] for part in ["quantize", "forward", "backward", "optimizer"])
+            return (steps[-1]["tokens"] - steps[19]["tokens"]) / seconds
+
+        (work / "config.json").write_text(json.dumps({"vocab_size": 32768, **shape}))
+        log("first", [], "--batch-size", 1, "--steps", 1)
+        steps = ["--tokenizer", work / "first", "--steps", 60 if arguments.quick else 120]
+        out = {"one": [], "two": []}
+        for turn in range(2):
+            out["one"].append(rate(log(f"one{turn}", [], "--batch-size", 32, *steps)))
+            out["two"].append(rate(log(f"two{turn}", launch, "--batch-size", 64, *steps)))
+        out["times"] = [two / one for one, two in zip(out["one"], out["two"])]
+        few = [*steps[:2], "--steps", 30]
+        both = log("both", launch, "--batch-size", 32, *few)
+        after = log("after", [], "--batch-size", 16, "--accumulate", 2, *few)
+        out["greatest difference of losses"] = max(abs(a["loss"] - b["loss"]) for a, b in zip(both, after, strict=True))
+    return out
+
+
 def loss(build, arguments):
     script = [sys.executable, ROOT / "benchmarks/peers/loss_curve.py"]
     with tempfile.TemporaryDirectory() as folder:
@@ -178,7 +211,9 @@ def loss(build, arguments):
     return out
 
 
-PARTS = {"tests": tests, "sanitizers": sanitizers, "ops": ops, "arrays": arrays, "gemv": gemv, "run": running, "train": training, "kernels": kernels, "loss": loss}
+PARTS = {"tests": tests, "sanitizers": sanitizers, "ops": ops, "arrays": arrays, "gemv": gemv, "run": running, "train": training, "kernels": kernels, "group": group, "loss": loss}
+
+WITH_DATA = {"group", "loss"}
 
 
 def main():
@@ -191,14 +226,15 @@ def main():
     parser.add_argument("--data", nargs="+", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, and loss curves in bf16 alone")
     arguments = parser.parse_args()
-    possible = [part for part in PARTS if part != "loss" or arguments.data]
+    gpu = checked(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]).strip().splitlines()
+    possible = [part for part in PARTS if (part not in WITH_DATA or arguments.data) and (part != "group" or len(gpu) > 1)]
     parts = arguments.parts.split(",") if arguments.parts else possible
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         parser.error(f"expected parts among {', '.join(PARTS)}, got {', '.join(unknown)}")
-    if "loss" in parts and not arguments.data:
-        parser.error("--data: expected text files for the part loss, got none")
-    gpu = checked(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]).strip().splitlines()
+    for part in WITH_DATA.intersection(parts):
+        if not arguments.data:
+            parser.error(f"--data: expected text files for the part {part}, got none")
     commit = run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"]).stdout.strip()
     report = {"date": datetime.date.today().isoformat(), "gpus": gpu, "commit": commit}
     bad = False

@@ -7,7 +7,8 @@ Usage: cuda_gemv.py --tern BENCH_DEVICE_GEMV --microsoft GPU_FOLDER [--json FILE
 GPU_FOLDER is the folder gpu of a checkout of github.com/microsoft/BitNet, with its kernel made there as its own
 bitnet_kernels/compile.sh says. Needs PyTorch with CUDA. Each side: the eight shapes of its test.py, results checked first
 (the peer's against an exact integer product), weights rotated through more than the caches hold, launches recorded in a
-CUDA graph, median of repetitions of at least 5 ms. The three take turns, twice; the better of two medians counts for each.
+CUDA graph, repetitions of at least 5 ms. The three take turns, twice; the better of two medians counts for each, with its least
+and its greatest time.
 """
 import argparse
 import ctypes
@@ -18,7 +19,7 @@ import sys
 
 import torch
 
-from cuda_timing import REPETITIONS, graph_seconds
+from cuda_timing import REPETITIONS, graph_microseconds, keep_better
 
 SHAPES = [(2560, 2560), (3840, 2560), (13824, 2560), (2560, 6912), (3200, 3200), (4800, 3200), (3200, 10240), (20480, 3200)]
 MEGABYTES = 512
@@ -52,21 +53,21 @@ class Microsoft:
         exact = (x.double() @ weight.double().T).to(torch.bfloat16)
         if not torch.equal(y, exact):
             sys.exit(f"Microsoft's kernel, {n} x {k}: expected the exact product, got another")
-        return 1e6 * graph_seconds(lambda: [self.launch(x, w, ones, ones, y, n, k) for w in packed], len(packed))
+        return graph_microseconds(lambda: [self.launch(x, w, ones, ones, y, n, k) for w in packed], len(packed))
 
 
 def bf16_microseconds(n, k):
     weights = copies_of(torch.randn(n, k, device="cuda", dtype=torch.bfloat16))
     x = torch.randn(1, k, device="cuda", dtype=torch.bfloat16)
     y = torch.empty(1, n, device="cuda", dtype=torch.bfloat16)
-    return 1e6 * graph_seconds(lambda: [torch.matmul(x, w.T, out=y) for w in weights], len(weights))
+    return graph_microseconds(lambda: [torch.matmul(x, w.T, out=y) for w in weights], len(weights))
 
 
 def tern_microseconds(program):
     shapes = ",".join(f"{n}x{k}" for n, k in SHAPES)
     command = [program, "--shapes", shapes, "--megabytes", str(MEGABYTES), "--repetitions", str(REPETITIONS), "--json"]
     out = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return {(s["n"], s["k"]): s["microseconds"] for s in out["shapes"]}
+    return {(s["n"], s["k"]): {"median": s["microseconds"], "low": s["low"], "high": s["high"]} for s in out["shapes"]}
 
 
 def main():
@@ -78,19 +79,17 @@ def main():
     microsoft = Microsoft(arguments.microsoft)
     best = {shape: {} for shape in SHAPES}
 
-    def keep(shape, name, value):
-        best[shape][name] = min(value, best[shape].get(name, value))
-
     for _ in range(2):
         for shape, value in tern_microseconds(arguments.tern).items():
-            keep(shape, "tern", value)
+            keep_better(best[shape], "tern", value)
         for n, k in SHAPES:
-            keep((n, k), "microsoft_w2a8", microsoft.microseconds(n, k))
-            keep((n, k), "torch_bf16", bf16_microseconds(n, k))
-    rows = [{"n": n, "k": k, **best[n, k], "ratio": best[n, k]["microsoft_w2a8"] / best[n, k]["tern"]} for n, k in SHAPES]
+            keep_better(best[n, k], "microsoft_w2a8", microsoft.microseconds(n, k))
+            keep_better(best[n, k], "torch_bf16", bf16_microseconds(n, k))
+    rows = [{"n": n, "k": k, **best[n, k], "ratio": best[n, k]["microsoft_w2a8"]["median"] / best[n, k]["tern"]["median"]} for n, k in SHAPES]
     print("|     N x K      | Tern us | W2A8 us | bf16 us | W2A8 / Tern |\n|---|--:|--:|--:|--:|")
     for row in rows:
-        print(f"| {row['n']} x {row['k']} | {row['tern']:.2f} | {row['microsoft_w2a8']:.2f} | {row['torch_bf16']:.2f} | {row['ratio']:.2f} |")
+        medians = " | ".join(f"{row[side]['median']:.2f}" for side in ("tern", "microsoft_w2a8", "torch_bf16"))
+        print(f"| {row['n']} x {row['k']} | {medians} | {row['ratio']:.2f} |")
     if arguments.json:
         arguments.json.write_text(json.dumps({"gpu": torch.cuda.get_device_name(), "shapes": rows}, indent=2) + "\n")
 

@@ -7,7 +7,8 @@ Usage: cuda_ops.py --tern BENCH_DEVICE_OPS [--arrays] [--json FILE]
 The operations are those of the program (benchmarks/device_ops.cpp). Each side checks its results against double first,
 then takes two times, as the program says: in a CUDA graph of 100 of them, or of as many as take 20 ms but at least 4, and of
 one call until the host knows that it is done. Operands stay in the caches that they fit in. The sides take turns, twice; the
-better of two medians counts for each. A product in bf16 stands beside for comparison; PyTorch's quantization and BitLinear
+better of two medians counts for each, with its least and its greatest time (of single calls without the outer
+twentieths). A product in bf16 stands beside for comparison; PyTorch's quantization and BitLinear
 are written as a model in PyTorch has them.
 
 --arrays: operations on arrays instead (benchmarks/device_array_ops.cpp, cuda_array_ops.py), the sides once each. What Tern
@@ -17,7 +18,6 @@ import argparse
 import json
 import pathlib
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -25,21 +25,21 @@ import time
 import torch
 
 from cuda_array_ops import array_operation
-from cuda_timing import REPETITIONS, graph_seconds
+from cuda_timing import REPETITIONS, graph_microseconds, keep_better, spread
 
 FEWEST_RECORDED, MOST_RECORDED, RECORDING_MICROSECONDS = 4, 100, 2e4
 FEWEST_SINGLES, MOST_SINGLES, SINGLES_SECONDS = 8, 300, 0.3
 
 
-def graph_microseconds(run, once):
+def recorded_microseconds(run, once):
     """Of one operation that takes `once` when it is called alone."""
-    count = int(min(max(RECORDING_MICROSECONDS / once, FEWEST_RECORDED), MOST_RECORDED))
+    count = int(min(max(RECORDING_MICROSECONDS / once["median"], FEWEST_RECORDED), MOST_RECORDED))
 
     def launches():
         for _ in range(count):
             run()
 
-    return 1e6 * graph_seconds(launches, count)
+    return graph_microseconds(launches, count)
 
 
 def single_microseconds(run):
@@ -54,7 +54,8 @@ def single_microseconds(run):
     calls = int(min(max(SINGLES_SECONDS / seconds(), FEWEST_SINGLES), MOST_SINGLES))
     for _ in range(calls // 15):
         seconds()
-    return 1e6 * statistics.median(seconds() for _ in range(calls))
+    times = sorted(1e6 * seconds() for _ in range(calls))
+    return spread(times[calls // 20 : calls - calls // 20])
 
 
 def near(name, got, want, tolerance):
@@ -127,14 +128,20 @@ TITLES = {
 }
 
 
+def cell(figure):
+    if isinstance(figure, float):
+        return f"{figure:.2f}"
+    return f"{figure['median']:.2f} ({figure['low']:.2f}-{figure['high']:.2f})"
+
+
 def print_table(columns, rows):
     print(f"| | {' | '.join(TITLES[column] for column in columns)} |\n|---|{'--:|' * len(columns)}")
     for row in rows:
         cells = dict(row)
         for kind in ("recorded", "single"):
             if f"tern_{kind}" in row and f"torch_{kind}" in row:
-                cells[f"{kind}_ratio"] = row[f"torch_{kind}"] / row[f"tern_{kind}"]
-        print(f"| {row['name']} | {' | '.join(f'{cells[column]:.2f}' if column in cells else '' for column in columns)} |")
+                cells[f"{kind}_ratio"] = row[f"torch_{kind}"]["median"] / row[f"tern_{kind}"]["median"]
+        print(f"| {row['name']} | {' | '.join(cell(cells[column]) if column in cells else '' for column in columns)} |")
 
 
 def main():
@@ -147,24 +154,23 @@ def main():
     rows = {}
 
     def keep(name, key, value):
-        row = rows.setdefault(name, {"name": name})
-        row[key] = min(value, row.get(key, value))
+        keep_better(rows.setdefault(name, {"name": name}), key, value)
 
     command = [arguments.tern, "--json", "--repetitions", str(REPETITIONS)] + ["--arrays"] * arguments.arrays
     for _ in range(1 if arguments.arrays else 2):
         for entry in json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)["operations"]:
             name = entry["name"]
-            keep(name, "tern_single", entry["single_us"]["median"])
+            keep(name, "tern_single", entry["single_us"])
             if "recorded_us" in entry:
-                keep(name, "tern_recorded", entry["recorded_us"]["median"])
+                keep(name, "tern_recorded", entry["recorded_us"])
             torch_run, bf16_run = (array_operation(name), None) if arguments.arrays else operation(name)
             if torch_run:
                 once = single_microseconds(torch_run)
                 keep(name, "torch_single", once)
                 if "recorded_us" in entry or not arguments.arrays:
-                    keep(name, "torch_recorded", graph_microseconds(torch_run, once))
+                    keep(name, "torch_recorded", recorded_microseconds(torch_run, once))
             if bf16_run:
-                keep(name, "torch_bf16_recorded", graph_microseconds(bf16_run, single_microseconds(bf16_run)))
+                keep(name, "torch_bf16_recorded", recorded_microseconds(bf16_run, single_microseconds(bf16_run)))
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}; microseconds")
     print_table(ARRAY_COLUMNS if arguments.arrays else SMALL_COLUMNS, rows.values())
     if arguments.json:
