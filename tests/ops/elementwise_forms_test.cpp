@@ -2,8 +2,10 @@
 // Functions of elements over any layout, in place, with numbers, clipped and cast.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "support/array_tensors.h"
 #include "support/fails_with.h"
@@ -85,6 +87,45 @@ TEST(Layouts, OfManyElements) {
     const Tensor narrow = awkward_tensor(dtype, {70001, 3}, 3, cpu()), last = awkward_tensor(dtype, {3}, 4, cpu());
     EXPECT_TRUE(same_tensor(mul(narrow, last), mul(narrow, clone(expand(last, {70001, 3})))));
   }
+}
+
+// Elements of more than 16 MiB together, which a CPU writes past its caches, beginning anywhere: whole numbers, of
+// which results are exact.
+template <class T>
+void expect_results_beyond_caches() {
+  constexpr int64_t kOffset = 3, kCount = (int64_t{17} << 20) / static_cast<int64_t>(2 * sizeof(T)) / 16 * 16 + 5;
+  std::vector<T> a, b;
+  for (int64_t i = 0; i < kCount + kOffset; ++i) {
+    a.push_back(static_cast<T>(i * 7919 % 1013 - 500));
+    b.push_back(static_cast<T>(i * 104729 % 509 - 200));
+  }
+  const Tensor left = Tensor::from(a, {kCount + kOffset}, cpu());
+  const Tensor x = slice(left, 0, kOffset, kCount + kOffset),
+               y = slice(Tensor::from(b, {kCount + kOffset}, cpu()), 0, 0, kCount);
+  const auto expect = [&](const Tensor& result, auto&& value) {
+    using R = decltype(value(T{}, T{}));
+    const std::vector<R> got = result.to_vector<R>();
+    ASSERT_EQ(std::ssize(got), kCount);
+    for (size_t i = 0; i < got.size(); ++i) ASSERT_EQ(got[i], value(a[i + kOffset], b[i])) << i;
+  };
+  expect(add(x, y), [](T p, T q) { return p + q; });
+  expect(negative(x), [](T p, T) { return -p; });
+  expect(maximum(x, y), [](T p, T q) { return std::max(p, q); });
+  expect(cast(less(x, y), DType::u8), [](T p, T q) { return static_cast<uint8_t>(p < q); });
+  expect(cast(x, DType::f64), [](T p, T) { return static_cast<double>(p); });
+  expect(cast(x, DType::f32), [](T p, T) { return static_cast<float>(p); });
+  expect(cast(x, DType::i32), [](T p, T) { return static_cast<int32_t>(p); });
+  multiply_(x, y);
+  expect(x, [](T p, T q) { return p * q; });
+  const Tensor before = slice(left, 0, 0, kOffset);
+  EXPECT_EQ(before.to_vector<T>(), std::vector<T>(a.begin(), a.begin() + kOffset));
+}
+
+TEST(Layouts, OfElementsBeyondTheCaches) {
+  expect_results_beyond_caches<float>();
+  expect_results_beyond_caches<double>();
+  expect_results_beyond_caches<int32_t>();
+  expect_results_beyond_caches<int64_t>();
 }
 
 using InPlace = void (*)(const Tensor&, const Tensor&);

@@ -14,7 +14,7 @@ namespace tern::cpu {
 namespace {
 
 template <class T, class Y, class Fn>
-void unary_run(const void* from, void* to, int64_t count) {
+void unary_run(const void* from, void* to, int64_t count, int64_t) {
   const T* x = static_cast<const T*>(from);
   Y* y = static_cast<Y*>(to);
   for (int64_t i = 0; i < count; ++i) y[i] = Fn()(x[i]);
@@ -26,7 +26,7 @@ UnaryRun unary_of(Fn) {
 
 template <class T, class Fn>
 BinaryRun binary_of(Fn) {
-  return [](const void* left, const void* right, void* to, int64_t count) {
+  return [](const void* left, const void* right, void* to, int64_t count, int64_t) {
     const T* a = static_cast<const T*>(left);
     const T* b = static_cast<const T*>(right);
     T* y = static_cast<T*>(to);

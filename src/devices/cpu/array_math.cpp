@@ -16,7 +16,7 @@ namespace tern::cpu {
 namespace {
 
 template <class T, class Fn>
-void unary_run(const void* from, void* to, int64_t count) {
+void unary_run(const void* from, void* to, int64_t count, int64_t) {
   const T* x = static_cast<const T*>(from);
   T* y = static_cast<T*>(to);
   for (int64_t i = 0; i < count; ++i) y[i] = Fn()(x[i]);
@@ -27,7 +27,7 @@ UnaryRun unary_of(Fn) {
 }
 
 template <class T, class Fn>
-void binary_run(const void* left, const void* right, void* to, int64_t count) {
+void binary_run(const void* left, const void* right, void* to, int64_t count, int64_t) {
   const T* a = static_cast<const T*>(left);
   const T* b = static_cast<const T*>(right);
   T* y = static_cast<T*>(to);

@@ -108,7 +108,7 @@ class BlockReader {
     if (!repeats_) return;
     // A block from any place of the period on.
     const int64_t most = smaller(kBlockBytes / size_, x.count) + x.period - 1;
-    convert_(x.data, 1, buffer_, 1, x.period);
+    convert_(x.data, 1, buffer_, 1, x.period, x.period);
     for (int64_t filled = x.period; filled < most;) {
       const int64_t more = smaller(filled, most - filled);
       memcpy(buffer_ + filled * size_, buffer_, static_cast<size_t>(more * size_));
@@ -131,7 +131,7 @@ class BlockReader {
 
  private:
   const void* converted(const char* from, int64_t count) {
-    convert_(from, 1, buffer_, 1, count);
+    convert_(from, 1, buffer_, 1, count, count);
     return buffer_;
   }
 
@@ -139,7 +139,8 @@ class BlockReader {
     for (int64_t i = 0; i < count;) {
       const int64_t run = smaller(cursor_.left(), count - i);
       const int64_t stride = last_of(x_.strides);
-      convert_(x_.data + cursor_.offset() * x_.size, stride, buffer_ + i * size_, 1, stride == 0 ? 1 : run);
+      const int64_t converted = stride == 0 ? 1 : run;
+      convert_(x_.data + cursor_.offset() * x_.size, stride, buffer_ + i * size_, 1, converted, converted);
       if (stride == 0) repeat_first(buffer_ + i * size_, size_, run);
       cursor_.advance(run);
       i += run;
@@ -176,7 +177,7 @@ class BlockWriter {
     if (direct_) return;
     for (int64_t i = 0; i < count;) {
       const int64_t run = smaller(cursor_.left(), count - i);
-      convert_(buffer_ + i * size_, 1, to_ + cursor_.offset() * y_.size, last_of(y_.strides), run);
+      convert_(buffer_ + i * size_, 1, to_ + cursor_.offset() * y_.size, last_of(y_.strides), run, run);
       cursor_.advance(run);
       i += run;
     }

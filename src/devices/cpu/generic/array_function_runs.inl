@@ -14,9 +14,9 @@ const T* kept(const T* x, const T* y, T* copy, int64_t count) {
 
 // y = Fn(x), in double. Numbers that Fn is not for take the C library's function.
 template <ArrayUnaryOp op, class T, uint64_t kOutside, class Fn>
-void function_run(const void* from, void* to, int64_t count) {
+void function_run(const void* from, void* to, int64_t count, int64_t whole) {
   const Fn fn;
-  const bool is_ahead = is_read_ahead(count * static_cast<int64_t>(2 * sizeof(T)));
+  const bool is_ahead = is_read_ahead(whole * static_cast<int64_t>(2 * sizeof(T)));
   for (int64_t begin = 0; begin < count; begin += kFunctionBlock) {
     const int64_t n = smaller(kFunctionBlock, count - begin);
     T* y = static_cast<T*>(to) + begin;
@@ -34,7 +34,7 @@ void function_run(const void* from, void* to, int64_t count) {
     for (int64_t i = 0; i < n; ++i) {
       uint64_t of_this = 0;
       fn(static_cast<double>(x[i]), of_this);
-      if ((of_this & kOutside) != 0) library(x + i, y + i, 1);
+      if ((of_this & kOutside) != 0) library(x + i, y + i, 1, 1);
     }
   }
 }
@@ -103,36 +103,53 @@ UnaryRun vector_unary(ArrayUnaryOp op) {
   }
 }
 
-// y = a ** b of f32. Lanes that Power is not for take the C library's function.
-void power_run(const void* left, const void* right, void* to, int64_t count) {
+// The n <= 16 first lanes of y; those that Power was not for are the C library's.
+[[gnu::noinline]] void finish_power(V::F base, V::F exponent, V::F result, uint64_t ordinary, float* y, int64_t n) {
+  float bases[V::kLanes], exponents[V::kLanes], powers[V::kLanes];
+  V::store(bases, base);
+  V::store(exponents, exponent);
+  V::store(powers, result);
+  const BinaryRun library = math_binary(ArrayBinaryOp::pow, DType::f32);
+  for (uint64_t others = ~ordinary & 0xffff; others != 0; others &= others - 1) {
+    const int lane = __builtin_ctzll(others);
+    library(bases + lane, exponents + lane, powers + lane, 1, 1);
+  }
+  V::store_n(y, V::load(powers), n);
+}
+
+// y = a ** b of f32.
+void power_run(const void* left, const void* right, void* to, int64_t count, int64_t whole) {
   const float* a = static_cast<const float*>(left);
   const float* b = static_cast<const float*>(right);
   float* y = static_cast<float*>(to);
-  const bool is_ahead = is_read_ahead(count * int64_t{3 * sizeof(float)});
-  for (int64_t i = 0; i < count; i += V::kLanes) {
+  const auto ahead = [=](int64_t i) {
+    read_ahead(a + i, V::kLanes);
+    read_ahead(b + i, V::kLanes);
+    read_ahead(y + i, V::kLanes);
+  };
+  const bool is_ahead = is_read_ahead(whole * int64_t{3 * sizeof(float)});
+  int64_t i = 0;
+  using W = Several<V, V::kChains>;
+  constexpr uint64_t kAll = (uint64_t{1} << W::kLanes) - 1;
+  for (; V::kChains > 1 && i + W::kLanes <= count; i += W::kLanes) {
     if (is_ahead) {
-      read_ahead(a + i, V::kLanes);
-      read_ahead(b + i, V::kLanes);
-      read_ahead(y + i, V::kLanes);
+      for (int k = 0; k < V::kChains; ++k) ahead(i + k * V::kLanes);
     }
-    const int64_t n = smaller(V::kLanes, count - i);
-    const bool whole = n == V::kLanes;
-    const V::F base = whole ? V::load(a + i) : V::load_n(a + i, n, 1);
-    const V::F exponent = whole ? V::load(b + i) : V::load_n(b + i, n, 1);
-    const Power<V>::Result power = Power<V>::of(base, exponent);
-    if (whole && power.ordinary == 0xffff) {
-      V::store(y + i, power.y);
+    const typename W::F base = W::load(a + i), exponent = W::load(b + i);
+    const typename Power<W>::Result power = Power<W>::of(base, exponent);
+    if (power.ordinary == kAll) {
+      W::store(y + i, power.y);
       continue;
     }
-    float bases[V::kLanes], exponents[V::kLanes], powers[V::kLanes];
-    V::store(bases, base);
-    V::store(exponents, exponent);
-    V::store(powers, power.y);
-    const BinaryRun library = math_binary(ArrayBinaryOp::pow, DType::f32);
-    for (uint32_t others = power.ordinary ^ 0xffffu; others != 0; others &= others - 1) {
-      const int lane = __builtin_ctz(others);
-      library(bases + lane, exponents + lane, powers + lane, 1);
+    for (int k = 0; k < V::kChains; ++k) {
+      const int at = k * V::kLanes;
+      finish_power(base.v[k], exponent.v[k], power.y.v[k], power.ordinary >> at, y + i + at, V::kLanes);
     }
-    V::store_n(y + i, V::load(powers), n);
   }
+  for_lanes_ahead(i, count, is_ahead, ahead, [=](int64_t at, auto n) {
+    const V::F base = load<V>(a + at, n, 1.0f), exponent = load<V>(b + at, n, 1.0f);
+    const Power<V>::Result power = Power<V>::of(base, exponent);
+    if (power.ordinary == 0xffff) return store<V>(y + at, power.y, n);
+    finish_power(base, exponent, power.y, power.ordinary, y + at, n);
+  });
 }

@@ -5,6 +5,7 @@
 // clang-format off
 #include "devices/cpu/generic/parallel.inl"
 #include "devices/cpu/generic/ahead.inl"
+#include "devices/cpu/generic/lanes.inl"
 #include "devices/cpu/generic/runs.inl"
 #include "devices/cpu/generic/array_types.inl"
 #include "devices/cpu/generic/array_limits.inl"
@@ -13,6 +14,7 @@
 #include "devices/cpu/generic/array_blocks.inl"
 #include "devices/cpu/generic/array_fused.inl"
 #include "devices/cpu/generic/array_vector_math.inl"
+#include "devices/cpu/generic/several.inl"
 #include "devices/cpu/generic/power.inl"
 #include "devices/cpu/generic/array_function_runs.inl"
 #include "devices/cpu/generic/array_unary.inl"

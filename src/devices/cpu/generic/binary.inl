@@ -26,38 +26,39 @@ void binary_f32(const Exec& exec, const BinaryArgs& args) {
   }
 }
 
-// y[i] = fn(a[i·a_stride], b[i·b_stride]).
-template <class T, class Y, class Fn>
-void map_run(const T* a, int64_t a_stride, const T* b, int64_t b_stride, Y* y, int64_t n, const Fn& fn) {
+// y[i] = fn(a[i·a_stride], b[i·b_stride]), a part of `whole` elements.
+template <class V, class T, class Y, class Fn>
+void map_run(const T* a, int64_t a_stride, const T* b, int64_t b_stride, Y* y, int64_t n, int64_t whole, const Fn& fn) {
   if (a_stride == 1 && b_stride == 1) {
     const auto ahead = [=](int64_t i, int64_t step) {
       read_ahead(a + i, step);
       read_ahead(b + i, step);
       read_ahead(y + i, step);
     };
-    for_each_ahead(n, is_read_ahead(n * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y))), ahead,
-                   [=](int64_t i) { y[i] = fn(a[i], b[i]); });
+    write_each<V>(y, n, whole * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), ahead,
+                  [=](int64_t i) { return fn(a[i], b[i]); });
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = fn(a[i * a_stride], b[i * b_stride]);
   }
 }
 
-template <class T, class Y, class Args, class Fn>
+template <class V, class T, class Y, class Args, class Fn>
 void binary_map(const Exec& exec, const Args& args, const Fn& fn) {
   const auto* a = static_cast<const T*>(args.a.data);
   const auto* b = static_cast<const T*>(args.b.data);
   auto* y = static_cast<Y*>(args.y);
   const int64_t a_stride = last_of(args.a.strides), b_stride = last_of(args.b.strides);
+  const int64_t whole = count_of(args.shape);
   for_runs(exec, args.shape, {&args.a.strides, &args.b.strides}, [&](int64_t at, int64_t n, const auto& walk) {
-    map_run(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, y + at, n, fn);
+    map_run<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, y + at, n, whole, fn);
   });
 }
 
 // U: the unsigned type of T's size, in which sums and products wrap.
-template <class T, class U>
+template <class V, class T, class U>
 void binary_integer(const Exec& exec, const BinaryArgs& args) {
   const auto wrapped = [&](auto fn) {
-    binary_map<T, T>(exec, args, [=](T a, T b) { return static_cast<T>(fn(static_cast<U>(a), static_cast<U>(b))); });
+    binary_map<V, T, T>(exec, args, [=](T a, T b) { return static_cast<T>(fn(static_cast<U>(a), static_cast<U>(b))); });
   };
   switch (args.op) {
     case BinaryOp::add:
@@ -67,12 +68,12 @@ void binary_integer(const Exec& exec, const BinaryArgs& args) {
     case BinaryOp::mul:
       return wrapped([](U a, U b) { return a * b; });
     case BinaryOp::div:  // the least integer over -1 wraps, where the instruction would fault
-      return binary_map<T, T>(exec, args,
-                              [](T a, T b) { return b == -1 ? static_cast<T>(U{0} - static_cast<U>(a)) : a / b; });
+      return binary_map<V, T, T>(exec, args,
+                                 [](T a, T b) { return b == -1 ? static_cast<T>(U{0} - static_cast<U>(a)) : a / b; });
     case BinaryOp::minimum:
-      return binary_map<T, T>(exec, args, [](T a, T b) { return b < a ? b : a; });
+      return binary_map<V, T, T>(exec, args, [](T a, T b) { return b < a ? b : a; });
     case BinaryOp::maximum:
-      return binary_map<T, T>(exec, args, [](T a, T b) { return a < b ? b : a; });
+      return binary_map<V, T, T>(exec, args, [](T a, T b) { return a < b ? b : a; });
   }
 }
 
@@ -80,9 +81,9 @@ template <class V>
 void binary(const Exec& exec, const BinaryArgs& args) noexcept {
   switch (args.dtype) {
     case DType::i32:
-      return binary_integer<int32_t, uint32_t>(exec, args);
+      return binary_integer<V, int32_t, uint32_t>(exec, args);
     case DType::i64:
-      return binary_integer<int64_t, uint64_t>(exec, args);
+      return binary_integer<V, int64_t, uint64_t>(exec, args);
     default:
       return binary_f32<V>(exec, args);
   }
@@ -116,9 +117,9 @@ void compare_f32(const Exec& exec, const CompareArgs& args) {
   }
 }
 
-template <class T>
+template <class V, class T>
 void compare_integer(const Exec& exec, const CompareArgs& args) {
-  const auto map = [&](auto fn) { binary_map<T, uint8_t>(exec, args, fn); };
+  const auto map = [&](auto fn) { binary_map<V, T, uint8_t>(exec, args, fn); };
   switch (args.op) {
     case CompareOp::eq:
       return map([](T a, T b) { return a == b; });
@@ -139,9 +140,9 @@ template <class V>
 void compare(const Exec& exec, const CompareArgs& args) noexcept {
   switch (args.dtype) {
     case DType::i32:
-      return compare_integer<int32_t>(exec, args);
+      return compare_integer<V, int32_t>(exec, args);
     case DType::i64:
-      return compare_integer<int64_t>(exec, args);
+      return compare_integer<V, int64_t>(exec, args);
     default:
       return compare_f32<V>(exec, args);
   }

@@ -11,13 +11,13 @@ struct Power {
   // The bits of `ordinary` say for which lanes y is right: a positive and normal, |b·ln a| < 87.
   struct Result {
     F y;
-    uint32_t ordinary;
+    uint64_t ordinary;
   };
   [[gnu::always_inline]] static Result of(F a, F b) {
     const Pair log = log_of(a);
     const F high = V::mul(b, log.high);
     const F lost = V::fma(b, log.lost, V::fnma(b, log.high, high));
-    const uint32_t normal = V::bits(V::le(V::set1(0x1p-126f), a)) & V::bits(V::lt(a, V::set1(__builtin_inff())));
+    const uint64_t normal = V::bits(V::le(V::set1(0x1p-126f), a)) & V::bits(V::lt(a, V::set1(__builtin_inff())));
     return {exp_of({high, lost}), normal & V::bits(V::lt(V::abs(high), V::set1(87.0f)))};
   }
 

@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs of f32 (runs.inl) as vectors, alone and in pairs.
 
+// put(y + i, i, n) for all n <= 16 lanes at a time of what is written past the caches (ahead.inl), by way of a line.
+template <class V, class Put>
+[[gnu::always_inline]] inline void stream_lanes(float* y, int64_t count, const Put& put) {
+  int64_t i = count_to_line(y, count);
+  for_lanes(0, i, [=](int64_t at, auto n) { put(y + at, at, n); });
+  for (; i + V::kLanes <= count; i += V::kLanes) {
+    alignas(64) float line[V::kLanes];
+    put(line, i, Full{});
+    V::stream_line(y + i, line);
+  }
+  if (i < count) put(y + i, i, count - i);
+  V::end_streams();
+}
+
 // Three ways to read a run of f32: element i of the run is at p[i], at p[0], or at p[i·stride].
 template <class V>
 struct UnitRun {
@@ -53,12 +67,15 @@ void with_runs(int64_t a_stride, int64_t b_stride, const Fn& fn) {
   return fn(strided, strided);
 }
 
+constexpr int64_t kLongRun = 1024;  // elements, of which a line at each end is not streamed
+
 // put(y + i, a[i …], b[i …], n) for all n <= 16 elements of a shape at a time, in the order of the contiguous y.
 template <class V, class T, class Put>
 void for_pairs(const Exec& exec, const Dims& shape, const StridedInput& a, const StridedInput& b, T* y,
                const Put& put) {
   const int64_t a_stride = last_of(a.strides), b_stride = last_of(b.strides);
-  const bool is_ahead = is_read_ahead(count_of(shape) * static_cast<int64_t>(2 * sizeof(float) + sizeof(T)));
+  const int64_t bytes = count_of(shape) * static_cast<int64_t>(2 * sizeof(float) + sizeof(T));
+  const bool is_ahead = is_read_ahead(bytes), is_past = is_streamed(bytes);
   for_planes(exec, shape, {&a.strides, &b.strides}, [&](int64_t at, int64_t runs, int64_t count, const auto& walk) {
     const float* a_run = static_cast<const float*>(a.data) + walk.offset(0);
     const float* b_run = static_cast<const float*>(b.data) + walk.offset(1);
@@ -69,6 +86,13 @@ void for_pairs(const Exec& exec, const Dims& shape, const StridedInput& a, const
         const auto left = decltype(a_kind)::Run::from(a_run + r * a_next, a_stride);
         const auto right = decltype(b_kind)::Run::from(b_run + r * b_next, b_stride);
         T* const out = y + at + r * count;
+        if constexpr (kSame<T, float>) {
+          if (is_past && count >= kLongRun) {
+            stream_lanes<V>(out, count,
+                            [=](float* to, int64_t i, auto n) { put(to, left.at(i, n), right.at(i, n), n); });
+            continue;
+          }
+        }
         const auto ahead = [=](int64_t i) {
           left.ahead(i);
           right.ahead(i);

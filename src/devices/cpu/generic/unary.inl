@@ -5,8 +5,14 @@ template <class V, class Fn>
 void map_f32(const Exec& exec, const UnaryArgs& args, int64_t cost, const Fn& fn) {
   const auto* x = static_cast<const float*>(args.x);
   auto* y = static_cast<float*>(args.y);
-  const bool is_ahead = is_read_ahead(args.count * int64_t{2 * sizeof(float)});
+  const int64_t bytes = args.count * int64_t{2 * sizeof(float)};
+  const bool is_ahead = is_read_ahead(bytes), is_past = is_streamed(bytes);
   parallel_for(exec, args.count, cost, 16, [=](int64_t begin, int64_t end) {
+    if (is_past) {
+      return stream_lanes<V>(y + begin, end - begin, [=](float* to, int64_t i, auto n) {
+        store<V>(to, fn(load<V>(x + begin + i, n)), n);
+      });
+    }
     const auto ahead = [=](int64_t i) {
       read_ahead(x + i, V::kLanes);
       read_ahead(y + i, V::kLanes);

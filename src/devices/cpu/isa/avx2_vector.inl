@@ -6,6 +6,8 @@ struct V {
   static constexpr int kLanes = 16;
   // The accumulators of a matrix product: rows x vectors.
   static constexpr int kTileRows = 6, kTileVectors = 1;
+  // Vectors that a long chain of operations takes in turn (several.inl).
+  static constexpr int kChains = 1;
 
   struct F {
     __m256 a, b;
@@ -52,6 +54,13 @@ struct V {
     }
     if (n & 1) _mm_store_ss(p, part);
   }
+  static void stream_line(void* to, const void* from) {
+    auto* const y = static_cast<__m256i*>(to);
+    const auto* const x = static_cast<const __m256i*>(from);
+    _mm256_stream_si256(y, _mm256_load_si256(x));
+    _mm256_stream_si256(y + 1, _mm256_load_si256(x + 1));
+  }
+  static void end_streams() { _mm_sfence(); }
 
   // ---- f32: from and to narrower types
   static F load_i8(const int8_t* p) {

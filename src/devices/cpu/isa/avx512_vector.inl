@@ -6,6 +6,8 @@ struct V {
   static constexpr int kLanes = 16;
   // The accumulators of a matrix product: rows x vectors.
   static constexpr int kTileRows = 12, kTileVectors = 2;
+  // Vectors that a long chain of operations takes in turn (several.inl).
+  static constexpr int kChains = 3;
 
   struct F {
     __m512 v;
@@ -29,6 +31,10 @@ struct V {
     return {_mm512_mask_loadu_ps(_mm512_set1_ps(fill), first_n(n), p)};
   }
   static void store_n(float* p, F x, int64_t n) { _mm512_mask_storeu_ps(p, first_n(n), x.v); }
+  static void stream_line(void* to, const void* from) {
+    _mm512_stream_si512(static_cast<__m512i*>(to), _mm512_load_si512(from));
+  }
+  static void end_streams() { _mm_sfence(); }
 
   // ---- f32: from and to narrower types
   static F load_i8(const int8_t* p) {

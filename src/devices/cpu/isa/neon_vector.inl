@@ -46,6 +46,8 @@ struct V {
     store(lanes, x);
     memcpy(p, lanes, static_cast<size_t>(n) * sizeof *p);
   }
+  static void stream_line(void* to, const void* from) { memcpy(to, from, 64); }
+  static void end_streams() {}
 
   // ---- f32: from and to narrower types
   static F load_i8(const int8_t* p) {

@@ -7,6 +7,7 @@
 //   eq, lt, le are false and ne is true on NaN;  select(m, x, y) = m ? x : y;
 //   to_int rounds half to even, INT32_MIN where NaN or out of range;  store_i8 saturates;
 //   i32 arithmetic wraps;  sar is the arithmetic shift;  as_int, as_float keep the bits;
+//   stream_line copies 64 bytes, both at multiples of 64, where it can past the caches: end_streams() after the last;
 //   bf16 and f16 stores round to nearest even, NaN becomes quiet;
 //   look_up is table[x mod 16], the table at a multiple of 64 bytes; only the sets with kernels of arrays have it;
 //   reduce_* fold by halves: l with l+8, l+4, l+2, l+1;  reduce_add_each: lane l is reduce_add(x[l]).
@@ -24,6 +25,8 @@ struct V {
   static constexpr int kLanes = 16;
   // The accumulators of a matrix product: rows x vectors.
   static constexpr int kTileRows = 4, kTileVectors = 1;
+  // Vectors that a long chain of operations takes in turn (several.inl).
+  static constexpr int kChains = 1;
 
   struct F {
     float v[kLanes];
@@ -55,6 +58,8 @@ struct V {
   static void store_n(float* p, F x, int64_t n) {
     for (int l = 0; l < n; ++l) p[l] = x.v[l];
   }
+  static void stream_line(void* to, const void* from) { memcpy(to, from, 64); }
+  static void end_streams() {}
 
   // ---- f32: from and to narrower types
   static F load_i8(const int8_t* p) {

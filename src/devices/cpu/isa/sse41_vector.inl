@@ -43,6 +43,12 @@ struct V {
     store(lanes, x);
     memcpy(p, lanes, static_cast<size_t>(n) * sizeof *p);
   }
+  static void stream_line(void* to, const void* from) {
+    auto* const y = static_cast<__m128i*>(to);
+    const auto* const x = static_cast<const __m128i*>(from);
+    for (int i = 0; i < kQuads; ++i) _mm_stream_si128(y + i, _mm_load_si128(x + i));
+  }
+  static void end_streams() { _mm_sfence(); }
 
   // ---- f32: from and to narrower types
   static F load_i8(const int8_t* p) {
