@@ -89,19 +89,20 @@ TEST(Layouts, OfManyElements) {
   }
 }
 
-// Elements of more than 16 MiB together, which a CPU writes past its caches, beginning anywhere: whole numbers, of
-// which results are exact.
+// Elements of more than 16 MiB together, beginning anywhere, which a thread of a CPU writes past the caches: whole
+// numbers, of which results are exact.
 template <class T>
 void expect_results_beyond_caches() {
+  const Device one_thread = testing::test_device(1);
   constexpr int64_t kOffset = 3, kCount = (int64_t{17} << 20) / static_cast<int64_t>(2 * sizeof(T)) / 16 * 16 + 5;
   std::vector<T> a, b;
   for (int64_t i = 0; i < kCount + kOffset; ++i) {
     a.push_back(static_cast<T>(i * 7919 % 1013 - 500));
     b.push_back(static_cast<T>(i * 104729 % 509 - 200));
   }
-  const Tensor left = Tensor::from(a, {kCount + kOffset}, cpu());
+  const Tensor left = Tensor::from(a, {kCount + kOffset}, one_thread);
   const Tensor x = slice(left, 0, kOffset, kCount + kOffset),
-               y = slice(Tensor::from(b, {kCount + kOffset}, cpu()), 0, 0, kCount);
+               y = slice(Tensor::from(b, {kCount + kOffset}, one_thread), 0, 0, kCount);
   const auto expect = [&](const Tensor& result, auto&& value) {
     using R = decltype(value(T{}, T{}));
     const std::vector<R> got = result.to_vector<R>();

@@ -2,20 +2,23 @@
 // Reading ahead of loops over more than the first-level cache holds. Where vectors straddle cache lines, as those of an
 // array that begins anywhere do, the processor's own prefetching falls behind: y = a + b of 100,000 f32 takes 15 us
 // without and 10 with it, 10.3 and 9.6 on aligned arrays; within that cache it would only cost (0.12 and 0.20 us for
-// 4000). What second-level caches of servers do not hold is left to the processor, too: 10^6 f32 to f64 take 239 us with
-// it and 133 without, 100,000 f64 added 32 and 26 (Zen 4).
+// 4000). What the second-level cache does not hold is left to the processor, too: 10^6 f32 to f64 take 239 us with it and
+// 133 without, 160,000 f32 added 24 and 20, where that cache is 1 MiB (Zen 4); 2 MiB at most, the largest measured.
 //
 // Results of loops over still more go past the caches, which would fetch their lines to have them overwritten: 10^6 f64
 // added take 268 us instead of 476, 10^7 f32 3281 instead of 4848, and twice in a row, the sums added again, 750 instead
-// of 1087 and 6600 instead of 9688. Where the sums would have stayed in the last cache, the second addition loses what
-// the first gains (10^6 f32: 118 of 146, but 322 of 340 together, with two threads 58 of 66, but 201 of 153; Zen 4).
+// of 1087 and 6600 instead of 9688. Where the last cache holds what a thread has, that would lose: 10^6 f32 doubled take
+// 152 us instead of 86, made f64 300 instead of 145 (Zen 4, 32 MiB).
 
 constexpr int64_t kAheadBytes = 512, kLongBytes = 40 << 10, kCachedBytes = 2 << 20, kStreamedBytes = 16 << 20;
 
-// Whether a loop over so many bytes, read and written, is to read ahead.
-constexpr bool is_read_ahead(int64_t bytes) { return bytes > kLongBytes && bytes <= kCachedBytes; }
+// Whether a second-level cache holds so many bytes.
+inline bool is_cached(int64_t bytes) { return bytes <= kCachedBytes && bytes <= second_level_cache_bytes(); }
 
-// Whether it is to write past the caches.
+// Whether loops over so many bytes of a thread, read and written, are to read ahead.
+inline bool is_read_ahead(int64_t bytes) { return bytes > kLongBytes && is_cached(bytes); }
+
+// Whether they are to write past the caches.
 constexpr bool is_streamed(int64_t bytes) { return bytes >= kStreamedBytes; }
 
 // The cache lines that `count` elements from `p` on will have when the loop has gone on by `distance` bytes.
@@ -27,20 +30,6 @@ template <class T>
   asm volatile("");  // g++ takes a function that only prefetches for one without effect, and leaves out its calls
 }
 
-// Calls each(i) for i from 0 to count, ahead(i, n) before every n <= 64 of them if it is_ahead.
-template <class Ahead, class Each>
-[[gnu::always_inline]] inline void for_each_ahead(int64_t count, bool is_ahead, const Ahead& ahead, const Each& each) {
-  constexpr int64_t kStep = 64;
-  int64_t i = 0;
-  for (; i + kStep <= count; i += kStep) {
-    if (is_ahead) ahead(i, kStep);
-#pragma GCC ivdep
-    for (int64_t j = i; j < i + kStep; ++j) each(j);
-  }
-#pragma GCC ivdep
-  for (; i < count; ++i) each(i);
-}
-
 // Elements from p to the next cache line, at most `count`; `count` if no element begins one.
 template <class T>
 int64_t count_to_line(const T* p, int64_t count) {
@@ -48,28 +37,40 @@ int64_t count_to_line(const T* p, int64_t count) {
   return bytes % static_cast<int64_t>(sizeof(T)) == 0 ? smaller(bytes / static_cast<int64_t>(sizeof(T)), count) : count;
 }
 
-// y[i] = value(i) past the caches.
-template <class V, class Y, class Value>
-[[gnu::always_inline]] inline void stream_each(Y* y, int64_t count, const Value& value) {
+// Calls make(to, i, n) for every n <= 64 elements from y[i] on, which it puts at `to`: in the way that suits `bytes` of a
+// thread's, read and written. Before n of them that are read ahead, ahead(i, n).
+template <class V, class Y, class Ahead, class Make>
+[[gnu::always_inline]] inline void write_blocks(Y* y, int64_t count, int64_t bytes, const Ahead& ahead,
+                                                const Make& make) {
   constexpr int64_t kStep = 64;
   int64_t i = 0;
-  for (const int64_t head = count_to_line(y, count); i < head; ++i) y[i] = value(i);
-  for (; i + kStep <= count; i += kStep) {
-    alignas(64) Y block[kStep];
-#pragma GCC ivdep
-    for (int64_t j = 0; j < kStep; ++j) block[j] = value(i + j);
-    for (size_t line = 0; line < sizeof block; line += 64) {
-      V::stream_line(reinterpret_cast<char*>(y + i) + line, reinterpret_cast<const char*>(block) + line);
+  if (is_streamed(bytes)) {
+    const int64_t head = count_to_line(y, count);
+    for (; i < head; i += smaller(kStep, head - i)) make(y + i, i, smaller(kStep, head - i));
+    for (; i + kStep <= count; i += kStep) {
+      alignas(64) Y block[kStep];
+      make(block, i, kStep);
+      for (size_t line = 0; line < sizeof block; line += 64) {
+        V::stream_line(reinterpret_cast<char*>(y + i) + line, reinterpret_cast<const char*>(block) + line);
+      }
+    }
+    V::end_streams();
+  } else {
+    const bool is_ahead = is_read_ahead(bytes);
+    for (; i + kStep <= count; i += kStep) {
+      if (is_ahead) ahead(i, kStep);
+      make(y + i, i, kStep);
     }
   }
-  for (; i < count; ++i) y[i] = value(i);
-  V::end_streams();
+  if (i < count) make(y + i, i, count - i);
 }
 
-// y[i] = value(i) in the way that suits a loop over so many bytes, read and written. ahead(i, n) as above.
+// y[i] = value(i), so.
 template <class V, class Y, class Ahead, class Value>
 [[gnu::always_inline]] inline void write_each(Y* y, int64_t count, int64_t bytes, const Ahead& ahead,
                                               const Value& value) {
-  if (is_streamed(bytes)) return stream_each<V>(y, count, value);
-  for_each_ahead(count, is_read_ahead(bytes), ahead, [=](int64_t i) { y[i] = value(i); });
+  write_blocks<V>(y, count, bytes, ahead, [=](Y* to, int64_t i, int64_t n) [[gnu::always_inline]] {
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; ++j) to[j] = value(i + j);
+  });
 }

@@ -2,7 +2,7 @@
 // Functions and comparisons of two elements of any dtype, and the choice between two by a third.
 
 template <class T, class Y, class Fn>
-void binary_run(const void* left, const void* right, void* to, int64_t count, int64_t whole) {
+void binary_run(const void* left, const void* right, void* to, int64_t count, int64_t share) {
   const Fn fn;
   const T* a = static_cast<const T*>(left);
   const T* b = static_cast<const T*>(right);
@@ -12,7 +12,7 @@ void binary_run(const void* left, const void* right, void* to, int64_t count, in
     read_ahead(b + i, n);
     read_ahead(y + i, n);
   };
-  write_each<V>(y, count, whole * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), ahead,
+  write_each<V>(y, count, share * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), ahead,
                 [=](int64_t i) { return fn(a[i], b[i]); });
 }
 
@@ -205,14 +205,14 @@ void array_binary(const Exec& exec, const ArrayBinaryArgs& args) noexcept {
   const Operand b(args.b, args.b_dtype, args.shape, args.b_strides);
   const Operand y(args.y, args.y_dtype, args.shape, args.y_strides);
   const bool buffered = needs_buffer(a, args.dtype) || needs_buffer(b, args.dtype) || needs_buffer(y, result);
-  const int64_t whole = count_of(args.shape);
-  parallel_for(exec, whole, is_costly(args.op) ? 16 : 1, 16, [&](int64_t begin, int64_t end) {
+  const int64_t count = count_of(args.shape), share = share_of(exec, count);
+  parallel_for(exec, count, is_costly(args.op) ? 16 : 1, 16, [&](int64_t begin, int64_t end) {
     BlockReader left(a, args.dtype, begin), right(b, args.dtype, begin);
     BlockWriter writer(y, result, begin);
     const int64_t block = block_of(buffered, end - begin, size_of(args.dtype));
     for (int64_t i = begin; i < end; i += block) {
       const int64_t n = smaller(block, end - i);
-      fn(left.next(n), right.next(n), writer.room(), n, buffered ? n : whole);
+      fn(left.next(n), right.next(n), writer.room(), n, buffered ? n : share);
       writer.done(n);
     }
   });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conversions between the element types of arrays (array_elements.inl) in loops that compilers turn into vectors.
 
-// y[i·y_stride] = fn(x[i·x_stride]), a part of `whole` elements.
+// y[i·y_stride] = fn(x[i·x_stride]), of `share` elements that its thread has.
 template <class To, class From, class Fn>
-void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride, int64_t count, int64_t whole) {
+void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride, int64_t count, int64_t share) {
   const Fn fn;
   const From* x = static_cast<const From*>(from);
   To* y = static_cast<To*>(to);
@@ -12,7 +12,7 @@ void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride,
       read_ahead(x + i, n);
       read_ahead(y + i, n);
     };
-    write_each<V>(y, count, whole * static_cast<int64_t>(sizeof(From) + sizeof(To)), ahead,
+    write_each<V>(y, count, share * static_cast<int64_t>(sizeof(From) + sizeof(To)), ahead,
                   [=](int64_t i) { return fn(x[i]); });
   } else {
     for (int64_t i = 0; i < count; ++i) y[i * y_stride] = fn(x[i * x_stride]);
@@ -20,7 +20,7 @@ void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride,
 }
 
 using ConvertRun = void (*)(const void* from, int64_t x_stride, void* to, int64_t y_stride, int64_t count,
-                            int64_t whole);
+                            int64_t share);
 
 template <class To, class From, class Fn>
 ConvertRun convert_run_of(Fn) {
@@ -32,33 +32,34 @@ ConvertRun plain_conversion() {
   return convert_run_of<To, From>([](From value) { return element_of<To>(value); });
 }
 
-// Fn(x, y, count, whole) for contiguous elements, the plain conversion for others.
+// Fn(x, y, count, share) for contiguous elements, the plain conversion for others.
 template <class To, class From, class Fn>
 ConvertRun contiguous_run_of(Fn) {
-  return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count, int64_t whole) {
-    if (x_stride != 1 || y_stride != 1) return plain_conversion<To, From>()(x, x_stride, y, y_stride, count, whole);
-    Fn()(x, y, count, whole);
+  return [](const void* x, int64_t x_stride, void* y, int64_t y_stride, int64_t count, int64_t share) {
+    if (x_stride != 1 || y_stride != 1) return plain_conversion<To, From>()(x, x_stride, y, y_stride, count, share);
+    Fn()(x, y, count, share);
   };
 }
 
-template <class C, class To>
-void truncation_run(const float* x, To* y, int64_t count, int64_t whole) {
-  const bool is_ahead = is_read_ahead(whole * static_cast<int64_t>(sizeof(float) + sizeof(To)));
-  int64_t i = 0;
-  for (; i + C::kAtOnce <= count; i += C::kAtOnce) {
-    if (is_ahead) {
-      read_ahead(x + i, C::kAtOnce);
-      read_ahead(y + i, C::kAtOnce);
-    }
-    C::run(x + i, y + i);
-  }
-  if (i < count) C::run_some(x + i, y + i, count - i);
+// By make(x + i, to, n) for n <= 64 elements.
+template <class From, class To, class Make>
+void convert_blocks(const From* x, To* y, int64_t count, int64_t share, const Make& make) {
+  const auto ahead = [=](int64_t i, int64_t n) {
+    read_ahead(x + i, n);
+    read_ahead(y + i, n);
+  };
+  write_blocks<V>(y, count, share * static_cast<int64_t>(sizeof(From) + sizeof(To)), ahead,
+                  [=](To* to, int64_t i, int64_t n) [[gnu::always_inline]] { make(x + i, to, n); });
 }
 
 template <class C, class To>
 ConvertRun truncation_run_of() {
-  return contiguous_run_of<To, float>([](const void* x, void* y, int64_t count, int64_t whole) {
-    truncation_run<C>(static_cast<const float*>(x), static_cast<To*>(y), count, whole);
+  return contiguous_run_of<To, float>([](const void* x, void* y, int64_t count, int64_t share) {
+    convert_blocks(static_cast<const float*>(x), static_cast<To*>(y), count, share,
+                   [](const float* from, To* to, int64_t n) {
+                     for (; n >= C::kAtOnce; n -= C::kAtOnce, from += C::kAtOnce, to += C::kAtOnce) C::run(from, to);
+                     if (n > 0) C::run_some(from, to, n);
+                   });
   });
 }
 
@@ -67,13 +68,15 @@ template <class H, class C>
 ConvertRun own_conversion(DType from, DType to) {
   if constexpr (H::kByInstruction) {
     if (from == DType::f16 && to == DType::f32) {
-      return contiguous_run_of<float, F16>([](const void* x, void* y, int64_t count, int64_t) {
-        H::widen(static_cast<const uint16_t*>(x), static_cast<float*>(y), count);
+      return contiguous_run_of<float, F16>([](const void* x, void* y, int64_t count, int64_t share) {
+        convert_blocks(static_cast<const uint16_t*>(x), static_cast<float*>(y), count, share,
+                       [](const uint16_t* p, float* q, int64_t n) { H::widen(p, q, n); });
       });
     }
     if (from == DType::f32 && to == DType::f16) {
-      return contiguous_run_of<F16, float>([](const void* x, void* y, int64_t count, int64_t) {
-        H::narrow(static_cast<const float*>(x), static_cast<uint16_t*>(y), count);
+      return contiguous_run_of<F16, float>([](const void* x, void* y, int64_t count, int64_t share) {
+        convert_blocks(static_cast<const float*>(x), static_cast<uint16_t*>(y), count, share,
+                       [](const float* p, uint16_t* q, int64_t n) { H::narrow(p, q, n); });
       });
     }
   }
@@ -109,10 +112,10 @@ ConvertRun saturating_conversion(DType from, DType to) {
 void copy_by(const Exec& exec, const CopyArgs& args, ConvertRun convert) {
   const int64_t x_stride = last_of(args.x_strides), y_stride = last_of(args.y_strides);
   const auto x_size = static_cast<int64_t>(size_of(args.x_dtype)), y_size = static_cast<int64_t>(size_of(args.y_dtype));
-  const int64_t whole = count_of(args.shape);
+  const int64_t share = share_of(exec, count_of(args.shape));
   for_runs(exec, args.shape, {&args.x_strides, &args.y_strides}, [&](int64_t, int64_t count, const auto& walk) {
     convert(static_cast<const char*>(args.x) + walk.offset(0) * x_size, x_stride,
-            static_cast<char*>(args.y) + walk.offset(1) * y_size, y_stride, count, whole);
+            static_cast<char*>(args.y) + walk.offset(1) * y_size, y_stride, count, share);
   });
 }
 

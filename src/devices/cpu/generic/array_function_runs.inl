@@ -14,9 +14,8 @@ const T* kept(const T* x, const T* y, T* copy, int64_t count) {
 
 // y = Fn(x), in double. Numbers that Fn is not for take the C library's function.
 template <ArrayUnaryOp op, class T, uint64_t kOutside, class Fn>
-void function_run(const void* from, void* to, int64_t count, int64_t whole) {
+void function_run(const void* from, void* to, int64_t count, int64_t share) {
   const Fn fn;
-  const bool is_ahead = is_read_ahead(whole * static_cast<int64_t>(2 * sizeof(T)));
   for (int64_t begin = 0; begin < count; begin += kFunctionBlock) {
     const int64_t n = smaller(kFunctionBlock, count - begin);
     T* y = static_cast<T*>(to) + begin;
@@ -27,8 +26,8 @@ void function_run(const void* from, void* to, int64_t count, int64_t whole) {
       read_ahead(y + i, step);
     };
     uint64_t outside = 0;
-    for_each_ahead(n, is_ahead, ahead,
-                   [=, &outside](int64_t i) { y[i] = static_cast<T>(fn(static_cast<double>(x[i]), outside)); });
+    write_each<V>(y, n, share * static_cast<int64_t>(2 * sizeof(T)), ahead,
+                  [=, &outside](int64_t i) { return static_cast<T>(fn(static_cast<double>(x[i]), outside)); });
     if ((outside & kOutside) == 0) continue;
     const UnaryRun library = math_unary(op, kSame<T, float> ? DType::f32 : DType::f64);
     for (int64_t i = 0; i < n; ++i) {
@@ -118,7 +117,7 @@ UnaryRun vector_unary(ArrayUnaryOp op) {
 }
 
 // y = a ** b of f32.
-void power_run(const void* left, const void* right, void* to, int64_t count, int64_t whole) {
+void power_run(const void* left, const void* right, void* to, int64_t count, int64_t share) {
   const float* a = static_cast<const float*>(left);
   const float* b = static_cast<const float*>(right);
   float* y = static_cast<float*>(to);
@@ -127,7 +126,7 @@ void power_run(const void* left, const void* right, void* to, int64_t count, int
     read_ahead(b + i, V::kLanes);
     read_ahead(y + i, V::kLanes);
   };
-  const bool is_ahead = is_read_ahead(whole * int64_t{3 * sizeof(float)});
+  const bool is_ahead = is_read_ahead(share * int64_t{3 * sizeof(float)});
   int64_t i = 0;
   using W = Several<V, V::kChains>;
   constexpr uint64_t kAll = (uint64_t{1} << W::kLanes) - 1;

@@ -31,8 +31,8 @@ inline void load_vector(Vector<double>& to, const float* x) {
 
 // How far loops that only read, read ahead: the sum of 100,000 f64 takes 8.0 us instead of 11.1, as with 4 KiB, and 9.0
 // with 512 bytes or 1 KiB. Within the first-level cache it takes no time. Of what comes from memory it takes a sixth (Zen
-// 3), and of 10^6 f32, which the third-level cache holds, a tenth (Zen 4: 59 us, 52 without), so arrays of more bytes than
-// kCachedBytes (ahead.inl) are left to the processor's own prefetching.
+// 3), and of 10^6 f32, which the third-level cache holds, a tenth (Zen 4: 59 us, 52 without), so arrays that the
+// second-level cache does not hold are left to the processor's own prefetching.
 constexpr int64_t kLanesAheadBytes = 2048;
 
 // Elements taken by R into lanes of 256 bytes, lane l the elements k ≡ l ascending.

@@ -96,7 +96,7 @@ struct ReducedOutputs {
     for (int64_t row = 0; row < count; ++row) ReducedOutputs{args, o + row, 0, 1}.write(acc + row);
   }
   bool in_cache() const {
-    return args.outer * args.extent * static_cast<int64_t>(sizeof(typename R::In)) <= kCachedBytes;
+    return is_cached(args.outer * args.extent * static_cast<int64_t>(sizeof(typename R::In)));
   }
   void write(const typename R::Acc* acc) const {
     auto* y = static_cast<typename R::Out*>(args.y) + o * args.inner + i;

@@ -2,7 +2,7 @@
 // Functions of one element of any dtype.
 
 template <class T, class Y, class Fn>
-void unary_run(const void* from, void* to, int64_t count, int64_t whole) {
+void unary_run(const void* from, void* to, int64_t count, int64_t share) {
   const Fn fn;
   const T* x = static_cast<const T*>(from);
   Y* y = static_cast<Y*>(to);
@@ -10,7 +10,7 @@ void unary_run(const void* from, void* to, int64_t count, int64_t whole) {
     read_ahead(x + i, n);
     read_ahead(y + i, n);
   };
-  write_each<V>(y, count, whole * static_cast<int64_t>(sizeof(T) + sizeof(Y)), ahead,
+  write_each<V>(y, count, share * static_cast<int64_t>(sizeof(T) + sizeof(Y)), ahead,
                 [=](int64_t i) { return fn(x[i]); });
 }
 
@@ -187,14 +187,14 @@ void array_unary(const Exec& exec, const ArrayUnaryArgs& args) noexcept {
   const Operand x(args.x, args.x_dtype, args.shape, args.x_strides);
   const Operand y(args.y, args.y_dtype, args.shape, args.y_strides);
   const bool buffered = needs_buffer(x, args.dtype) || needs_buffer(y, result);
-  const int64_t whole = count_of(args.shape);
-  parallel_for(exec, whole, is_costly(args.op) ? 16 : 1, 16, [&](int64_t begin, int64_t end) {
+  const int64_t count = count_of(args.shape), share = share_of(exec, count);
+  parallel_for(exec, count, is_costly(args.op) ? 16 : 1, 16, [&](int64_t begin, int64_t end) {
     BlockReader reader(x, args.dtype, begin);
     BlockWriter writer(y, result, begin);
     const int64_t block = block_of(buffered, end - begin, size_of(args.dtype));
     for (int64_t i = begin; i < end; i += block) {
       const int64_t n = smaller(block, end - i);
-      fn(reader.next(n), writer.room(), n, buffered ? n : whole);
+      fn(reader.next(n), writer.room(), n, buffered ? n : share);
       writer.done(n);
     }
   });

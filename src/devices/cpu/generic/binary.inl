@@ -26,16 +26,16 @@ void binary_f32(const Exec& exec, const BinaryArgs& args) {
   }
 }
 
-// y[i] = fn(a[i·a_stride], b[i·b_stride]), a part of `whole` elements.
+// y[i] = fn(a[i·a_stride], b[i·b_stride]), of `share` elements that its thread has.
 template <class V, class T, class Y, class Fn>
-void map_run(const T* a, int64_t a_stride, const T* b, int64_t b_stride, Y* y, int64_t n, int64_t whole, const Fn& fn) {
+void map_run(const T* a, int64_t a_stride, const T* b, int64_t b_stride, Y* y, int64_t n, int64_t share, const Fn& fn) {
   if (a_stride == 1 && b_stride == 1) {
     const auto ahead = [=](int64_t i, int64_t step) {
       read_ahead(a + i, step);
       read_ahead(b + i, step);
       read_ahead(y + i, step);
     };
-    write_each<V>(y, n, whole * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), ahead,
+    write_each<V>(y, n, share * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), ahead,
                   [=](int64_t i) { return fn(a[i], b[i]); });
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = fn(a[i * a_stride], b[i * b_stride]);
@@ -48,9 +48,9 @@ void binary_map(const Exec& exec, const Args& args, const Fn& fn) {
   const auto* b = static_cast<const T*>(args.b.data);
   auto* y = static_cast<Y*>(args.y);
   const int64_t a_stride = last_of(args.a.strides), b_stride = last_of(args.b.strides);
-  const int64_t whole = count_of(args.shape);
+  const int64_t share = share_of(exec, count_of(args.shape));
   for_runs(exec, args.shape, {&args.a.strides, &args.b.strides}, [&](int64_t at, int64_t n, const auto& walk) {
-    map_run<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, y + at, n, whole, fn);
+    map_run<V>(a + walk.offset(0), a_stride, b + walk.offset(1), b_stride, y + at, n, share, fn);
   });
 }
 

@@ -17,6 +17,9 @@ int64_t grain_of(const Exec& exec, int64_t count, int64_t cost, int64_t unit) {
   return round_up(ceil_div(count, ranges), unit);
 }
 
+// What each thread has of `count` items, about.
+inline int64_t share_of(const Exec& exec, int64_t count) { return ceil_div(count, exec.threads); }
+
 // Calls body(begin, end) on ranges of at most `grain` that cover [0, count), from the threads of exec. A single range
 // is the caller's own affair: it does not wait for its turn with the threads.
 template <class Body>

@@ -74,7 +74,7 @@ template <class V, class T, class Put>
 void for_pairs(const Exec& exec, const Dims& shape, const StridedInput& a, const StridedInput& b, T* y,
                const Put& put) {
   const int64_t a_stride = last_of(a.strides), b_stride = last_of(b.strides);
-  const int64_t bytes = count_of(shape) * static_cast<int64_t>(2 * sizeof(float) + sizeof(T));
+  const int64_t bytes = share_of(exec, count_of(shape)) * static_cast<int64_t>(2 * sizeof(float) + sizeof(T));
   const bool is_ahead = is_read_ahead(bytes), is_past = is_streamed(bytes);
   for_planes(exec, shape, {&a.strides, &b.strides}, [&](int64_t at, int64_t runs, int64_t count, const auto& walk) {
     const float* a_run = static_cast<const float*>(a.data) + walk.offset(0);

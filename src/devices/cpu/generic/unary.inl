@@ -5,7 +5,7 @@ template <class V, class Fn>
 void map_f32(const Exec& exec, const UnaryArgs& args, int64_t cost, const Fn& fn) {
   const auto* x = static_cast<const float*>(args.x);
   auto* y = static_cast<float*>(args.y);
-  const int64_t bytes = args.count * int64_t{2 * sizeof(float)};
+  const int64_t bytes = share_of(exec, args.count) * int64_t{2 * sizeof(float)};
   const bool is_ahead = is_read_ahead(bytes), is_past = is_streamed(bytes);
   parallel_for(exec, args.count, cost, 16, [=](int64_t begin, int64_t end) {
     if (is_past) {

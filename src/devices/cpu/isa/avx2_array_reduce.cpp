@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/cache_size.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/cache_size.h"
 #include "devices/cpu/array_math.h"
 #include "devices/cpu/isa/array_tables.h"
 

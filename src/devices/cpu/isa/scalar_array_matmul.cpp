@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "device/array_kernels.h"
+#include "base/cache_size.h"
 #include "devices/cpu/isa/array_tables.h"
 
 namespace tern::cpu {
