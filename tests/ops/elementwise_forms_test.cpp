@@ -127,6 +127,10 @@ TEST(Layouts, OfElementsBeyondTheCaches) {
   expect_results_beyond_caches<double>();
   expect_results_beyond_caches<int32_t>();
   expect_results_beyond_caches<int64_t>();
+  std::vector<float> numbers(3000017);
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i % 2048);
+  const Tensor x = Tensor::from(numbers, {std::ssize(numbers)}, testing::test_device(1));
+  EXPECT_EQ(cast(cast(x, DType::f16), DType::f32).to_vector<float>(), numbers);
 }
 
 using InPlace = void (*)(const Tensor&, const Tensor&);
