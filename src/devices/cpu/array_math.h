@@ -6,8 +6,8 @@
 
 namespace tern::cpu {
 
-// y may be x (or a, or b). The run is one of those of a thread, `share` elements in all, by which a
-// loop may decide how it uses the caches.
+// y may be x (or a, or b). The run is one of those of a thread, `share` elements in all, by which a loop may decide how
+// it uses the caches.
 using UnaryRun = void (*)(const void* x, void* y, int64_t count, int64_t share);
 using BinaryRun = void (*)(const void* a, const void* b, void* y, int64_t count, int64_t share);
 
