@@ -80,7 +80,8 @@ void GradientReducer::start(int64_t index) {
   for (size_t i = 0; i < gradients.size(); ++i) {
     const ShardPlan::Part& part = plan_.bucket(index)[i];
     if (!gradients[i].defined()) gradients[i] = Tensor::zeros({part.range.size()}, DType::f32, sums_.device());
-    const Tensor sum = slice(sums_, 0, part.place, part.place + plan_.own(part, group_.rank()).size());
+    const ShardPlan::Range kept = plan_.kept(part);
+    const Tensor sum = slice(sums_, 0, kept.begin, kept.end);
     if (part.is_divided) {
       operations.push_back(group_.reduce_scatter_sum(gradients[i], sum));
     } else {

@@ -40,6 +40,8 @@ class ShardPlan {
 
   // What process `rank` owns of a part, in the parameter's elements.
   Range own(const Part& part, int rank) const;
+  // Where that is among what it owns, laid end to end.
+  Range kept(const Part& part) const { return {part.place, part.place + own(part, 0).size()}; }
   // The length of what a process owns, laid end to end with padding: the same for all.
   int64_t own_elements() const { return own_elements_; }
 

@@ -107,7 +107,7 @@ AdamwState ShardedAdamw::gathered() {
   for (int64_t i = 0; i < plan_.buckets(); ++i) {
     for (const Part& part : plan_.bucket(i)) {
       for (size_t moment = 0; moment < moments.size(); ++moment) {
-        Tensor whole = stretch(*moments[moment], {part.place, part.place + own(part).size()});
+        Tensor whole = stretch(*moments[moment], plan_.kept(part));
         if (part.is_divided) {
           const Tensor share = std::exchange(whole, Tensor::empty({part.range.size()}, DType::f32, m_.device()));
           collectives.wait(collectives.start(collectives.all_gather(share, whole)));
@@ -142,7 +142,7 @@ void ShardedAdamw::load(const std::string& path, int64_t steps) {
         }
         group_.collectives().wait(group_.collectives().start_broadcast(whole));
         const ShardPlan::Range range = own(part);
-        assign(stretch(*moments[moment], {part.place, part.place + range.size()}),
+        assign(stretch(*moments[moment], plan_.kept(part)),
                stretch(whole, {range.begin - part.range.begin, range.end - part.range.begin}));
       }
     }

@@ -30,6 +30,12 @@ template <class T>
   asm volatile("");  // g++ takes a function that only prefetches for one without effect, and leaves out its calls
 }
 
+// The function that does so for several arrays, from element i of each on.
+template <class... T>
+auto reading_ahead(const T*... p) {
+  return [=](int64_t i, int64_t count) [[gnu::always_inline]] { (read_ahead(p + i, count), ...); };
+}
+
 // Elements from p to the next cache line, at most `count`; `count` if no element begins one.
 template <class T>
 int64_t count_to_line(const T* p, int64_t count) {

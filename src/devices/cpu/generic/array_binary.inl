@@ -7,12 +7,7 @@ void binary_run(const void* left, const void* right, void* to, int64_t count, in
   const T* a = static_cast<const T*>(left);
   const T* b = static_cast<const T*>(right);
   Y* y = static_cast<Y*>(to);
-  const auto ahead = [=](int64_t i, int64_t n) {
-    read_ahead(a + i, n);
-    read_ahead(b + i, n);
-    read_ahead(y + i, n);
-  };
-  write_each<V>(y, count, share * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), ahead,
+  write_each<V>(y, count, share * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), reading_ahead(a, b, y),
                 [=](int64_t i) { return fn(a[i], b[i]); });
 }
 

@@ -8,11 +8,7 @@ void convert_run(const void* from, int64_t x_stride, void* to, int64_t y_stride,
   const From* x = static_cast<const From*>(from);
   To* y = static_cast<To*>(to);
   if (x_stride == 1 && y_stride == 1) {
-    const auto ahead = [=](int64_t i, int64_t n) {
-      read_ahead(x + i, n);
-      read_ahead(y + i, n);
-    };
-    write_each<V>(y, count, share * static_cast<int64_t>(sizeof(From) + sizeof(To)), ahead,
+    write_each<V>(y, count, share * static_cast<int64_t>(sizeof(From) + sizeof(To)), reading_ahead(x, y),
                   [=](int64_t i) { return fn(x[i]); });
   } else {
     for (int64_t i = 0; i < count; ++i) y[i * y_stride] = fn(x[i * x_stride]);
@@ -44,11 +40,7 @@ ConvertRun contiguous_run_of(Fn) {
 // By make(x + i, to, n) for n <= 64 elements.
 template <class From, class To, class Make>
 void convert_blocks(const From* x, To* y, int64_t count, int64_t share, const Make& make) {
-  const auto ahead = [=](int64_t i, int64_t n) {
-    read_ahead(x + i, n);
-    read_ahead(y + i, n);
-  };
-  write_blocks<V>(y, count, share * static_cast<int64_t>(sizeof(From) + sizeof(To)), ahead,
+  write_blocks<V>(y, count, share * static_cast<int64_t>(sizeof(From) + sizeof(To)), reading_ahead(x, y),
                   [=](To* to, int64_t i, int64_t n) [[gnu::always_inline]] { make(x + i, to, n); });
 }
 

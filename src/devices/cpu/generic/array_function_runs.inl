@@ -21,12 +21,8 @@ void function_run(const void* from, void* to, int64_t count, int64_t share) {
     T* y = static_cast<T*>(to) + begin;
     T copy[kFunctionBlock];
     const T* x = kept(static_cast<const T*>(from) + begin, y, copy, n);
-    const auto ahead = [=](int64_t i, int64_t step) {
-      read_ahead(x + i, step);
-      read_ahead(y + i, step);
-    };
     uint64_t outside = 0;
-    write_each<V>(y, n, share * static_cast<int64_t>(2 * sizeof(T)), ahead,
+    write_each<V>(y, n, share * static_cast<int64_t>(2 * sizeof(T)), reading_ahead(x, y),
                   [=, &outside](int64_t i) { return static_cast<T>(fn(static_cast<double>(x[i]), outside)); });
     if ((outside & kOutside) == 0) continue;
     const UnaryRun library = math_unary(op, kSame<T, float> ? DType::f32 : DType::f64);

@@ -6,11 +6,7 @@ void unary_run(const void* from, void* to, int64_t count, int64_t share) {
   const Fn fn;
   const T* x = static_cast<const T*>(from);
   Y* y = static_cast<Y*>(to);
-  const auto ahead = [=](int64_t i, int64_t n) {
-    read_ahead(x + i, n);
-    read_ahead(y + i, n);
-  };
-  write_each<V>(y, count, share * static_cast<int64_t>(sizeof(T) + sizeof(Y)), ahead,
+  write_each<V>(y, count, share * static_cast<int64_t>(sizeof(T) + sizeof(Y)), reading_ahead(x, y),
                 [=](int64_t i) { return fn(x[i]); });
 }
 

@@ -30,12 +30,7 @@ void binary_f32(const Exec& exec, const BinaryArgs& args) {
 template <class V, class T, class Y, class Fn>
 void map_run(const T* a, int64_t a_stride, const T* b, int64_t b_stride, Y* y, int64_t n, int64_t share, const Fn& fn) {
   if (a_stride == 1 && b_stride == 1) {
-    const auto ahead = [=](int64_t i, int64_t step) {
-      read_ahead(a + i, step);
-      read_ahead(b + i, step);
-      read_ahead(y + i, step);
-    };
-    write_each<V>(y, n, share * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), ahead,
+    write_each<V>(y, n, share * static_cast<int64_t>(2 * sizeof(T) + sizeof(Y)), reading_ahead(a, b, y),
                   [=](int64_t i) { return fn(a[i], b[i]); });
   } else {
     for (int64_t i = 0; i < n; ++i) y[i] = fn(a[i * a_stride], b[i * b_stride]);
