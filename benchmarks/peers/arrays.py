@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on arrays: Tern beside NumPy and PyTorch (CPU), called from Python, a process for each library.
+"""Operations on arrays: Tern beside NumPy and PyTorch (CPU), called from Python, processes of its own for each library.
 
-Usage: arrays.py [--threads N…] [--cpus LIST] [--rows REGEX] [--sizes N…] [--rounds N] [--peak PROGRAM] [--markdown]
-                 [--json FILE]
+Usage: arrays.py [--threads N…] [--cpus LIST] [--rows REGEX] [--sizes N…] [--processes N] [--rounds N] [--peak PROGRAM]
+                 [--markdown] [--json FILE]
        arrays.py --read FILE… [--markdown] [--json FILE]
 
 Needs the package tern (pip install ., or PYTHONPATH=build/release/python), numpy and torch. For each number of threads
 the libraries' processes start once, on the first N processors of --cpus, and do what they are asked in turn. All but
 the one that is asked are stopped (SIGSTOP): threads of OpenMP and OpenBLAS spin for a while after their work, on the
-core that the next library needs. Every result is compared with NumPy's in double precision first. Rounds follow each
-other in an order that turns by one place; a round times as many calls as take 2 ms, after a quarter as many to warm up
-(with several threads 10 ms), results freed as Python frees them. Prints for each row the medians in microseconds per
+core that the next library needs. Each library has --processes of them, which take turns from round to round: the pages
+that a process gets decide what meets in the caches, by up to a fifth, and stay as they are. Every result is compared
+with NumPy's in double precision first. The order within a round turns by one place; a round times as many calls as take
+2 ms, after a quarter as many to warm up (with several threads 10 ms), results freed as Python frees them. Prints for each row the medians in microseconds per
 call and the ratio of the faster peer to Tern (above 1: Tern is faster), taken within each round, then the geometric
 mean. Products of squares are in GFLOP/s, and with --peak (build/release/benchmarks/bench_peak) beside the multiply-adds
 that the processor reaches in the same round. --json keeps every sample; --read prints what several such files hold
@@ -278,24 +279,26 @@ class Worker:
 
 
 class Contest:
-    """All libraries with `threads` threads each, on the processors `cpus`."""
+    """All libraries with `threads` threads each, on the processors `cpus`, `processes` times."""
 
-    def __init__(self, threads, cpus, peak):
+    def __init__(self, threads, cpus, processes, peak):
         count = str(threads)
         os.environ |= {"OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count, "MKL_NUM_THREADS": count}
         self.threads, self.cpus, self.peak = threads, cpus, peak
-        self.workers = {library: Worker(library, threads, cpus) for library in LIBRARIES}
+        self.sets = [{library: Worker(library, threads, cpus) for library in LIBRARIES} for _ in range(processes)]
 
     def close(self):
-        for worker in self.workers.values():
-            worker.process.kill()
+        for workers in self.sets:
+            for worker in workers.values():
+                worker.process.kill()
 
     def sizes(self):
-        return self.workers["numpy"].ask("sizes")
+        return self.sets[0]["numpy"].ask("sizes")
 
     def enter(self, row, size):
-        """{contestant: its worker}, NumPy's first."""
-        return {name: worker for worker in self.workers.values() for name in worker.ask("make", row, size)}
+        """For each set of processes {contestant: its worker}, NumPy's first."""
+        return [{name: worker for worker in workers.values() for name in worker.ask("make", row, size)}
+                for workers in self.sets]  # fmt: skip
 
     def agree(self, entered, row, size):
         """Compares results with the first one's; prints those that are off."""
@@ -310,15 +313,18 @@ class Contest:
 
     def measure(self, entered, rounds, with_peak):
         """A sample a round, seconds: {contestant: […]}; and GFLOP/s that the processor reaches."""
-        for name, worker in entered.items():
-            worker.ask("calibrate", name)
-        samples = {name: [] for name in entered}
+        for workers in entered:
+            for name, worker in workers.items():
+                worker.ask("calibrate", name)
+        order = list(entered[0])
+        samples = {name: [] for name in order}
         peaks = []
-        order = list(entered)
-        for _ in range(rounds):
+        for i in range(rounds):
+            workers = entered[i % len(entered)]
             for name in order:
-                samples[name].append(entered[name].ask("sample", name))
-            order = order[1:] + order[:1]
+                samples[name].append(workers[name].ask("sample", name))
+            if workers is entered[-1]:
+                order = order[1:] + order[:1]
             if with_peak and self.peak:
                 command = [self.peak, "--threads", str(self.threads)]
                 peaks.append(float(subprocess.check_output(["taskset", "-c", ",".join(map(str, self.cpus)), *command])))
@@ -327,7 +333,7 @@ class Contest:
     def result(self, row, name, size, flops, rounds):
         """None where results disagree."""
         entered = self.enter(row, size)
-        if not self.agree(entered, row, size):
+        if not all(self.agree(workers, row, size) for workers in entered):
             return None
         samples, peaks = self.measure(entered, rounds, flops is not None)
         peers = [peer for peer in samples if peer != "tern"]
@@ -338,7 +344,7 @@ class Contest:
 
 def contest(arguments, threads, cpus):
     """Results of the rows that were asked for, and whether all agree."""
-    held = Contest(threads, cpus, arguments.peak)
+    held = Contest(threads, cpus, arguments.processes, arguments.peak)
     found, agree = [], True
     try:
         for row, (name, sizes) in enumerate(held.sizes()):
@@ -416,7 +422,8 @@ def main():
     parser.add_argument("--cpus", default=",".join(map(str, sorted(os.sched_getaffinity(0)))))
     parser.add_argument("--rows", default="", help="regular expression that the names of rows must match")
     parser.add_argument("--sizes", type=int, nargs="+", help="elements, or the sides of squares; all by default")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--processes", type=int, default=3, help="of each library; rounds go through them in turn")
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--peak", help="the program bench_peak, to be run beside products of squares")
     parser.add_argument("--json", type=pathlib.Path, help="writes every sample here")
     parser.add_argument("--markdown", action="store_true", help="prints the ratios as a table at the end")

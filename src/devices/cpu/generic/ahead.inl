@@ -21,13 +21,18 @@ inline bool is_read_ahead(int64_t bytes) { return bytes > kLongBytes && is_cache
 // Whether they are to write past the caches.
 constexpr bool is_streamed(int64_t bytes) { return bytes >= kStreamedBytes; }
 
+// The cache line of p.
+[[gnu::always_inline]] inline void ask_for(const void* p) {
+  __builtin_prefetch(p);
+  asm volatile("");  // g++ takes a function that only prefetches for one without effect, and leaves out its calls
+}
+
 // The cache lines that `count` elements from `p` on will have when the loop has gone on by `distance` bytes.
 template <class T>
 [[gnu::always_inline]] inline void read_ahead(const T* p, int64_t count, int64_t distance = kAheadBytes) {
   const char* line = reinterpret_cast<const char*>(p) + distance;
   const int64_t bytes = count * static_cast<int64_t>(sizeof(T));
-  for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(line + i);
-  asm volatile("");  // g++ takes a function that only prefetches for one without effect, and leaves out its calls
+  for (int64_t i = 0; i < bytes; i += 64) ask_for(line + i);
 }
 
 // The function that does so for several arrays, from element i of each on.

@@ -199,15 +199,19 @@ void array_binary(const Exec& exec, const ArrayBinaryArgs& args) noexcept {
   const Operand a(args.a, args.a_dtype, args.shape, args.a_strides);
   const Operand b(args.b, args.b_dtype, args.shape, args.b_strides);
   const Operand y(args.y, args.y_dtype, args.shape, args.y_strides);
-  const bool buffered = needs_buffer(a, args.dtype) || needs_buffer(b, args.dtype) || needs_buffer(y, result);
-  const int64_t count = count_of(args.shape), share = share_of(exec, count);
-  parallel_for(exec, count, is_costly(args.op) ? 16 : 1, 16, [&](int64_t begin, int64_t end) {
+  const int64_t count = count_of(args.shape), share = share_of(exec, count), cost = is_costly(args.op) ? 16 : 1;
+  if (!needs_buffer(a, args.dtype) && !needs_buffer(b, args.dtype) && !needs_buffer(y, result)) {
+    return parallel_for(exec, count, cost, 16, [&](int64_t begin, int64_t end) {
+      fn(a.at(begin), b.at(begin), y.room_at(begin), end - begin, share);
+    });
+  }
+  parallel_for(exec, count, cost, 16, [&](int64_t begin, int64_t end) {
     BlockReader left(a, args.dtype, begin), right(b, args.dtype, begin);
     BlockWriter writer(y, result, begin);
-    const int64_t block = block_of(buffered, end - begin, size_of(args.dtype));
+    const int64_t block = block_of(size_of(args.dtype));
     for (int64_t i = begin; i < end; i += block) {
       const int64_t n = smaller(block, end - i);
-      fn(left.next(n), right.next(n), writer.room(), n, buffered ? n : share);
+      fn(left.next(n), right.next(n), writer.room(), n, n);
       writer.done(n);
     }
   });
@@ -252,11 +256,16 @@ void array_select(const Exec& exec, const ArraySelectArgs& args) noexcept {
   const Operand condition(args.condition.data, DType::boolean, args.shape, args.condition.strides);
   const Operand a(args.a.data, dtype, args.shape, args.a.strides), b(args.b.data, dtype, args.shape, args.b.strides);
   const Operand y(args.y, dtype, args.shape, args.y_strides);
-  const bool buffered = !condition.is_dense || !a.is_dense || !b.is_dense || !y.is_dense;
-  parallel_for(exec, count_of(args.shape), 1, 16, [&](int64_t begin, int64_t end) {
+  const int64_t count = count_of(args.shape);
+  if (condition.is_dense && a.is_dense && b.is_dense && y.is_dense) {
+    return parallel_for(exec, count, 1, 16, [&](int64_t begin, int64_t end) {
+      choice(static_cast<const uint8_t*>(condition.at(begin)), a.at(begin), b.at(begin), y.room_at(begin), end - begin);
+    });
+  }
+  parallel_for(exec, count, 1, 16, [&](int64_t begin, int64_t end) {
     BlockReader chooser(condition, DType::boolean, begin), yes(a, dtype, begin), no(b, dtype, begin);
     BlockWriter writer(y, dtype, begin);
-    const int64_t block = block_of(buffered, end - begin, size_of(dtype));
+    const int64_t block = block_of(size_of(dtype));
     for (int64_t i = begin; i < end; i += block) {
       const int64_t n = smaller(block, end - i);
       choice(static_cast<const uint8_t*>(chooser.next(n)), yes.next(n), no.next(n), writer.room(), n);

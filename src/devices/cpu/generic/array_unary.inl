@@ -182,15 +182,19 @@ void array_unary(const Exec& exec, const ArrayUnaryArgs& args) noexcept {
   const DType result = result_of(args.op, args.dtype);
   const Operand x(args.x, args.x_dtype, args.shape, args.x_strides);
   const Operand y(args.y, args.y_dtype, args.shape, args.y_strides);
-  const bool buffered = needs_buffer(x, args.dtype) || needs_buffer(y, result);
-  const int64_t count = count_of(args.shape), share = share_of(exec, count);
-  parallel_for(exec, count, is_costly(args.op) ? 16 : 1, 16, [&](int64_t begin, int64_t end) {
+  const int64_t count = count_of(args.shape), share = share_of(exec, count), cost = is_costly(args.op) ? 16 : 1;
+  if (!needs_buffer(x, args.dtype) && !needs_buffer(y, result)) {
+    return parallel_for(exec, count, cost, 16, [&](int64_t begin, int64_t end) {
+      fn(x.at(begin), y.room_at(begin), end - begin, share);
+    });
+  }
+  parallel_for(exec, count, cost, 16, [&](int64_t begin, int64_t end) {
     BlockReader reader(x, args.dtype, begin);
     BlockWriter writer(y, result, begin);
-    const int64_t block = block_of(buffered, end - begin, size_of(args.dtype));
+    const int64_t block = block_of(size_of(args.dtype));
     for (int64_t i = begin; i < end; i += block) {
       const int64_t n = smaller(block, end - i);
-      fn(reader.next(n), writer.room(), n, buffered ? n : share);
+      fn(reader.next(n), writer.room(), n, n);
       writer.done(n);
     }
   });

@@ -4,7 +4,7 @@
 //
 //   register tile     V::kTileRows rows x V::kTileVectors vectors: what is summed at once
 //   in place          small products read A and B where they are
-//   in panels         of larger ones a task copies a block of B, kDepth x kColumns, to panels [k][columns of a tile],
+//   in panels         of larger ones a task copies a block of B, depth() x kColumns, to panels [k][columns of a tile],
 //                     which stay in the second-level cache, and a tile's rows of A, which stay in the first
 
 // c [rows, n] = (accumulate ? c : 0) + a [rows, k] · b [k, n]; columns of b and c are contiguous.
@@ -74,7 +74,7 @@ struct ProductTile {
       typename V::F columns[kVectors];
       constant_for<kVectors>([&](auto v) __attribute__((always_inline)) {
         columns[v.value] = load<V>(b + v.value * V::kLanes, width_of<v.value>(width));
-        __builtin_prefetch(b + kAhead + v.value * V::kLanes);
+        ask_for(b + kAhead + v.value * V::kLanes);
       });
       constant_for<kRows>([&](auto r) __attribute__((always_inline)) {
         const typename V::F factor = V::set1(a[r.value / 3][r.value % 3 * a_row]);
@@ -172,12 +172,17 @@ template <class V>
 class MatmulTile {
  public:
   static constexpr int64_t kWidth = V::kLanes * V::kTileVectors;
-  static constexpr int64_t kDepth = 256;  // a tile's rows of A are 12 KiB, a panel of B 16 or 32
   static constexpr int64_t kColumns = 512;
+  static constexpr int64_t kMostDepth = 384;  // a tile's rows of A are 18 KiB, a panel of B 24 or 48
   static constexpr int64_t kInPlace = 64 << 10;  // elements of B, at most, that are read where they are
   static constexpr int64_t kFewRows = 32;        // of a larger B: 16 and 64 cost 5 % more for 1 and 12 rows of A
   // Products of numbers that are worth a thread's waking, about 3 µs of them.
   static constexpr int64_t kLeastTask = 1 << 18;
+
+  // Rows of B in a block, of which three quarters of the second-level cache hold all. What is read and written of C, once
+  // for each block, comes from memory in large products: 3162 cubed on one thread of a Zen 4 gives 96 GFLOP/s with 256
+  // rows and 100 with 384, in 512 columns or 640; 512 rows of 512 columns, all of that cache, gain nothing more.
+  static int64_t depth() { return kMostDepth * kColumns * 4 <= second_level_cache_bytes() / 4 * 3 ? kMostDepth : 256; }
 
   // Whether B stays in the second-level cache as it is, of which it has a quarter at most. (256 cubed, GFLOP/s: Zen 3 with
   // 512 KiB 92, in panels 96; Intel with 2 MiB 173, in panels 165 to 171.)
@@ -223,15 +228,17 @@ class MatmulTile {
 
   void multiply_panels(std::byte* scratch) const {
     float* const b = reinterpret_cast<float*>(scratch);
-    float* const a = b + kColumns * kDepth;
-    for (int64_t k = 0; k < args_.k; k += kDepth) {
-      const int64_t depth = smaller(kDepth, args_.k - k);
+    float* const a = b + kColumns * kMostDepth;
+    const int64_t block = depth();
+    for (int64_t k = 0; k < args_.k; k += block) {
+      const int64_t depth = smaller(block, args_.k - k);
       copy_b(k, depth, b);
       for (int64_t i = 0; i < rows_; i += tile_rows_) {
         const int64_t rows = smaller(tile_rows_, rows_ - i);
         const RowPanel panel = copy_a(i, rows, k, depth, a);
         for (int64_t j = 0; j < columns_; j += kWidth) {
           ask_for_a(i + tile_rows_, k, depth, j);
+          ask_for_next_c(i, j);
           product_tile<V>(rows, smaller(kWidth, columns_ - j),
                           {depth, panel.a, panel.a_row, panel.a_col, b + j * depth, kWidth,
                            c_ + i * args_.c_row_stride + j, args_.c_row_stride, args_.accumulate || k > 0});
@@ -260,7 +267,7 @@ class MatmulTile {
       copy_lines(args_.a, at, args_.a.col_stride, 1, depth, rows, to, V::kTileRows);
       return {to, 1, V::kTileRows};
     }
-    constexpr int64_t kRow = kDepth + 16;
+    constexpr int64_t kRow = kMostDepth + 16;
     copy_lines(args_.a, at, args_.a.row_stride, args_.a.col_stride, rows, depth, to, kRow);
     return {to, kRow, 1};
   }
@@ -276,8 +283,20 @@ class MatmulTile {
     const int64_t end = round_up(depth * (j / kWidth + 1) / panels, unit);
     for (int64_t p = begin; p < end; p += unit) {
       for (int64_t r = 0; r < (args_.a.row_stride == 1 ? 1 : rows); ++r) {
-        __builtin_prefetch(a + r * args_.a.row_stride + p * args_.a.col_stride);
+        ask_for(a + r * args_.a.row_stride + p * args_.a.col_stride);
       }
+    }
+  }
+
+  // Asks for the tile of c behind that of the rows from `row` on and column j.
+  void ask_for_next_c(int64_t row, int64_t j) const {
+    j += kWidth;
+    if (j >= columns_) j = 0, row += tile_rows_;
+    const int64_t rows = smaller(tile_rows_, rows_ - row), last = smaller(kWidth, columns_ - j) - 1;
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* const c = c_ + (row + r) * args_.c_row_stride + j;
+      for (int64_t p = 0; p < last; p += 16) ask_for(c + p);
+      ask_for(c + last);
     }
   }
 

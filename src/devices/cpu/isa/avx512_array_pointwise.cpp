@@ -21,7 +21,7 @@ struct Fusion {  // of a·b + c
 
 // Each uses those above it.
 // clang-format off
-#include "devices/cpu/isa/f16c_halves.inl"
+#include "devices/cpu/isa/avx512_halves.inl"
 #include "devices/cpu/isa/avx512_truncation.inl"
 #include "devices/cpu/isa/avx512_vector.inl"
 #include "devices/cpu/generic/array_pointwise_kernels.inl"
