@@ -2,21 +2,24 @@
 // Reading ahead of loops over more than the first-level cache holds. Where vectors straddle cache lines, as those of an
 // array that begins anywhere do, the processor's own prefetching falls behind: y = a + b of 100,000 f32 takes 15 us
 // without and 10 with it, 10.3 and 9.6 on aligned arrays; within that cache it would only cost (0.12 and 0.20 us for
-// 4000). What the second-level cache does not hold is left to the processor, too: 10^6 f32 to f64 take 239 us with it and
-// 133 without, 160,000 f32 added 24 and 20, where that cache is 1 MiB (Zen 4); 2 MiB at most, the largest measured.
+// 4000). What the second-level cache does not hold wants to be asked for late and a line at a time: 10^6 f32 added in
+// vectors take 141 us without, 133 with 256 bytes and 144 with 512, 4·10^6 1850, 1640 and 1810 (Zen 4; on an Intel Xeon
+// 480, 485 and 483). Blocks of 64 elements leave it to the processor: 10^6 f32 to f64 141 us without, 156 with 256 bytes
+// and 239 with 512. So do results that go past the caches: 10^7 f64 to f32 3365 and 4080.
 //
 // Results of loops over still more go past the caches, which would fetch their lines to have them overwritten: 10^6 f64
 // added take 268 us instead of 476, 10^7 f32 3281 instead of 4848, and twice in a row, the sums added again, 750 instead
 // of 1087 and 6600 instead of 9688. Where the last cache holds what a thread has, that would lose: 10^6 f32 doubled take
 // 152 us instead of 86, made f64 300 instead of 145 (Zen 4, 32 MiB).
 
-constexpr int64_t kAheadBytes = 512, kLongBytes = 40 << 10, kCachedBytes = 2 << 20, kStreamedBytes = 16 << 20;
+constexpr int64_t kLongBytes = 40 << 10, kCachedBytes = 2 << 20, kStreamedBytes = 16 << 20;
+constexpr int64_t kAheadBytes = 256, kBlockAheadBytes = 512;
 
-// Whether a second-level cache holds so many bytes.
+// Whether a second-level cache holds so many bytes; 2 MiB at most, the largest measured.
 inline bool is_cached(int64_t bytes) { return bytes <= kCachedBytes && bytes <= second_level_cache_bytes(); }
 
-// Whether loops over so many bytes of a thread, read and written, are to read ahead.
-inline bool is_read_ahead(int64_t bytes) { return bytes > kLongBytes && is_cached(bytes); }
+// Whether loops over so many bytes of a thread, read and written, are to read ahead, by kAheadBytes.
+constexpr bool is_read_ahead(int64_t bytes) { return bytes > kLongBytes; }
 
 // Whether they are to write past the caches.
 constexpr bool is_streamed(int64_t bytes) { return bytes >= kStreamedBytes; }
@@ -36,9 +39,9 @@ template <class T>
 }
 
 // The function that does so for several arrays, from element i of each on.
-template <class... T>
+template <int64_t kDistance = kBlockAheadBytes, class... T>
 auto reading_ahead(const T*... p) {
-  return [=](int64_t i, int64_t count) [[gnu::always_inline]] { (read_ahead(p + i, count), ...); };
+  return [=](int64_t i, int64_t count) [[gnu::always_inline]] { (read_ahead(p + i, count, kDistance), ...); };
 }
 
 // Elements from p to the next cache line, at most `count`; `count` if no element begins one.
@@ -67,7 +70,7 @@ template <class V, class Y, class Ahead, class Make>
     }
     V::end_streams();
   } else {
-    const bool is_ahead = is_read_ahead(bytes);
+    const bool is_ahead = is_read_ahead(bytes) && is_cached(bytes);
     for (; i + kStep <= count; i += kStep) {
       if (is_ahead) ahead(i, kStep);
       make(y + i, i, kStep);

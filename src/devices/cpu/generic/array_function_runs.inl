@@ -117,11 +117,7 @@ void power_run(const void* left, const void* right, void* to, int64_t count, int
   const float* a = static_cast<const float*>(left);
   const float* b = static_cast<const float*>(right);
   float* y = static_cast<float*>(to);
-  const auto ahead = [=](int64_t i) {
-    read_ahead(a + i, V::kLanes);
-    read_ahead(b + i, V::kLanes);
-    read_ahead(y + i, V::kLanes);
-  };
+  const auto ahead = [=](int64_t i) { reading_ahead<kAheadBytes>(a, b, y)(i, V::kLanes); };
   const bool is_ahead = is_read_ahead(share * int64_t{3 * sizeof(float)});
   int64_t i = 0;
   using W = Several<V, V::kChains>;

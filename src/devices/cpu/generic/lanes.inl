@@ -14,7 +14,7 @@ template <class Step>
   if (i < end) step(i, end - i);
 }
 
-// The same with ahead(i) before each whole vector of a loop that is_ahead (ahead.inl).
+// The same with ahead(i) before each whole vector of a loop that reads ahead (ahead.inl).
 template <class Ahead, class Step>
 [[gnu::always_inline]] inline void for_lanes_ahead(int64_t begin, int64_t end, bool is_ahead, const Ahead& ahead,
                                                    const Step& step) {

@@ -67,7 +67,9 @@ void with_runs(int64_t a_stride, int64_t b_stride, const Fn& fn) {
   return fn(strided, strided);
 }
 
-constexpr int64_t kLongRun = 1024;  // elements, of which a line at each end is not streamed
+// Elements of a run that is streamed but for a line at each end, and read ahead where its end is not too near: rows of 50
+// f32, 100,000 in all, plus a row take 10.3 us without, and 12.5 with it.
+constexpr int64_t kLongRun = 1024;
 
 // put(y + i, a[i …], b[i …], n) for all n <= 16 elements of a shape at a time, in the order of the contiguous y.
 template <class V, class T, class Put>
@@ -75,7 +77,8 @@ void for_pairs(const Exec& exec, const Dims& shape, const StridedInput& a, const
                const Put& put) {
   const int64_t a_stride = last_of(a.strides), b_stride = last_of(b.strides);
   const int64_t bytes = share_of(exec, count_of(shape)) * static_cast<int64_t>(2 * sizeof(float) + sizeof(T));
-  const bool is_ahead = is_read_ahead(bytes), is_past = is_streamed(bytes);
+  const bool is_past = is_streamed(bytes), is_long = last_of(shape) >= kLongRun;
+  const bool is_ahead = is_read_ahead(bytes) && (is_long || is_cached(bytes));
   for_planes(exec, shape, {&a.strides, &b.strides}, [&](int64_t at, int64_t runs, int64_t count, const auto& walk) {
     const float* a_run = static_cast<const float*>(a.data) + walk.offset(0);
     const float* b_run = static_cast<const float*>(b.data) + walk.offset(1);
@@ -87,7 +90,7 @@ void for_pairs(const Exec& exec, const Dims& shape, const StridedInput& a, const
         const auto right = decltype(b_kind)::Run::from(b_run + r * b_next, b_stride);
         T* const out = y + at + r * count;
         if constexpr (kSame<T, float>) {
-          if (is_past && count >= kLongRun) {
+          if (is_past && is_long) {
             stream_lanes<V>(out, count,
                             [=](float* to, int64_t i, auto n) { put(to, left.at(i, n), right.at(i, n), n); });
             continue;
