@@ -92,11 +92,18 @@ struct ProductTile {
   }
 };
 
+// An instruction set whose vectors have a half that takes fewer columns in less time.
+template <class V>
+concept HasHalf = requires { typename V::Half; };
+
 // The product for rows <= V::kTileRows and n <= the columns of a tile, n > 0.
 template <class V>
 void product_tile(int64_t rows, int64_t n, const Product& p) {
   constexpr int kVectors = V::kTileVectors;
   static_assert(kVectors <= 2);
+  if constexpr (HasHalf<V>) {
+    if (n <= V::Half::kLanes) return ProductTile<typename V::Half, V::kTileRows, 1, int64_t>::call(rows, p, n);
+  }
   if (n == kVectors * V::kLanes) {
     ProductTile<V, V::kTileRows, kVectors, Full>::call(rows, p, Full{});
   } else if (kVectors > 1 && n > V::kLanes) {

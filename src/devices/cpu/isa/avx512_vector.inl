@@ -2,8 +2,27 @@
 // The 16-lane vector policy on AVX-512 (F, BW, VL, DQ): a vector is one register, a mask is one mask register.
 // What each operation means is written in scalar_vector.inl.
 
+// What products use for the last columns, at most 8: half a vector takes half the time where a whole one passes in halves.
+struct HalfV {
+  static constexpr int kLanes = 8;
+
+  struct F {
+    __m256 v;
+  };
+
+  static F zero() { return {_mm256_setzero_ps()}; }
+  static F set1(float x) { return {_mm256_set1_ps(x)}; }
+  static F load_n(const float* p, int64_t n, float = 0.0f) { return {_mm256_maskz_loadu_ps(first_n(n), p)}; }
+  static void store_n(float* p, F x, int64_t n) { _mm256_mask_storeu_ps(p, first_n(n), x.v); }
+  static F fma(F x, F y, F z) { return {_mm256_fmadd_ps(x.v, y.v, z.v)}; }
+
+ private:
+  static __mmask8 first_n(int64_t n) { return static_cast<__mmask8>((1u << n) - 1); }
+};
+
 struct V {
   static constexpr int kLanes = 16;
+  using Half = HalfV;
   // The accumulators of a matrix product: rows x vectors.
   static constexpr int kTileRows = 12, kTileVectors = 2;
   // Vectors that a long chain of operations takes in turn (several.inl).
