@@ -6,6 +6,7 @@
 
 #include "support/test_device.h"
 #include "tern/autograd.h"
+#include "tern/elementwise.h"
 #include "tern/ops.h"
 
 namespace tern {
@@ -73,6 +74,20 @@ TEST(Half, IsComputedInF32AndRoundedOnce) {
         EXPECT_EQ(halves[i].grad().to_vector<float>(), wides[i].grad().to_vector<float>()) << i;
       }
     }
+  }
+}
+
+// Runs of every length, from an element that no vector begins with: of vectors, their halves and single elements.
+TEST(Half, ConvertsEveryLength) {
+  for (int64_t count = 0; count <= 131; ++count) {
+    const Tensor x = slice(numbers({count + 1}, 0.017f), 0, 1, count + 1);
+    std::vector<float> expected = x.to_vector<float>();
+    for (float& value : expected) value = static_cast<float>(f16(value));
+    const Tensor y = astype(x, DType::f16);
+    ASSERT_EQ(astype(y, DType::f32).to_vector<float>(), expected) << count;
+    ASSERT_EQ(astype(slice(y, 0, count > 0 ? 1 : 0, count), DType::f32).to_vector<float>(),
+              std::vector<float>(expected.begin() + (count > 0 ? 1 : 0), expected.end()))
+        << count;
   }
 }
 

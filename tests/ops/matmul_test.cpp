@@ -89,6 +89,18 @@ TEST(Matmul, IsAChainOfAnyView) {
   }
 }
 
+TEST(Matmul, IsAChainOfEveryWidth) {
+  for (int64_t n = 1; n <= 49; ++n) expect_chains(1, 13, n, 21, Lay::plain, Lay::plain);
+}
+
+// Blocks of rows of b, of which sums go on in c.
+TEST(Matmul, IsAChainOverBlocks) {
+  for (const int64_t k : {255, 257, 384, 385, 800}) {
+    expect_chains(1, 30, 300, k, Lay::plain, Lay::plain);
+    expect_chains(1, 27, 263, k, Lay::transposed, Lay::plain);
+  }
+}
+
 // Of every size that has a kind of tile to itself.
 TEST(Matmul, IsAChainOfManyTiles) {
   expect_chains(1, 300, 260, 40, Lay::plain, Lay::transposed);
