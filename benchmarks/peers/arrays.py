@@ -12,11 +12,11 @@ the one that is asked are stopped (SIGSTOP): threads of OpenMP and OpenBLAS spin
 core that the next library needs. Each library has --processes of them, which take turns from round to round: the pages
 that a process gets decide what meets in the caches, by up to a fifth, and stay as they are. Every result is compared
 with NumPy's in double precision first. The order within a round turns by one place; a round times as many calls as take
-2 ms, after a quarter as many to warm up (with several threads 10 ms), results freed as Python frees them. Prints for each row the medians in microseconds per
-call and the ratio of the faster peer to Tern (above 1: Tern is faster), taken within each round, then the geometric
-mean. Products of squares are in GFLOP/s, and with --peak (build/release/benchmarks/bench_peak) beside the multiply-adds
-that the processor reaches in the same round. --json keeps every sample; --read prints what several such files hold
-together.
+2 ms, after a quarter as many to warm up (with several threads 10 ms), results freed as Python frees them. Prints for
+each row the medians in microseconds per call and the ratio of the faster peer to Tern (above 1: Tern is faster), taken
+within each round, then the geometric mean. Products of squares are in GFLOP/s, and with --peak
+(build/release/benchmarks/bench_peak) beside the multiply-adds that the processor reaches in the same round. --json
+keeps every sample; --read prints what several such files hold together.
 """
 import argparse
 import ctypes
