@@ -85,8 +85,9 @@ TEST(Half, ConvertsEveryLength) {
     for (float& value : expected) value = static_cast<float>(f16(value));
     const Tensor y = astype(x, DType::f16);
     ASSERT_EQ(astype(y, DType::f32).to_vector<float>(), expected) << count;
-    ASSERT_EQ(astype(slice(y, 0, count > 0 ? 1 : 0, count), DType::f32).to_vector<float>(),
-              std::vector<float>(expected.begin() + (count > 0 ? 1 : 0), expected.end()))
+    const int64_t begin = count > 0 ? 1 : 0;
+    ASSERT_EQ(astype(slice(y, 0, begin, count), DType::f32).to_vector<float>(),
+              std::vector<float>(expected.begin() + begin, expected.end()))
         << count;
   }
 }
