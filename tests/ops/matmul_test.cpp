@@ -75,6 +75,7 @@ TEST(Matmul, IsAChainAtEveryEdgeOfATile) {
     for (const auto& [m, n] : std::vector<std::pair<int64_t, int64_t>>{
              {1, 1}, {7, 9}, {8, 16}, {16, 15}, {17, 33}, {33, 31}, {64, 32}, {65, 63}, {127, 65}, {129, 130}}) {
       expect_chains(1, m, n, k, Lay::plain, Lay::plain);
+      expect_chains(1, m, n, k, Lay::plain, Lay::transposed);
     }
   }
 }
@@ -95,7 +96,7 @@ TEST(Matmul, IsAChainOfEveryWidth) {
 
 // Blocks of rows of b, of which sums go on in c.
 TEST(Matmul, IsAChainOverBlocks) {
-  for (const int64_t k : {255, 257, 384, 385, 800}) {
+  for (const int64_t k : {255, 257, 511, 512, 513, 1100}) {
     expect_chains(1, 30, 300, k, Lay::plain, Lay::plain);
     expect_chains(1, 27, 263, k, Lay::transposed, Lay::plain);
   }
@@ -106,6 +107,7 @@ TEST(Matmul, IsAChainOfManyTiles) {
   expect_chains(1, 300, 260, 40, Lay::plain, Lay::transposed);
   expect_chains(2, 520, 516, 36, Lay::plain, Lay::plain);
   expect_chains(1, 1030, 1030, 20, Lay::transposed, Lay::plain);
+  expect_chains(1, 1801, 40, 20, Lay::plain, Lay::transposed);
   expect_chains(200, 20, 12, 17, Lay::plain, Lay::plain);
 }
 
