@@ -220,6 +220,69 @@ TEST(Reductions, ComplexSumsAndProducts) {
             (std::vector<C>{few[0] * few[2], few[1] * few[3]}));
 }
 
+// The sum of x, `parts` numbers an element, in the order `blocks` of ArrayReduceArgs, by plain loops.
+template <class T>
+std::vector<T> sum_in_blocks(const T* x, size_t count, size_t parts) {
+  constexpr size_t kLanes = 256 / sizeof(T);
+  const size_t block = parts * 1024;
+  struct Run {
+    std::vector<T> sum;
+    size_t blocks;
+  };
+  std::vector<Run> runs;
+  const auto meet = [&] {
+    const Run last = runs.back();
+    runs.pop_back();
+    for (size_t i = 0; i < parts; ++i) runs.back().sum[i] += last.sum[i];
+    runs.back().blocks += last.blocks;
+  };
+  for (size_t begin = 0; begin < count; begin += block) {
+    std::vector<T> lanes(kLanes, T{0});
+    for (size_t k = begin; k < std::min(begin + block, count); ++k) lanes[(k - begin) % kLanes] += x[k];
+    for (size_t half = kLanes / 2; half >= parts; half /= 2) {
+      for (size_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+    }
+    lanes.resize(parts);
+    runs.push_back({lanes, 1});
+    while (runs.size() > 1 && runs[runs.size() - 2].blocks == runs.back().blocks) meet();
+  }
+  while (runs.size() > 1) meet();
+  return runs.front().sum;
+}
+
+// Those bits, of what the first-level cache holds, the second or none.
+TEST(Reductions, SumsInTheOrderOfBlocks) {
+  for (const int64_t n : {1, 63, 65, 1023, 1024, 1025, 16385, 70001, 700003}) {
+    std::vector<float> x;
+    for (int64_t i = 0; i < 2 * n; ++i)
+      x.push_back(static_cast<float>((i * 7919 % 1009 - 504) * std::exp2(i % 23 - 20)));
+    const std::vector<double> wide(x.begin(), x.end());
+    const size_t count = static_cast<size_t>(n);
+    for (const Device& device : testing::devices_under_test()) {
+      SCOPED_TRACE(std::to_string(n) + " " + device.description());
+      const Tensor floats = Tensor::from(x, {2 * n}, device), doubles = Tensor::from(wide, {2 * n}, device);
+      for (const int64_t from : {0, 1}) {  // on a cache line, and not
+        const size_t at = static_cast<size_t>(from);
+        if (n >= 65536) {  // shorter ones are models' sums
+          EXPECT_EQ(sum(slice(floats, 0, from, from + n)).to_vector<float>(), sum_in_blocks(x.data() + at, count, 1));
+        }
+        EXPECT_EQ(sum(slice(doubles, 0, from, from + n)).to_vector<double>(),
+                  sum_in_blocks(wide.data() + at, count, 1));
+      }
+      std::vector<std::complex<float>> pairs;
+      for (size_t i = 0; i < x.size(); i += 2) pairs.emplace_back(x[i], x[i + 1]);
+      const std::vector<float> want = sum_in_blocks(x.data(), x.size(), 2);
+      EXPECT_EQ(sum(Tensor::from(pairs, {n}, device)).to_vector<std::complex<float>>()[0],
+                std::complex<float>(want[0], want[1]));
+      const Tensor rows = sum(reshape(slice(doubles, 0, 0, 2 * n / 50 * 50), {2 * n / 50, 50}), Axes{1});
+      const std::vector<double> of_rows = rows.to_vector<double>();
+      for (size_t row = 0; row < of_rows.size(); ++row) {
+        ASSERT_EQ(of_rows[row], sum_in_blocks(wide.data() + 50 * row, 50, 1)[0]) << row;
+      }
+    }
+  }
+}
+
 // A NaN anywhere, of vectors and of columns, and where an extreme is the end of the range.
 TEST(Reductions, NanWinsAndEndsCount) {
   for (const int64_t n : {1, 5, 31, 32, 33, 1023, 1025, 4099}) {

@@ -17,7 +17,7 @@ struct RowBlocks {
   const In* x;
   int64_t n, block;     // elements of all of them, > 0; of each, of which the last may have fewer
   int64_t first, step;  // the number of the first element in its output, and from block to block: none from row to row
-  bool ahead;           // whether to read ahead
+  bool cached;          // whether the second-level cache holds them
 };
 
 // acc[j] = take(acc[j], row[j]) for all rows, four at a time, which keeps the accumulators out of memory.
@@ -121,10 +121,13 @@ struct FoldReals {
   using Real = A;
   static constexpr A kStart = Fn::template start<A>();
 
-  static void take_vector(Vector<A>& acc, const Vector<A>& x) { Fn::of_vectors(acc, x); }
+  template <class V>
+  static void take_vector(V& acc, const V& x) {
+    Fn::of_vectors(acc, x);
+  }
 
   static constexpr int64_t kBlocks = kVectorWidth<A>;
-  static void of_rows(const RowBlocks<T>& of, A* acc) { reduce_lanes<FoldReals, 1>(of.x, of.n, of.block, of.ahead, acc); }
+  static void of_rows(const RowBlocks<T>& of, A* acc) { reduce_lanes<FoldReals, 1>(of.x, of.n, of.block, of.cached, acc); }
   static void of_columns(const T* x, int64_t rows, int64_t stride, int64_t n, int64_t, const double*, A* acc) {
     fill(acc, n, kStart);
     take_columns(x, rows, stride, n, acc, [](A a, T v, int64_t) { return Fn::of(a, static_cast<A>(v)); });
@@ -144,7 +147,7 @@ struct SumComplex {
   using Parts = FoldReals<Plus, R, R>;
   static constexpr int64_t kBlocks = kVectorWidth<R> / 2;
   static void of_rows(const RowBlocks<In>& of, Acc* acc) {
-    reduce_lanes<Parts, 2>(reinterpret_cast<const R*>(of.x), 2 * of.n, 2 * of.block, of.ahead, reinterpret_cast<R*>(acc));
+    reduce_lanes<Parts, 2>(reinterpret_cast<const R*>(of.x), 2 * of.n, 2 * of.block, of.cached, reinterpret_cast<R*>(acc));
   }
   static void of_columns(const In* x, int64_t rows, int64_t stride, int64_t n, int64_t first, const double* center,
                          Acc* acc) {
@@ -200,7 +203,7 @@ struct SumSquares {
       squares[k] = d * d;
     }
     double acc;
-    reduce_lanes<FoldReals<Plus, double, double>, 1>(squares, n, n, false, &acc);
+    reduce_vectors<FoldReals<Plus, double, double>, 1, kVectorBytes>(squares, n, n, false, &acc);
     return acc;
   }
   static void of_columns(const T* x, int64_t rows, int64_t stride, int64_t n, int64_t, const double* center,
@@ -288,7 +291,7 @@ struct Extreme {
   static constexpr int64_t kBlocks = kReal<T> ? kVectorWidth<T> : 1;
   static void of_rows(const RowBlocks<T>& of, T* acc) {
     if constexpr (kReal<T>) {
-      reduce_lanes<Extreme, 1>(of.x, of.n, of.block, of.ahead, acc);
+      reduce_lanes<Extreme, 1>(of.x, of.n, of.block, of.cached, acc);
     } else {
       *acc = kStart;
       for (int64_t k = 0; k < of.n; ++k) *acc = merge(*acc, of.x[k]);
