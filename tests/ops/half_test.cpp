@@ -79,16 +79,20 @@ TEST(Half, IsComputedInF32AndRoundedOnce) {
 
 // Runs of every length, from an element that no vector begins with: of vectors, their halves and single elements.
 TEST(Half, ConvertsEveryLength) {
-  for (int64_t count = 0; count <= 131; ++count) {
-    const Tensor x = slice(numbers({count + 1}, 0.017f), 0, 1, count + 1);
-    std::vector<float> expected = x.to_vector<float>();
-    for (float& value : expected) value = static_cast<float>(f16(value));
-    const Tensor y = astype(x, DType::f16);
-    ASSERT_EQ(astype(y, DType::f32).to_vector<float>(), expected) << count;
-    const int64_t begin = count > 0 ? 1 : 0;
-    ASSERT_EQ(astype(slice(y, 0, begin, count), DType::f32).to_vector<float>(),
-              std::vector<float>(expected.begin() + begin, expected.end()))
-        << count;
+  for (const DType half : {DType::f16, DType::bf16}) {
+    for (int64_t count = 0; count <= 131; ++count) {
+      const Tensor x = slice(numbers({count + 1}, 0.017f), 0, 1, count + 1);
+      std::vector<float> expected = x.to_vector<float>();
+      for (float& value : expected) {
+        value = half == DType::f16 ? static_cast<float>(f16(value)) : static_cast<float>(bf16(value));
+      }
+      const Tensor y = astype(x, half);
+      ASSERT_EQ(astype(y, DType::f32).to_vector<float>(), expected) << count;
+      const int64_t begin = count > 0 ? 1 : 0;
+      ASSERT_EQ(astype(slice(y, 0, begin, count), DType::f32).to_vector<float>(),
+                std::vector<float>(expected.begin() + begin, expected.end()))
+          << count;
+    }
   }
 }
 

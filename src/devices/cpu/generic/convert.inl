@@ -110,6 +110,19 @@ void store_half(F16* p, typename V::F x) {
   V::store_f16(&p->bits, x);
 }
 
+// An instruction set that stores two vectors of halves at once. Halves of a line, stored one by one, have to reach the
+// cache before it can go past it (write_blocks).
+template <class V>
+concept StoresTwoHalves = requires(uint16_t* p, typename V::F x) { V::store_f16(p, x, x); };
+template <class V>
+void store_two(Bf16* p, typename V::F x, typename V::F y) {
+  V::store_bf16(&p->bits, x, y);
+}
+template <class V>
+void store_two(F16* p, typename V::F x, typename V::F y) {
+  V::store_f16(&p->bits, x, y);
+}
+
 // The first n <= 16 numbers as f32.
 template <class V>
 typename V::F load_numbers(const float* numbers, int64_t n) {
@@ -149,7 +162,14 @@ template <class V, class T, class N>
 void write_run(const N* numbers, void* to, int64_t stride, int64_t count) {
   T* y = static_cast<T*>(to);
   if constexpr (kHalf<T>) {
-    for (int64_t i = 0; i < count; i += V::kLanes) {
+    int64_t i = 0;
+    if constexpr (StoresTwoHalves<V>) {
+      for (; stride == 1 && i + 2 * V::kLanes <= count; i += 2 * V::kLanes) {
+        store_two<V>(y + i, load_numbers<V>(numbers + i, V::kLanes),
+                     load_numbers<V>(numbers + i + V::kLanes, V::kLanes));
+      }
+    }
+    for (; i < count; i += V::kLanes) {
       const int64_t n = smaller(V::kLanes, count - i);
       const auto floats = load_numbers<V>(numbers + i, n);
       if (stride == 1 && n == V::kLanes) {

@@ -20,6 +20,22 @@ void move_runs(const Exec& exec, const CopyArgs& args) {
   });
 }
 
+// Contiguous f32 to halves.
+template <class V, class T>
+void narrow_run(const float* x, T* y, int64_t count, int64_t share) {
+  write_blocks<V>(y, count, share * static_cast<int64_t>(sizeof(float) + sizeof(T)), reading_ahead(x, y),
+                  [=](T* to, int64_t i, int64_t n) [[gnu::always_inline]] { write_run<V, T>(x + i, to, 1, n); });
+}
+template <class V, class T>
+void narrow_runs(const Exec& exec, const CopyArgs& args) {
+  const auto* x = static_cast<const float*>(args.x);
+  auto* y = static_cast<T*>(args.y);
+  const int64_t share = share_of(exec, count_of(args.shape));
+  for_runs(exec, args.shape, {&args.x_strides, &args.y_strides}, [=](int64_t, int64_t n, const auto& walk) {
+    narrow_run<V>(x + walk.offset(0), y + walk.offset(1), n, share);
+  });
+}
+
 // By blocks of numbers that stay in the first-level cache; contiguous f32 is its own block.
 template <class V, class N>
 void convert_runs(const Exec& exec, const CopyArgs& args) {
@@ -100,6 +116,10 @@ void transpose(const Exec& exec, const CopyArgs& args, int axis) {
 template <class V>
 void copy(const Exec& exec, const CopyArgs& args) noexcept {
   const bool fits_float = has_gradient(args.x_dtype) || (has_gradient(args.y_dtype) && size_of(args.x_dtype) == 1);
+  if (args.x_dtype == DType::f32 && last_of(args.x_strides) == 1 && last_of(args.y_strides) == 1) {
+    if (args.y_dtype == DType::f16) return narrow_runs<V, F16>(exec, args);
+    if (args.y_dtype == DType::bf16) return narrow_runs<V, Bf16>(exec, args);
+  }
   if (args.x_dtype != args.y_dtype) {
     return fits_float ? convert_runs<V, float>(exec, args) : convert_runs<V, int64_t>(exec, args);
   }

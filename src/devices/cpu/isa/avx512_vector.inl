@@ -63,15 +63,11 @@ struct V {
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_256(p)), 16))};
   }
   static F load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(load_256(p))}; }
-  static void store_bf16(uint16_t* p, F x) {
-    const __m512i u = _mm512_castps_si512(x.v);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
-    const __m512i rounded = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-    const __mmask16 nan = _mm512_cmp_ps_mask(x.v, x.v, _CMP_UNORD_Q);
-    const __m512i value = _mm512_mask_or_epi32(rounded, nan, u, _mm512_set1_epi32(0x400000));
-    store_256(p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(value, 16)));
-  }
-  static void store_f16(uint16_t* p, F x) { store_256(p, _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT)); }
+  static void store_bf16(uint16_t* p, F x) { store_256(p, bf16_of(x)); }
+  static void store_f16(uint16_t* p, F x) { store_256(p, f16_of(x)); }
+  // Two vectors at once.
+  static void store_bf16(uint16_t* p, F x, F y) { store_512(p, bf16_of(x), bf16_of(y)); }
+  static void store_f16(uint16_t* p, F x, F y) { store_512(p, f16_of(x), f16_of(y)); }
 
   // ---- f32: arithmetic
   static F add(F x, F y) { return {_mm512_add_ps(x.v, y.v)}; }
@@ -205,4 +201,16 @@ struct V {
   static __mmask16 first_n(int64_t n) { return static_cast<__mmask16>((1u << n) - 1); }
   static __m256i load_256(const uint16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   static void store_256(uint16_t* p, __m256i x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x); }
+  static void store_512(uint16_t* p, __m256i x, __m256i y) {
+    _mm512_storeu_si512(p, _mm512_inserti64x4(_mm512_castsi256_si512(x), y, 1));
+  }
+  static __m256i bf16_of(F x) {
+    const __m512i u = _mm512_castps_si512(x.v);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+    const __mmask16 nan = _mm512_cmp_ps_mask(x.v, x.v, _CMP_UNORD_Q);
+    const __m512i value = _mm512_mask_or_epi32(rounded, nan, u, _mm512_set1_epi32(0x400000));
+    return _mm512_cvtepi32_epi16(_mm512_srli_epi32(value, 16));
+  }
+  static __m256i f16_of(F x) { return _mm512_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT); }
 };
