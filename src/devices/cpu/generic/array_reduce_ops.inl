@@ -127,7 +127,9 @@ struct FoldReals {
   }
 
   static constexpr int64_t kBlocks = kVectorWidth<A>;
-  static void of_rows(const RowBlocks<T>& of, A* acc) { reduce_lanes<FoldReals, 1>(of.x, of.n, of.block, of.cached, acc); }
+  static void of_rows(const RowBlocks<T>& of, A* acc) {
+    reduce_lanes<FoldReals, 1>(of.x, of.n, of.block, of.cached, acc);
+  }
   static void of_columns(const T* x, int64_t rows, int64_t stride, int64_t n, int64_t, const double*, A* acc) {
     fill(acc, n, kStart);
     take_columns(x, rows, stride, n, acc, [](A a, T v, int64_t) { return Fn::of(a, static_cast<A>(v)); });
@@ -147,7 +149,8 @@ struct SumComplex {
   using Parts = FoldReals<Plus, R, R>;
   static constexpr int64_t kBlocks = kVectorWidth<R> / 2;
   static void of_rows(const RowBlocks<In>& of, Acc* acc) {
-    reduce_lanes<Parts, 2>(reinterpret_cast<const R*>(of.x), 2 * of.n, 2 * of.block, of.cached, reinterpret_cast<R*>(acc));
+    reduce_lanes<Parts, 2>(reinterpret_cast<const R*>(of.x), 2 * of.n, 2 * of.block, of.cached,
+                           reinterpret_cast<R*>(acc));
   }
   static void of_columns(const In* x, int64_t rows, int64_t stride, int64_t n, int64_t first, const double* center,
                          Acc* acc) {

@@ -20,19 +20,16 @@ void move_runs(const Exec& exec, const CopyArgs& args) {
   });
 }
 
-// Contiguous f32 to halves.
-template <class V, class T>
-void narrow_run(const float* x, T* y, int64_t count, int64_t share) {
-  write_blocks<V>(y, count, share * static_cast<int64_t>(sizeof(float) + sizeof(T)), reading_ahead(x, y),
-                  [=](T* to, int64_t i, int64_t n) [[gnu::always_inline]] { write_run<V, T>(x + i, to, 1, n); });
-}
+// f32 to halves, of runs without gaps.
 template <class V, class T>
 void narrow_runs(const Exec& exec, const CopyArgs& args) {
-  const auto* x = static_cast<const float*>(args.x);
-  auto* y = static_cast<T*>(args.y);
-  const int64_t share = share_of(exec, count_of(args.shape));
-  for_runs(exec, args.shape, {&args.x_strides, &args.y_strides}, [=](int64_t, int64_t n, const auto& walk) {
-    narrow_run<V>(x + walk.offset(0), y + walk.offset(1), n, share);
+  const int64_t bytes = share_of(exec, count_of(args.shape)) * static_cast<int64_t>(sizeof(float) + sizeof(T));
+  for_runs(exec, args.shape, {&args.x_strides, &args.y_strides}, [&](int64_t, int64_t count, const auto& walk) {
+    const float* const x = static_cast<const float*>(args.x) + walk.offset(0);
+    T* const y = static_cast<T*>(args.y) + walk.offset(1);
+    write_blocks<V>(y, count, bytes, reading_ahead(x, y), [=](T* to, int64_t i, int64_t n) [[gnu::always_inline]] {
+      write_run<V, T>(x + i, to, 1, n);
+    });
   });
 }
 

@@ -21,7 +21,7 @@ struct Product {
 };
 
 // The same of panels. While it sums it asks for what the next tile will read: cache lines of its panel of a, one for
-// each k, then its rows of c. (Asked for all at once they hold up the sums: 2 % of 1024 cubed.)
+// each k, and at last its rows of c. (Asked for all at once they hold up the sums: 2 % of 1024 cubed.)
 template <class V>
 struct PanelProduct {
   static constexpr int64_t a_row = 1, a_col = V::kTileRows, b_row = V::kLanes * V::kTileVectors;
@@ -114,12 +114,12 @@ struct ProductTile {
     };
     int64_t k = p.k;
     if constexpr (OfPanels<P>) {
-      const float *next_a = p.next_a, *const end_a = next_a + p.next_lines * kLine, *next_c = p.next_c;
-      for (; k > kRows; --k) {
+      const float *next_a = p.next_a, *next_c = p.next_c;
+      for (int64_t lines = smaller(p.next_lines, k - kRows); lines > 0; --lines, --k, next_a += kLine) {
         step();
         ask_for(next_a);
-        next_a = next_a < end_a ? next_a + kLine : next_a;
       }
+      for (; k > kRows; --k) step();
       for (; k > 0; --k, next_c += p.c_row) {
         step();
         for (int64_t i = 0; i < kVectors * V::kLanes; i += kLine) ask_for(next_c + i);
