@@ -128,10 +128,10 @@ TEST(Layouts, OfElementsBeyondTheCaches) {
   expect_results_beyond_caches<int32_t>();
   expect_results_beyond_caches<int64_t>();
   std::vector<float> numbers(3000017);
-  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i % 256);
   const int64_t count = std::ssize(numbers);
-  const Tensor x = Tensor::from(numbers, {count}, testing::test_device(1));
-  for (const DType half : {DType::f16, DType::bf16}) {
+  for (const auto& [half, integers] : std::vector<std::pair<DType, size_t>>{{DType::f16, 2048}, {DType::bf16, 256}}) {
+    for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i % integers);
+    const Tensor x = Tensor::from(numbers, {count}, testing::test_device(1));
     EXPECT_EQ(cast(cast(x, half), DType::f32).to_vector<float>(), numbers);
     const Tensor around = Tensor::full({count + 2}, 7.0, half, x.device()), inside = slice(around, 0, 1, count + 1);
     assign(inside, x);  // begins beside a cache line

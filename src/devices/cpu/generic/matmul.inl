@@ -346,9 +346,9 @@ void matmul(const Exec& exec, const MatmulArgs& args) noexcept {
   int64_t rows = in_place ? args.m : ceil_div(args.m, ceil_div(args.m, Tile::kMostRows));
   int64_t columns = round_up(args.n, Tile::kWidth);
   const auto tasks = [&] { return args.batch * ceil_div(args.m, rows) * ceil_div(args.n, columns); };
-  // Halved until threads have as many tasks each, or there are so many that one more does not matter. Columns first, since
-  // tasks that share columns copy the same panels; in place whatever has more tiles, and of panels rows where there are
-  // many more of them. Tiles are as high as rows come out even.
+  // Halved until threads have as many tasks each, or there are so many that one more does not matter. In place whatever
+  // has more tiles; of panels columns, or rows where there are many more of them: tasks that share rows copy the same
+  // panels of A, those that share columns of B. Tiles are as high as rows come out even.
   while (tasks() % exec.threads != 0 && tasks() < 8 * exec.threads && rows * columns * args.k >= 2 * Tile::kLeastTask) {
     const int64_t down = ceil_div(rows, V::kTileRows), across = columns / Tile::kWidth;
     if (down == 1 && across == 1) break;
